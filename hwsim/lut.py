@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of all products of a multiplier: the contract between hardware and software.
+
+On disk a table is one `.npz`: `table.npy` (little-endian int32, C order) and `manifest.json`, in a
+zip whose bytes depend on nothing but the table and the manifest.
+"""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import HwsimError
+
+FORMAT_VERSION = 1
+"""Version of the file format; a file with a higher one is refused."""
+
+MAX_WIDTH = 12
+"""Widest operands of a complete table: 2^24 products, 64 MiB."""
+
+_TABLE, _MANIFEST = "table.npy", "manifest.json"
+_MANIFEST_LIMIT = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class Lut:
+    """All products of one multiplier.
+
+    Attributes:
+        table: (2^width, 2^width) int32, read-only. Row = first operand port `a_i` = activation,
+            column = second operand port `b_i` = weight; signed operands are indexed by their two's
+            complement bit pattern (0..127, -128..-1 for 8 bits).
+        width: operand bits, 1..12.
+        signed: operands and products are two's complement.
+        manifest: where the table comes from, JSON-able; empty for a table made by hand.
+
+    Raises:
+        HwsimError: the shape is not (2^width, 2^width) or the values are not 32-bit integers.
+    """
+
+    table: NDArray[np.int32]
+    width: int
+    signed: bool
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width <= MAX_WIDTH:
+            raise HwsimError(f"expected a table width of 1..{MAX_WIDTH} bits, got {self.width}")
+        given = np.asarray(self.table)
+        side = 2**self.width
+        if given.shape != (side, side):
+            raise HwsimError(
+                f"expected a table of shape ({side}, {side}) for {self.width}-bit operands, "
+                f"got {given.shape}"
+            )
+        if given.dtype.kind not in "iu":
+            raise HwsimError(f"expected a table of integers, got {given.dtype}")
+        limit = np.iinfo(np.int32)
+        if given.min() < limit.min or given.max() > limit.max:
+            raise HwsimError("expected products that fit 32-bit signed integers")
+        table = np.array(given, dtype=np.int32, order="C")
+        table.flags.writeable = False
+        object.__setattr__(self, "table", table)
+        # A deep copy through JSON: later changes to the caller's mapping stay outside, and a value
+        # that JSON cannot hold fails here and not when saving.
+        object.__setattr__(self, "manifest", json.loads(json.dumps(dict(self.manifest))))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Lut):
+            return NotImplemented
+        return (
+            self.width == other.width
+            and self.signed == other.signed
+            and np.array_equal(self.table, other.table)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.width, self.signed, self.sha256))
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the table as little-endian int32 in C order, hexadecimal."""
+        return hashlib.sha256(self.table.astype("<i4").tobytes()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The multiplier's spelling, else the top module, else `lut`."""
+        return str(self.manifest.get("multiplier") or self.manifest.get("top") or "lut")
+
+    @property
+    def operands(self) -> NDArray[np.int64]:
+        """(2^width,) operand value of every row and column index."""
+        values = np.arange(2**self.width, dtype=np.int64)
+        if self.signed:
+            values[2 ** (self.width - 1) :] -= 2**self.width
+        return values
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the table so that `path` is at every moment absent, the old file or the new one.
+
+        Raises:
+            HwsimError: the file cannot be written.
+        """
+        write_atomically(Path(path), self._to_bytes())
+
+    def _to_bytes(self) -> bytes:
+        array = io.BytesIO()
+        np.lib.format.write_array(array, self.table.astype("<i4"), version=(1, 0))
+        manifest = {
+            **self.manifest,
+            "format_version": FORMAT_VERSION,
+            "width": self.width,
+            "signed": self.signed,
+            "table_sha256": self.sha256,
+        }
+        text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name, data in ((_MANIFEST, text.encode()), (_TABLE, array.getvalue())):
+                # The default date (1980) and fixed attributes: the bytes must be reproducible.
+                member = zipfile.ZipInfo(name)
+                member.compress_type = zipfile.ZIP_DEFLATED
+                member.create_system = 3
+                member.external_attr = 0o644 << 16
+                archive.writestr(member, data, compresslevel=9)
+        return packed.getvalue()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Lut":
+        """Reads and validates a table.
+
+        Raises:
+            HwsimError: missing, unreadable, cut, altered, of a newer format or of another shape;
+                the sentence names the path.
+        """
+        try:
+            return cls._from_bytes(Path(path).read_bytes())
+        except OSError as error:
+            raise HwsimError(f"cannot read LUT {path}: {error.strerror or error}") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise HwsimError(
+                f"LUT {path} is damaged or no .npz file ({error}); write it again with `axhil lut`"
+            ) from error
+        except HwsimError as error:
+            raise HwsimError(f"LUT {path}: {error}") from error
+
+    @classmethod
+    def _from_bytes(cls, data: bytes) -> "Lut":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            manifest = _read_manifest(archive)
+            width, signed = manifest["width"], manifest["signed"]
+            raw = _member(archive, _TABLE, limit=4 * 4**width + 4096)
+        try:
+            table = np.lib.format.read_array(io.BytesIO(raw), allow_pickle=False)
+        except ValueError as error:
+            raise HwsimError(f"{_TABLE} in it is no NumPy array ({error})") from error
+        if table.dtype != np.dtype("<i4"):
+            raise HwsimError(f"expected a table of little-endian int32, got {table.dtype.str}")
+        lut = cls(table, width=width, signed=signed, manifest=manifest)
+        if lut.sha256 != manifest.get("table_sha256"):
+            raise HwsimError(
+                "the table does not match the SHA-256 in its manifest; write it again "
+                "with `axhil lut`"
+            )
+        return lut
+
+
+def _read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    try:
+        manifest = json.loads(_member(archive, _MANIFEST, limit=_MANIFEST_LIMIT))
+    except ValueError as error:
+        if isinstance(error, HwsimError):
+            raise
+        raise HwsimError(f"{_MANIFEST} in it is not JSON ({error})") from error
+    if not isinstance(manifest, dict):
+        raise HwsimError(f"expected {_MANIFEST} to hold an object, got {manifest!r:.40}")
+    version = manifest.get("format_version")
+    if type(version) is not int or version < 1:
+        raise HwsimError(f"expected a format_version of 1..{FORMAT_VERSION}, got {version!r:.40}")
+    if version > FORMAT_VERSION:
+        raise HwsimError(
+            f"format version {version} is newer than this axhil reads "
+            f"({FORMAT_VERSION}); upgrade axhil or write the table again"
+        )
+    width, signed = manifest.get("width"), manifest.get("signed")
+    if type(width) is not int or not 1 <= width <= MAX_WIDTH or type(signed) is not bool:
+        raise HwsimError(
+            f"expected a width of 1..{MAX_WIDTH} and signed true or false in its manifest, "
+            f"got {width!r:.40} and {signed!r:.40}"
+        )
+    return manifest
+
+
+def _member(archive: zipfile.ZipFile, name: str, *, limit: int) -> bytes:
+    try:
+        member = archive.getinfo(name)
+    except KeyError:
+        raise HwsimError(f"there is no {name} in it, so it is no table of axhil") from None
+    if member.file_size > limit:
+        raise HwsimError(f"{name} in it has {member.file_size} bytes, expected at most {limit}")
+    try:
+        return archive.read(member)
+    except RuntimeError as error:  # zipfile's way to say: encrypted
+        raise zipfile.BadZipFile(str(error)) from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Puts `data` at `path` through a temporary file beside it, durable before it appears.
+
+    Raises:
+        HwsimError: the directory does not exist or is not writable, the disk is full.
+    """
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    try:
+        try:
+            with scratch.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # makes the new name durable
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise HwsimError(f"cannot write {path}: {error.strerror or error}") from error
