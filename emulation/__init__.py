@@ -1,1 +1,28 @@
-"""Placeholder, replaced as the package is written."""
+# SPDX-License-Identifier: Apache-2.0
+"""What a network built from a multiplier computes: quantised layers over a table of products."""
+
+from .calibrate import Calibration
+from .convert import EmulatedNetwork, Prepared, Settings, convert, prepare
+from .data import Images
+from .errors import EmulationError
+from .geometry import Geometry
+from .layers import LutConv2d, LutLinear
+from .networks import Network, network
+from .plan import LayerPlan
+
+__all__ = [
+    "Calibration",
+    "EmulatedNetwork",
+    "EmulationError",
+    "Geometry",
+    "Images",
+    "LayerPlan",
+    "LutConv2d",
+    "LutLinear",
+    "Network",
+    "Prepared",
+    "Settings",
+    "convert",
+    "network",
+    "prepare",
+]

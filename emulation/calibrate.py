@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Static activation ranges, from images the evaluation does not use.
+
+The float network runs over the calibration images twice: once for the largest magnitude that
+enters each layer, once for a histogram of magnitudes. A method then turns the histogram into the
+clipping range that the codes span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from .errors import EmulationError
+from .quantize import code_limit
+
+Calibration = Literal["max", "percentile", "mse"]
+
+_BINS = 2048
+_PERCENTILE = 0.9999
+# Candidate ranges of the mse search, as fractions of the largest magnitude.
+_MSE_STEPS = 100
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What calibration saw at one layer's input.
+
+    Attributes:
+        largest: largest magnitude.
+        histogram: counts of magnitudes in equal bins over [0, largest], float64.
+        input_shape: (C, H, W) or (K,) of one image.
+        output_shape: likewise.
+    """
+
+    largest: float
+    histogram: torch.Tensor
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+
+
+@torch.no_grad()
+def trace(
+    model: nn.Module, layers: Mapping[str, nn.Module], images: torch.Tensor, *, batch: int = 64
+) -> dict[str, LayerTrace]:
+    """Run the float network over calibration images and record what enters each layer.
+
+    Args:
+        model: in float, in eval mode.
+        layers: name to module, as found in the model.
+        images: (N, C, H, W) float32 in [0, 1].
+        batch: images at a time.
+
+    Raises:
+        EmulationError: no images, an input that is not finite, or a layer that never ran.
+    """
+    if len(images) == 0:
+        raise EmulationError("calibration needs at least one image")
+    largest: dict[str, float] = {}
+    histograms = {name: torch.zeros(_BINS, dtype=torch.float64) for name in layers}
+    shapes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+
+    def first(name: str, x: torch.Tensor, y: torch.Tensor) -> None:
+        value = float(x.abs().max())
+        if not torch.isfinite(torch.tensor(value)):
+            raise EmulationError(f"{name}: an activation is not finite during calibration")
+        largest[name] = max(largest.get(name, 0.0), value)
+        shapes[name] = (tuple(x.shape[1:]), tuple(y.shape[1:]))
+
+    def second(name: str, x: torch.Tensor, _: torch.Tensor) -> None:
+        if largest[name] > 0:
+            counts = torch.histc(x.abs().float(), _BINS, 0.0, largest[name])
+            histograms[name] += counts.to("cpu", torch.float64)
+
+    for visit in (first, second):
+        handles = [
+            layer.register_forward_hook(
+                lambda _module, args, out, name=name, visit=visit: visit(name, args[0], out)
+            )
+            for name, layer in layers.items()
+        ]
+        try:
+            for start in range(0, len(images), batch):
+                model(images[start : start + batch])
+        finally:
+            for handle in handles:
+                handle.remove()
+    for name in layers:
+        if name not in shapes:
+            raise EmulationError(f"{name}: the layer did not run during calibration")
+    return {name: LayerTrace(largest[name], histograms[name], *shapes[name]) for name in layers}
+
+
+def clipping_range(seen: LayerTrace, method: Calibration, *, width: int) -> float:
+    """Turn what was seen into the largest magnitude that the codes represent.
+
+    Args:
+        seen: one layer's trace.
+        method: ``max``: the largest magnitude; ``percentile``: the 99.99th of magnitudes;
+            ``mse``: the range with the least mean squared quantisation error over the histogram.
+        width: operand width of the multiplier, bits.
+
+    Returns:
+        The range, in the units of the activation.
+    """
+    counts, largest = seen.histogram, seen.largest
+    if method == "max" or largest == 0:
+        return largest
+    centres = (torch.arange(_BINS, dtype=torch.float64) + 0.5) * (largest / _BINS)
+    if method == "percentile":
+        reached = torch.searchsorted(counts.cumsum(0), _PERCENTILE * counts.sum())
+        return float(min(int(reached) + 1, _BINS) * (largest / _BINS))
+    limit = code_limit(width)
+    best = (torch.inf, largest)
+    for step in range(_MSE_STEPS // 5, _MSE_STEPS + 1):
+        candidate = largest * step / _MSE_STEPS
+        scale = candidate / limit
+        codes = (centres / scale).round().clamp(max=limit)
+        error = float((counts * (codes * scale - centres) ** 2).sum())
+        best = min(best, (error, candidate))
+    return best[1]

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn a float network into one built from a multiplier.
+
+`prepare` does what does not depend on the multiplier: it calibrates activation ranges, quantises
+weights and absorbs batch norm. `Prepared.emulate` then puts tables in, so that seven multipliers
+share one quantised network; `convert` is the two in one call.
+"""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+from torch import nn
+
+from hwsim.lut import Lut
+
+from .batchnorm import Affine, BatchNorm, followers
+from .calibrate import Calibration, LayerTrace, clipping_range, trace
+from .errors import EmulationError
+from .geometry import Geometry
+from .layers import LayerParameters, LutConv2d, LutLinear
+from .networks import Normalized
+from .plan import Backend, LayerPlan, choose
+from .quantize import Granularity, quantize_weights, scale_for
+
+Layers = Literal["all", "convolutions"]
+# Name patterns (shell style, first match wins) to what a layer computes with: a table, None for
+# exact integer arithmetic, "float" for the layer as it was.
+Mapped = Lut | Literal["float"] | None
+WIDTH = 8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is quantised; part of every record.
+
+    Attributes:
+        weights: one weight scale for a layer (the paper's setting) or one per output channel.
+        activations: how the clipping range follows from the calibration images.
+        batch_norm: kept in float behind the layer, or folded into its weights.
+    """
+
+    weights: Granularity = "tensor"
+    activations: Calibration = "max"
+    batch_norm: BatchNorm = "keep"
+
+
+class EmulatedNetwork(nn.Module):
+    """A network whose layers compute through tables, and the plan it was built by.
+
+    Attributes:
+        plan: one entry per converted layer, in the network's order.
+    """
+
+    def __init__(self, network: nn.Module, plan: tuple[LayerPlan, ...]) -> None:
+        super().__init__()
+        self.network = network
+        self.plan = plan
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) images in [0, 1] to logits."""
+        return cast(torch.Tensor, self.network(x))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A quantised network without a multiplier.
+
+    Attributes:
+        skeleton: the network with its batch norms absorbed; converted layers still in float.
+        layers: parameters of each layer by name, in the network's order.
+        traces: what calibration saw there.
+        settings: how it was quantised.
+    """
+
+    skeleton: nn.Module
+    layers: Mapping[str, LayerParameters]
+    traces: Mapping[str, LayerTrace]
+    settings: Settings
+
+    def emulate(
+        self,
+        multiplier: Mapped | Mapping[str, Mapped],
+        *,
+        layers: Layers = "all",
+        backend: Backend = "auto",
+    ) -> EmulatedNetwork:
+        """Build the network from a multiplier, or from several by layer name.
+
+        Args:
+            multiplier: a table for every layer; or a mapping of shell-style name patterns to
+                tables (first match wins, no match: exact), e.g. ``{"layer1.*": drum4}``. None is
+                exact integer arithmetic, ``"float"`` leaves a layer in float.
+            layers: with a single table, ``convolutions`` leaves linear layers exact.
+            backend: ``auto`` for the cheapest exact path of each layer; or force one.
+
+        Returns:
+            The network, in eval mode, without trainable parameters.
+
+        Raises:
+            EmulationError: a table of another width or unsigned, a pattern that matches nothing.
+        """
+        chosen = self._resolve(multiplier, layers)
+        network = copy.deepcopy(self.skeleton)
+        root = network.network if isinstance(network, Normalized) else network
+        plan = []
+        for name, parameters in self.layers.items():
+            mapped = chosen[name]
+            if isinstance(mapped, str):
+                continue
+            linear = isinstance(root.get_submodule(name), nn.Linear)
+            path, entry = choose(name, parameters, self.traces[name], mapped, backend=backend)
+            layer = (LutLinear if linear else LutConv2d)(parameters, path)
+            _replace(root, name, layer)
+            plan.append(entry)
+        return EmulatedNetwork(network, tuple(plan)).eval().requires_grad_(False)
+
+    def _resolve(
+        self, multiplier: Mapped | Mapping[str, Mapped], layers: Layers
+    ) -> dict[str, Mapped]:
+        root = self.skeleton.network if isinstance(self.skeleton, Normalized) else self.skeleton
+        if not isinstance(multiplier, Mapping):
+            single: Mapped = multiplier
+            _check(single)
+            return {
+                name: None
+                if layers == "convolutions" and isinstance(root.get_submodule(name), nn.Linear)
+                else single
+                for name in self.layers
+            }
+        for pattern, mapped in multiplier.items():
+            _check(mapped)
+            if not fnmatch.filter(list(self.layers), pattern):
+                raise EmulationError(
+                    f"the pattern {pattern!r} matches no layer; the layers are "
+                    f"{', '.join(self.layers)}"
+                )
+        return {
+            name: next((m for p, m in multiplier.items() if fnmatch.fnmatchcase(name, p)), None)
+            for name in self.layers
+        }
+
+
+def _check(mapped: Mapped) -> None:
+    if isinstance(mapped, str) and mapped != "float":
+        raise EmulationError(f"expected a Lut, None or 'float' for a layer, got {mapped!r}")
+    if isinstance(mapped, Lut) and (mapped.width != WIDTH or not mapped.signed):
+        kind = "signed" if mapped.signed else "unsigned"
+        raise EmulationError(
+            f"networks are quantised to signed {WIDTH}-bit codes; {mapped.name} is "
+            f"{kind} {mapped.width}-bit (wrap an unsigned core with mul_signed)"
+        )
+
+
+def _replace(root: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, leaf = name.rpartition(".")
+    setattr(root.get_submodule(parent), leaf, layer)
+
+
+def prepare(
+    model: nn.Module, calibration: torch.Tensor, *, settings: Settings | None = None
+) -> Prepared:
+    """Calibrate and quantise a network.
+
+    Args:
+        model: a float network for images in [0, 1]; left as it is.
+        calibration: (N, C, H, W) float32 images in [0, 1], not among those evaluated.
+        settings: None for the defaults.
+
+    Raises:
+        EmulationError: no layer to convert, or one that the emulator does not know.
+    """
+    settings = settings or Settings()
+    skeleton = copy.deepcopy(model).eval().requires_grad_(False)
+    root = skeleton.network if isinstance(skeleton, Normalized) else skeleton
+    found = {
+        name: module
+        for name, module in root.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
+    if not found:
+        raise EmulationError("the network has no nn.Conv2d or nn.Linear to build from a multiplier")
+    traces = trace(skeleton, found, calibration)
+    norms = followers(root)
+    layers = {}
+    for name, module in found.items():
+        affine = None
+        if name in norms:
+            norm = root.get_submodule(norms[name])
+            assert isinstance(norm, nn.BatchNorm2d)
+            affine = Affine.of(norm)
+            _replace(root, norms[name], nn.Identity())
+        layers[name] = _parameters(name, module, traces[name], affine, settings)
+    return Prepared(skeleton, layers, traces, settings)
+
+
+def _parameters(
+    name: str,
+    module: nn.Module,
+    seen: LayerTrace,
+    affine: Affine | None,
+    settings: Settings,
+) -> LayerParameters:
+    assert isinstance(module, nn.Conv2d | nn.Linear)
+    if isinstance(module, nn.Conv2d):
+        weight, geometry = module.weight.detach(), Geometry.of(module, name)
+    else:
+        weight, geometry = module.weight.detach()[:, :, None, None], Geometry()
+    outputs = weight.shape[0]
+    bias = torch.zeros(outputs) if module.bias is None else module.bias.detach().clone()
+    gain = torch.ones(outputs)
+    if affine is not None:
+        bias = bias * affine.gain + affine.shift
+        if settings.batch_norm == "fold":
+            weight = weight * affine.gain.view(-1, 1, 1, 1)
+        else:
+            gain = affine.gain
+    codes, weight_scale = quantize_weights(weight, width=WIDTH, granularity=settings.weights)
+    largest = clipping_range(seen, settings.activations, width=WIDTH)
+    return LayerParameters(
+        codes=codes,
+        weight_scale=weight_scale,
+        activation_scale=scale_for(torch.tensor(largest), width=WIDTH),
+        gain=gain,
+        bias=bias,
+        geometry=geometry,
+        width=WIDTH,
+    )
+
+
+def convert(
+    model: nn.Module,
+    multiplier: Mapped | Mapping[str, Mapped],
+    *,
+    calibration: torch.Tensor,
+    settings: Settings | None = None,
+    layers: Layers = "all",
+    backend: Backend = "auto",
+) -> EmulatedNetwork:
+    """`prepare` and `Prepared.emulate` in one call; see there."""
+    prepared = prepare(model, calibration, settings=settings)
+    return prepared.emulate(multiplier, layers=layers, backend=backend)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The definition of an approximate layer, in NumPy: slow, short, and what all else must equal.
+
+    acc[n, m] = sum over k of lut[x[n, k], w[m, k]]        (row = activation, column = weight)
+
+Codes index the table by their two's complement bit pattern. Zero padding of a convolution is an
+activation of code 0 that goes through the multiplier like any other: lut[0, w] need not be 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from .geometry import Geometry
+
+Codes = NDArray[np.int8]
+
+
+def lut_matmul(x: Codes, w: Codes, table: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Sum of table look-ups.
+
+    Args:
+        x: (N, K) activation codes.
+        w: (M, K) weight codes.
+        table: (2**width, 2**width) int32 products.
+
+    Returns:
+        (N, M) int32.
+    """
+    pattern = len(table) - 1
+    out = np.empty((len(x), len(w)), np.int32)
+    for n, row in enumerate(x.astype(np.int64) & pattern):
+        out[n] = table[row, w.astype(np.int64) & pattern].sum(axis=1)  # (M, K) -> (M,)
+    return out
+
+
+def lut_conv2d(
+    x: Codes, w: Codes, table: NDArray[np.int32], geometry: Geometry
+) -> NDArray[np.int32]:
+    """Convolution (cross-correlation, as in deep learning) of codes through a table.
+
+    Args:
+        x: (N, C, H, W) activation codes.
+        w: (O, C // groups, kh, kw) weight codes.
+        table: (2**width, 2**width) int32 products.
+        geometry: stride, padding, dilation, groups.
+
+    Returns:
+        (N, O, OH, OW) int32.
+    """
+    (sh, sw), (ph, pw), (dh, dw) = geometry.stride, geometry.padding, geometry.dilation
+    kh, kw = w.shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    windows = sliding_window_view(padded, ((kh - 1) * dh + 1, (kw - 1) * dw + 1), axis=(2, 3))
+    windows = windows[:, :, ::sh, ::sw, ::dh, ::dw]  # (N, C, OH, OW, kh, kw)
+    n, _, oh, ow = windows.shape[:4]
+    groups = []
+    for xg, wg in zip(
+        np.split(windows, geometry.groups, axis=1),
+        np.split(w, geometry.groups, axis=0),
+        strict=True,
+    ):
+        rows = xg.transpose(0, 2, 3, 1, 4, 5).reshape(n * oh * ow, -1)  # (N*OH*OW, K)
+        groups.append(lut_matmul(rows, wg.reshape(len(wg), -1), table))  # (N*OH*OW, O/groups)
+    return np.ascontiguousarray(
+        np.concatenate(groups, axis=1).reshape(n, oh, ow, -1).transpose(0, 3, 1, 2)
+    )

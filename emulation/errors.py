@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one base class of everything a user of `emulation` can do wrong."""
+
+
+class EmulationError(ValueError):
+    """A sentence for the user: what was expected, what came, where, what to do."""

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LutConv2d and LutLinear: a quantised layer whose products come from a table.
+
+    code = quantize(x)                        static scale, see `quantize`
+    acc  = sum of lut[code, weight code]      int32, see `definition`
+    y    = float32(acc) * out_scale + bias    per output channel; product and sum each rounded
+
+The backward pass is straight-through: the input gradient of the float convolution on the
+dequantised operands, zero where the activation was clamped. Weights take no gradient: these
+layers are for attacking and evaluating a network, not for training it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from .geometry import Geometry
+from .paths import Path
+from .quantize import code_limit, quantize, reciprocal
+
+
+@dataclass(frozen=True)
+class LayerParameters:
+    """All that determines a layer's arithmetic, but for the table.
+
+    Attributes:
+        codes: (O, C // groups, kh, kw) int8 weight codes; (O, K, 1, 1) for a linear layer.
+        weight_scale: (O,) float32.
+        activation_scale: () float32.
+        gain: (O,) float32 factor on the dequantised sum; 1 but for absorbed batch norm.
+        bias: (O,) float32.
+        geometry: stride, padding, dilation, groups.
+        width: operand width of the multiplier, bits.
+    """
+
+    codes: torch.Tensor
+    weight_scale: torch.Tensor
+    activation_scale: torch.Tensor
+    gain: torch.Tensor
+    bias: torch.Tensor
+    geometry: Geometry
+    width: int
+
+
+def clip_threshold(inv_scale: torch.Tensor, *, limit: int) -> float:
+    """Smallest float32 magnitude whose code would be clamped; gradients pass strictly below it."""
+    value = torch.tensor(limit + 0.5, dtype=torch.float32) / inv_scale.cpu()
+    up, down = torch.tensor(torch.inf), torch.tensor(0.0)
+    while (value * inv_scale.cpu()).round() > limit:
+        value = torch.nextafter(value, down)
+    while (value * inv_scale.cpu()).round() <= limit:
+        value = torch.nextafter(value, up)
+    return float(value)
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Forward through the table, backward through the float convolution."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, layer: _LutLayer) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        ctx.layer = layer
+        return layer.emulate(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return ctx.layer.input_gradient(x, grads[0]), None
+
+
+class _LutLayer(nn.Module):
+    """What the two layer types share; works on (N, C, H, W)."""
+
+    codes: torch.Tensor
+    inv_scale: torch.Tensor
+    out_scale: torch.Tensor
+    bias: torch.Tensor
+    straight_through: torch.Tensor
+
+    def __init__(self, parameters: LayerParameters, path: Path) -> None:
+        super().__init__()
+        self.geometry = parameters.geometry
+        self.limit = code_limit(parameters.width)
+        self.path = path
+        self.register_buffer("codes", parameters.codes)
+        self.register_buffer("inv_scale", reciprocal(parameters.activation_scale))
+        # (O,): one float32 product each, in this order, on every backend
+        weight_scale = parameters.weight_scale * parameters.gain
+        self.register_buffer("out_scale", parameters.activation_scale * weight_scale)
+        self.register_buffer("bias", parameters.bias)
+        self.register_buffer(
+            "straight_through", parameters.codes.to(torch.float32) * weight_scale.view(-1, 1, 1, 1)
+        )
+        self.clip_at = clip_threshold(self.inv_scale, limit=self.limit)
+
+    def emulate(self, x: torch.Tensor) -> torch.Tensor:
+        """Forward pass without a graph: (N, C, H, W) float32 to (N, O, OH, OW) float32."""
+        codes = quantize(x, self.inv_scale, limit=self.limit)
+        acc = self.path.accumulate(codes).to(torch.float32)
+        return acc.mul_(self.out_scale.view(-1, 1, 1)).add_(self.bias.view(-1, 1, 1))
+
+    def input_gradient(self, x: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
+        """Straight-through gradient of the loss with respect to x, given that of the output."""
+        geometry = self.geometry
+        back, _, _ = torch.ops.aten.convolution_backward(
+            grad,
+            x,
+            self.straight_through,
+            None,
+            geometry.stride,
+            geometry.padding,
+            geometry.dilation,
+            False,
+            (0, 0),
+            geometry.groups,
+            (True, False, False),
+        )
+        # hardtanh's backward is "grad where -limit < x < limit, else 0", in one pass.
+        return cast(
+            torch.Tensor,
+            torch.ops.aten.hardtanh_backward(back, x, -self.clip_at, self.clip_at),
+        )
+
+    def _run(self, x: torch.Tensor) -> torch.Tensor:
+        if x.requires_grad and torch.is_grad_enabled():
+            return cast(torch.Tensor, _StraightThrough.apply(x, self))
+        return self.emulate(x)
+
+    def extra_repr(self) -> str:
+        """Shape, geometry and path, as `print(model)` shows them."""
+        o, c, kh, kw = self.codes.shape
+        return f"{c * self.geometry.groups}, {o}, kernel={kh}x{kw}, path={self.path.name}"
+
+
+class LutConv2d(_LutLayer):
+    """Convolution through a table: (N, C, H, W) float32 to (N, O, OH, OW) float32."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Run the layer; differentiable with respect to x."""
+        return self._run(x)
+
+
+class LutLinear(_LutLayer):
+    """Matrix product through a table: (..., K) float32 to (..., O) float32."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Run the layer; differentiable with respect to x."""
+        rows = x.reshape(-1, x.shape[-1], 1, 1)
+        return self._run(rows).view(*x.shape[:-1], -1)
+
+    def input_gradient(self, x: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
+        """See `_LutLayer.input_gradient`; a plain matrix product here."""
+        back = grad.flatten(1) @ self.straight_through.flatten(1)
+        return cast(
+            torch.Tensor,
+            torch.ops.aten.hardtanh_backward(back.view_as(x), x, -self.clip_at, self.clip_at),
+        )

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ways to accumulate a layer's products, all equal to `definition` to the last bit.
+
+A path is built once per layer from its weight codes and the table, and maps activation codes to
+int32 accumulators. Which path a layer gets is decided in `plan`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from hwsim.lut import Lut
+
+from .definition import lut_conv2d
+from .factorise import Term
+from .geometry import Geometry
+
+# Below this bound every partial sum of integers is itself an integer that float32 holds exactly,
+# in whatever order a library adds.
+FLOAT32_EXACT = 2**24
+# Table look-ups held in memory at once by the gather, as (rows, outputs, taps).
+_GATHER_ELEMENTS = 2**21
+
+
+class Path(Protocol):
+    """Activation codes in, accumulators out."""
+
+    name: str
+
+    def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
+        """Map (N, C, H, W) integer-valued float32 codes to (N, O, OH, OW) int32."""
+
+
+def _columns(x: torch.Tensor, kernel: tuple[int, int], geometry: Geometry) -> torch.Tensor:
+    """Lay the windows of (N, C, H, W) out as (groups, N * OH * OW, K), channel-major taps."""
+    n, c, h, w = x.shape
+    if kernel == (1, 1) and geometry == Geometry(groups=geometry.groups):
+        columns = x.reshape(n, c, h * w)
+    else:
+        columns = F.unfold(x, kernel, geometry.dilation, geometry.padding, geometry.stride)
+    taps = columns.shape[1] // geometry.groups
+    columns = columns.view(n, geometry.groups, taps, -1)  # (N, groups, K, OH * OW)
+    return columns.permute(1, 0, 3, 2).reshape(geometry.groups, -1, taps)
+
+
+class DefinitionPath:
+    """The definition itself, in NumPy. For checking the others."""
+
+    name = "definition"
+
+    def __init__(self, lut: Lut, weight: torch.Tensor, geometry: Geometry) -> None:
+        self._table, self._weight, self._geometry = lut.table, weight.cpu().numpy(), geometry
+
+    def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
+        """See `Path.accumulate`."""
+        x = codes.to(torch.int8).cpu().numpy()
+        return torch.from_numpy(lut_conv2d(x, self._weight, self._table, self._geometry)).to(
+            codes.device
+        )
+
+
+class GatherPath:
+    """Portable torch: one gather from the flat table per product. Any device, any table."""
+
+    name = "gather"
+
+    def __init__(self, lut: Lut, weight: torch.Tensor, geometry: Geometry) -> None:
+        self._pattern = len(lut.table) - 1
+        self._table = torch.from_numpy(lut.table.copy()).flatten()
+        self._weight = weight
+        self._geometry = geometry
+        # (groups, O / groups, K) column indices of the table
+        self._columns = (weight.to(torch.int64) & self._pattern).view(
+            geometry.groups, weight.shape[0] // geometry.groups, -1
+        )
+
+    def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
+        """See `Path.accumulate`."""
+        n, _, h, w = codes.shape
+        kernel = (self._weight.shape[2], self._weight.shape[3])
+        oh, ow = self._geometry.output_size(h, w, kernel)
+        table, columns = self._table.to(codes.device), self._columns.to(codes.device)
+        rows = (_columns(codes, kernel, self._geometry).to(torch.int64) & self._pattern) * (
+            self._pattern + 1
+        )  # (groups, R, K)
+        groups, total, taps = rows.shape
+        outputs = columns.shape[1]
+        step = max(1, _GATHER_ELEMENTS // (outputs * taps))
+        out = torch.empty(groups, total, outputs, dtype=torch.int32, device=codes.device)
+        for g in range(groups):
+            for start in range(0, total, step):
+                part = rows[g, start : start + step, None, :] + columns[g]  # (r, O / groups, K)
+                torch.sum(
+                    torch.take(table, part),
+                    dim=2,
+                    dtype=torch.int32,
+                    out=out[g, start : start + step],
+                )
+        # (groups, N, OH * OW, O / groups) -> (N, groups, O / groups, OH * OW)
+        return (
+            out.view(groups, n, oh * ow, outputs)
+            .permute(1, 0, 3, 2)
+            .reshape(n, groups * outputs, oh, ow)
+        )
+
+
+class FactorisedPath:
+    """Ordinary convolutions of remapped operands, one per separable term of the table.
+
+    Float32 is exact while sum over k of |u||v| stays below 2**24 for every output channel; the
+    bound is taken from the actual weights and the largest |u|. Above it, float64 is.
+    """
+
+    name = "factorised"
+
+    def __init__(
+        self, terms: tuple[Term, ...], weight: torch.Tensor, geometry: Geometry, *, width: int
+    ) -> None:
+        self._geometry = geometry
+        self._outputs, self._kernel = weight.shape[0], (weight.shape[2], weight.shape[3])
+        pattern = 2**width - 1
+        codes = weight.to(torch.int64) & pattern
+        self._terms: list[tuple[torch.Tensor, bool, torch.Tensor]] = []
+        self.bound = 0
+        signed = np.arange(2**width)
+        signed = np.where(signed > pattern // 2, signed - 2**width, signed)
+        for term in terms:
+            v = torch.from_numpy(term.v)[codes]  # (O, C / groups, kh, kw) int64
+            bound = int(v.abs().flatten(1).sum(1).max()) * int(np.abs(term.u).max())
+            self.bound = max(self.bound, bound)
+            dtype = torch.float32 if bound < FLOAT32_EXACT else torch.float64
+            identity = bool(np.array_equal(term.u, signed))
+            self._terms.append((torch.from_numpy(term.u).to(dtype), identity, v.to(dtype)))
+        self._pattern = pattern
+
+    def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
+        """See `Path.accumulate`."""
+        n, _, h, w = codes.shape
+        oh, ow = self._geometry.output_size(h, w, self._kernel)
+        total = torch.zeros(n, self._outputs, oh, ow, dtype=torch.int32, device=codes.device)
+        index = None
+        for remap, identity, v in self._terms:
+            if identity:
+                x = codes.to(v.dtype)
+            else:
+                if index is None:
+                    index = codes.to(torch.int64).bitwise_and_(self._pattern)
+                x = remap.to(codes.device)[index]
+            total += self._convolve(x, v.to(codes.device), float(remap[0])).to(torch.int32)
+        return total
+
+    def _convolve(self, x: torch.Tensor, v: torch.Tensor, padding: float) -> torch.Tensor:
+        geometry = self._geometry
+        ph, pw = geometry.padding
+        if padding and (ph or pw):  # a padded tap is u[0], which is not the 0 that conv2d pads with
+            x, ph, pw = F.pad(x, (pw, pw, ph, ph), value=padding), 0, 0
+        if x.is_cuda or not _float32_is_ieee():
+            # cuDNN may pick TF32, Winograd or an FFT, and a user may have allowed bfloat16 on the
+            # CPU: none of them exact. A float64 matrix product is.
+            x, v = x.to(torch.float64), v.to(torch.float64)
+            unpadded = Geometry(geometry.stride, (ph, pw), geometry.dilation, geometry.groups)
+            rows = _columns(x, self._kernel, unpadded)  # (groups, R, K)
+            out = rows @ v.view(geometry.groups, -1, rows.shape[2]).transpose(1, 2)
+            n = x.shape[0]
+            oh, ow = unpadded.output_size(x.shape[2], x.shape[3], self._kernel)
+            return (
+                out.view(geometry.groups, n, oh * ow, -1).permute(1, 0, 3, 2).reshape(n, -1, oh, ow)
+            )
+        return F.conv2d(x, v, None, geometry.stride, (ph, pw), geometry.dilation, geometry.groups)
+
+
+def _float32_is_ieee() -> bool:
+    """Whether float32 convolutions and products on the CPU really compute in float32."""
+    backend: Any = torch.backends.mkldnn  # torch's stub lacks the precision settings
+    return (
+        torch.get_float32_matmul_precision() == "highest"
+        and backend.conv.fp32_precision in ("none", "ieee")
+        and backend.matmul.fp32_precision in ("none", "ieee")
+    )

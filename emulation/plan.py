@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which path each layer takes, and why: decided once, when the network is converted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import Literal
+
+import numpy as np
+
+from hwsim.lut import Lut
+
+from .calibrate import LayerTrace
+from .errors import EmulationError
+from .factorise import Term, factorise
+from .layers import LayerParameters
+from .paths import FLOAT32_EXACT, DefinitionPath, FactorisedPath, GatherPath, Path
+
+Backend = Literal["auto", "definition", "gather", "factorised"]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One line of the plan.
+
+    Attributes:
+        name: the layer's name in the network.
+        multiplier: what it computes with.
+        input_shape: of one image.
+        output_shape: of one image.
+        macs: multiplications of one image.
+        path: the path taken.
+        reason: why, in a few words.
+    """
+
+    name: str
+    multiplier: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    macs: int
+    path: str
+    reason: str
+
+
+def exact_term(width: int) -> Term:
+    """The exact product's one separable term: both operands as they are."""
+    values = np.arange(2**width, dtype=np.int64)
+    values = np.where(values < 2 ** (width - 1), values, values - 2**width)
+    return Term(values, values)
+
+
+@lru_cache(maxsize=64)
+def _factorised(lut: Lut) -> tuple[Term, ...] | None:
+    return factorise(lut.table)
+
+
+def choose(
+    name: str,
+    parameters: LayerParameters,
+    seen: LayerTrace,
+    lut: Lut | None,
+    *,
+    backend: Backend,
+) -> tuple[Path, LayerPlan]:
+    """Build the path of one layer.
+
+    Args:
+        name: the layer's name.
+        parameters: its codes and geometry.
+        seen: its shapes.
+        lut: the table; None for exact integer arithmetic.
+        backend: ``auto``, or the path to force.
+
+    Returns:
+        The path and its line of the plan.
+
+    Raises:
+        EmulationError: ``factorised`` was forced on a table that has no few separable terms.
+    """
+    codes, geometry, width = parameters.codes, parameters.geometry, parameters.width
+    terms = (exact_term(width),) if lut is None else _factorised(lut)
+    path: Path
+    if backend == "factorised" and terms is None:
+        raise EmulationError(
+            f"{name}: the table is no sum of few separable terms; choose another path"
+        )
+    if lut is not None and backend in ("definition", "gather"):
+        path = (DefinitionPath if backend == "definition" else GatherPath)(lut, codes, geometry)
+        reason = "asked for"
+    elif terms is not None:
+        factorised = FactorisedPath(terms, codes, geometry, width=width)
+        exact = factorised.bound < FLOAT32_EXACT
+        path = factorised
+        reason = (
+            f"{len(terms)} separable term{'s' if len(terms) != 1 else ''}; sum |u||v| <= "
+            f"{factorised.bound:,} {'<' if exact else '>='} 2^24: "
+            f"{'float32' if exact else 'float64'} is exact"
+        )
+    else:
+        assert lut is not None
+        path = GatherPath(lut, codes, geometry)
+        reason = "not separable"
+    taps = prod(codes.shape[1:])
+    macs = prod(seen.output_shape) * taps
+    label = "exact" if lut is None else lut.name
+    return path, LayerPlan(
+        name, label, seen.input_shape, seen.output_shape, macs, path.name, reason
+    )
