@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Robust accuracy, measured by somebody who trusts neither the attack nor the network.
+
+The evaluator keeps its own copy of the clean images, measures how far each returned image is
+from them, projects what lies outside the ball, runs the network under attack once more on the
+final images and stores what it said about each.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .checks import (
+    AttackWarning,
+    iterated_weaker,
+    left_the_ball,
+    nondeterminism,
+    rising_accuracy,
+    zero_gradients,
+)
+from .errors import AttackError
+from .grid import BATCH_SIZE, Attack, gradient_rows, sweep
+from .inputs import (
+    check_budgets,
+    check_count,
+    check_images,
+    check_indices,
+    check_labels,
+    check_seed,
+)
+from .network import check_finite, device_of, input_gradient, largest, predict
+from .norms import Norm, distance, per_row, powerless, project, rounding
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) in rows through a network; the total never changes in a run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What one attack did to one network, sample by sample. All tensors are on the CPU.
+
+    Attributes:
+        attack: the attack's name.
+        norm: the norm of the budgets.
+        steps: gradients per row.
+        threat_model: "whitebox", "transfer" or "transfer:<name of the gradient's network>".
+        budgets: eps values, in the order asked for.
+        seed: of random starts.
+        indices: (N,) int64, each sample's number in its data set.
+        labels: (N,) int64.
+        clean_predictions: (N,) int64, classes given to the clean images.
+        predictions: (budgets, N) int64, classes given to the attacked images.
+        zero_gradient: (N,) bool, no usable gradient at the clean image (`norms.powerless`).
+        excess: (budgets,) float64, the furthest an attacked image lay beyond eps as the attack
+            returned it; up to `norms.rounding` it is rounding.
+        seconds: wall time.
+        warnings: reasons to doubt the numbers, see `checks`.
+    """
+
+    attack: str
+    norm: Norm
+    steps: int
+    threat_model: str
+    budgets: tuple[float, ...]
+    seed: int
+    indices: Tensor
+    labels: Tensor
+    clean_predictions: Tensor
+    predictions: Tensor
+    zero_gradient: Tensor
+    excess: Tensor
+    seconds: float
+    warnings: tuple[AttackWarning, ...]
+
+    @property
+    def correct(self) -> Tensor:
+        """(budgets, N) bool: the attacked image still gets its true class."""
+        return self.predictions == self.labels
+
+    @property
+    def clean_correct(self) -> Tensor:
+        """(N,) bool: the clean image gets its true class."""
+        return self.clean_predictions == self.labels
+
+    @property
+    def robust_accuracy(self) -> tuple[float, ...]:
+        """Share of all samples, clean errors included, still correct at each budget."""
+        return tuple(int(row.sum()) / len(row) for row in self.correct)
+
+    @property
+    def clean_accuracy(self) -> float:
+        """Share of all samples that are correct without an attack."""
+        return int(self.clean_correct.sum()) / len(self.labels)
+
+
+def network_rows(attack: Attack, *, budgets: Sequence[float], samples: int) -> int:
+    """How many rows `evaluate` sends through a network: its progress's total.
+
+    Two for each clean image (logits, gradient), the attack's gradients, and one for each image
+    at each budget above 0.
+
+    Args:
+        attack: the attack.
+        budgets: eps values.
+        samples: number of images.
+
+    Returns:
+        The number of rows.
+    """
+    positive = sum(eps > 0.0 for eps in budgets)
+    if positive == 0:
+        return 2 * samples
+    gradients = gradient_rows(attack, budgets=positive, samples=samples)
+    return 2 * samples + gradients + positive * samples
+
+
+def evaluate(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    attack: Attack,
+    *,
+    budgets: Sequence[float],
+    gradient_model: nn.Module | None = None,
+    gradient_name: str = "",
+    seed: int = 0,
+    batch_size: int = BATCH_SIZE,
+    indices: Tensor | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Attack a network at several budgets and measure what is left of its accuracy.
+
+    Neither network is changed: see `attacks.network`. A budget of 0 is clean accuracy, taken
+    from the pass over the clean images.
+
+    Args:
+        model: the network under attack, (N, ...) float32 in [0, 1] to (N, classes) logits.
+        images: (N, ...) float32 in [0, 1], on any device; batches move to the network's.
+        labels: (N,) int64, on the images' device.
+        attack: the attack.
+        budgets: eps values, each 0 or more.
+        gradient_model: the network that the gradients come from, on the same device; None is
+            the network under attack itself (white box).
+        gradient_name: what to call the gradient's network in the threat model.
+        seed: of random starts.
+        batch_size: rows per pass through a network, which bounds the memory.
+        indices: (N,) int64, each sample's number in its data set, for random starts; None
+            counts from 0.
+        progress: called with (rows done, rows in all).
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        AttackError: inputs, budgets or networks that an attack cannot work with, and an attack
+            that returns something else than finite images of the same shape.
+    """
+    began = time.perf_counter()
+    check_images(images)
+    least_classes = check_labels(labels, images) + 1
+    levels = check_budgets(budgets)
+    samples = check_indices(indices, len(images))
+    check_seed(seed)
+    check_count(batch_size, what="batch_size")
+    source, threat_model = _threat(model, images, gradient_model, gradient_name)
+    meter = _Meter(progress, network_rows(attack, budgets=levels, samples=len(images)))
+
+    batches = torch.split(torch.arange(len(images)), batch_size)
+    device = device_of(model, images.device)
+    truth = labels.cpu()
+    clean = torch.empty_like(truth)
+    zero = torch.empty(len(truth), dtype=torch.bool)
+    first_logits = torch.empty(0)
+    for rows in batches:
+        x, y = images[rows].to(device), labels[rows].to(device)
+        logits = predict(model, x, least_classes=least_classes)
+        if rows[0] == 0:
+            first_logits = logits
+        clean[rows] = logits.argmax(1).cpu()
+        gradient, its_logits = input_gradient(source, x, y, least_classes=least_classes)
+        check_finite(largest(gradient, its_logits), attack=attack.name)
+        zero[rows] = powerless(attack.norm, gradient).cpu()
+        meter.add(2 * len(rows))
+
+    predictions = clean.repeat(len(levels), 1)  # right for eps = 0, overwritten elsewhere
+    excess = torch.zeros(predictions.shape, dtype=torch.float64)
+    outside = torch.zeros(predictions.shape, dtype=torch.bool)
+    positive = [row for row, eps in enumerate(levels) if eps > 0.0]
+    if positive:
+        where = torch.tensor(positive)
+        eps = torch.tensor(levels, dtype=torch.float64)
+        blocks = sweep(
+            attack,
+            source,
+            images,
+            labels,
+            budgets=[levels[row] for row in positive],
+            seed=seed,
+            indices=samples,
+            batch_size=batch_size,
+            on_rows=meter.add,
+        )
+        for block in blocks:
+            rows, x0 = where[block.budget], images[block.sample].to(device)
+            x_adv, over, out = _confine(attack, block.x_adv, x0, eps[rows])
+            excess[rows, block.sample], outside[rows, block.sample] = over, out
+            logits = predict(model, x_adv, least_classes=least_classes)
+            predictions[rows, block.sample] = logits.argmax(1).cpu()
+            meter.add(len(rows))
+
+    again = predict(model, images[batches[0]].to(device))
+    found = (
+        zero_gradients(zero),
+        rising_accuracy(levels, predictions == truth),
+        nondeterminism(first_logits, again),
+        left_the_ball(levels, outside, float(excess.max())),
+    )
+    return Evaluation(
+        attack=attack.name,
+        norm=attack.norm,
+        steps=attack.steps,
+        threat_model=threat_model,
+        budgets=levels,
+        seed=seed,
+        indices=samples.clone(),
+        labels=truth.clone(),
+        clean_predictions=clean,
+        predictions=predictions,
+        zero_gradient=zero,
+        excess=excess.amax(1),
+        seconds=time.perf_counter() - began,
+        warnings=tuple(warning for warning in found if warning is not None),
+    )
+
+
+def review(evaluations: Sequence[Evaluation]) -> tuple[AttackWarning, ...]:
+    """Compare the evaluations of one network with each other.
+
+    Args:
+        evaluations: of the same network on the same images, under several attacks.
+
+    Returns:
+        A warning for each iterated attack that is weaker than a single step in the same norm,
+        threat model and at the same budgets. Warnings of a single evaluation are in it already.
+    """
+    found: list[AttackWarning] = []
+    for single in (one for one in evaluations if one.steps == 1):
+        for many in (one for one in evaluations if one.steps > 1):
+            same = (single.norm, single.threat_model) == (many.norm, many.threat_model)
+            if not same or not torch.equal(single.indices, many.indices):
+                continue
+            common = [eps for eps in single.budgets if eps in many.budgets]
+            if not common:
+                continue
+            warning = iterated_weaker(
+                common,
+                single.correct[[single.budgets.index(eps) for eps in common]],
+                many.correct[[many.budgets.index(eps) for eps in common]],
+                single_name=f"{single.attack} ({single.norm.label})",
+                iterated_name=f"{many.attack} ({many.norm.label})",
+            )
+            if warning is not None:
+                found.append(warning)
+    return tuple(found)
+
+
+class _Meter:
+    """Adds rows up and tells the caller."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._done, self._total = progress, 0, total
+
+    def add(self, rows: int) -> None:
+        self._done += rows
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _threat(
+    model: nn.Module, images: Tensor, gradient_model: nn.Module | None, name: str
+) -> tuple[nn.Module, str]:
+    """The network that gives the gradients, and what to call that."""
+    if gradient_model is None or gradient_model is model:
+        return model, "whitebox"
+    here, there = (device_of(one, images.device) for one in (model, gradient_model))
+    if here != there:
+        raise AttackError(
+            f"expected gradient_model on the network's device {here}, it is on {there}"
+        )
+    return gradient_model, f"transfer:{name}" if name else "transfer"
+
+
+def _confine(
+    attack: Attack, x_adv: Tensor, x0: Tensor, eps: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Make sure that images are finite, in the ball and in the box.
+
+    What is within `norms.rounding` of the ball is left as it is, so that an honest attack's
+    images are judged to the bit; anything further out is projected in float64.
+
+    Returns:
+        The images (R, ...) to judge, and on the CPU how far each was beyond its eps (R,)
+        float64 and whether that, or leaving [0, 1], was more than rounding (R,) bool.
+    """
+    if not isinstance(x_adv, Tensor) or x_adv.shape != x0.shape or x_adv.dtype != x0.dtype:
+        got = (
+            f"{x_adv.dtype} {tuple(x_adv.shape)}"
+            if isinstance(x_adv, Tensor)
+            else type(x_adv).__name__
+        )
+        raise AttackError(
+            f"expected {attack.name} to return {x0.dtype} {tuple(x0.shape)}, got {got}"
+        )
+    x_adv = x_adv.detach().to(x0.device)
+    length = distance(attack.norm, x_adv, x0).cpu()
+    if not length.isfinite().all():
+        raise AttackError(
+            f"expected {attack.name} to return finite images, got NaN or infinity in "
+            f"{int((~length.isfinite()).sum())} of {len(length)} rows"
+        )
+    excess = (length - eps).clamp_min(0.0)
+    beyond = excess > rounding(attack.norm, eps, dimensions=x0[0].numel())
+    unboxed = ((x_adv < 0.0) | (x_adv > 1.0)).flatten(1).any(1).cpu()
+    if beyond.any():
+        radius = per_row(eps.to(x0.device), x0)
+        inside = project(attack.norm, x_adv.double(), x0.double(), radius).to(x0.dtype)
+        x_adv = torch.where(per_row(beyond.to(x0.device), x0), inside, x_adv)
+    return x_adv.clamp(0.0, 1.0), excess, beyond | unboxed

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One attack over a grid of images and budgets, in batches of bounded size.
+
+A row is one (budget, image) pair. An attack that shares its gradient between budgets computes it
+once per image; any other gets rows of several budgets side by side in one batch. Either way a
+row's result is that of attacking its image alone at its budget, except where the network itself
+sums in another order for another batch size, which can move its float32 logits by a rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from .gradient import GradientAttack
+from .inputs import (
+    check_budgets,
+    check_count,
+    check_images,
+    check_indices,
+    check_labels,
+    check_seed,
+)
+from .network import device_of
+from .norms import Norm
+
+BATCH_SIZE = 256
+"""Rows that share a pass through the network unless the caller says otherwise."""
+
+
+class Attack(Protocol):
+    """What the sweep and the evaluator ask of an attack; `GradientAttack` is one."""
+
+    @property
+    def name(self) -> str:
+        """How records call it."""
+
+    @property
+    def norm(self) -> Norm:
+        """The norm that its budget is measured in."""
+
+    @property
+    def steps(self) -> int:
+        """Gradients per row, for progress and for telling single-step attacks apart."""
+
+    def __call__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        eps: Tensor,
+        seed: int,
+        indices: Tensor,
+    ) -> Tensor:
+        """Attack a batch: (N, ...) images, (N,) float64 eps and int64 indices on the CPU."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some finished rows of a sweep.
+
+    Attributes:
+        budget: (R,) int64 on the CPU, positions in the list of budgets.
+        sample: (R,) int64 on the CPU, positions in the batch of images.
+        x_adv: (R, ...) what the attack returned, on the network's device.
+    """
+
+    budget: Tensor
+    sample: Tensor
+    x_adv: Tensor
+
+
+def shares_gradient(attack: Attack) -> bool:
+    """Whether one gradient per image serves all budgets of this attack.
+
+    Args:
+        attack: any attack.
+
+    Returns:
+        True for a single step from the clean image.
+    """
+    return isinstance(attack, GradientAttack) and attack.shares_gradient
+
+
+def gradient_rows(attack: Attack, *, budgets: int, samples: int) -> int:
+    """How many gradients, one row each, a sweep computes.
+
+    Args:
+        attack: any attack.
+        budgets: number of budgets.
+        samples: number of images.
+
+    Returns:
+        The number that `on_rows` adds up to in `sweep`.
+    """
+    return samples if shares_gradient(attack) else samples * budgets * attack.steps
+
+
+def sweep(
+    attack: Attack,
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    budgets: Sequence[float],
+    seed: int = 0,
+    indices: Tensor | None = None,
+    batch_size: int = BATCH_SIZE,
+    on_rows: Callable[[int], None] | None = None,
+) -> Iterator[Block]:
+    """Attack every image at every budget.
+
+    Args:
+        attack: the attack.
+        model: the network that the gradients come from.
+        images: (N, ...) float32 in [0, 1], on any device.
+        labels: (N,) int64, on the images' device.
+        budgets: eps values, each 0 or more.
+        seed: of random starts.
+        indices: (N,) int64, each image's number in its data set; None counts from 0.
+        batch_size: rows per pass through the network.
+        on_rows: called with the number of gradient rows computed since its last call.
+
+    Returns:
+        An iterator of blocks of at most `batch_size` rows; each pair of a budget and an image is
+        in exactly one of them. The attack gets copies of the images.
+
+    Raises:
+        AttackError: inputs or budgets out of range; what the attack itself raises.
+    """
+    check_images(images)
+    check_labels(labels, images)
+    check_seed(seed)
+    check_count(batch_size, what="batch_size")
+    task = _Task(
+        images=images,
+        labels=labels,
+        eps=torch.tensor(check_budgets(budgets), dtype=torch.float64),
+        indices=check_indices(indices, len(images)),
+        seed=seed,
+        batch_size=batch_size,
+        device=device_of(model, images.device),
+        report=on_rows or (lambda rows: None),
+    )
+    if isinstance(attack, GradientAttack) and attack.shares_gradient:
+        return _shared(attack, model, task)
+    return _separate(attack, model, task)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Task:
+    """A sweep's inputs after they were checked, as `sweep` names them; eps is (B,) float64."""
+
+    images: Tensor
+    labels: Tensor
+    eps: Tensor
+    indices: Tensor
+    seed: int
+    batch_size: int
+    device: torch.device
+    report: Callable[[int], None]
+
+    def take(self, sample: Tensor) -> tuple[Tensor, Tensor]:
+        """Copies of some images and their labels, on the network's device.
+
+        Indexing copies, so an attack that writes into its input harms nobody.
+        """
+        return self.images[sample].to(self.device), self.labels[sample].to(self.device)
+
+
+def _shared(attack: GradientAttack, model: nn.Module, task: _Task) -> Iterator[Block]:
+    """One gradient per image, then all budgets from it."""
+    for samples in torch.split(torch.arange(len(task.images)), task.batch_size):
+        x0, labels = task.take(samples)
+        ascent = attack.ascent(model, x0, labels)
+        task.report(len(x0))
+        for rows in torch.split(torch.arange(len(task.eps) * len(x0)), task.batch_size):
+            budget, within = rows // len(x0), rows % len(x0)
+            x_adv = attack.single_step(x0[within], ascent[within], eps=task.eps[budget])
+            yield Block(budget, samples[within], x_adv)
+
+
+def _separate(attack: Attack, model: nn.Module, task: _Task) -> Iterator[Block]:
+    """Every (budget, image) row by its own gradients, budget by budget."""
+    count = len(task.images)
+    for rows in torch.split(torch.arange(len(task.eps) * count), task.batch_size):
+        budget, sample = rows // count, rows % count
+        x0, labels = task.take(sample)
+        eps, indices = task.eps[budget], task.indices[sample]
+        x_adv = x0
+        if isinstance(attack, GradientAttack):
+            for iterate in attack.iterates(
+                model, x0, labels, eps=eps, seed=task.seed, indices=indices
+            ):
+                x_adv = iterate
+                task.report(len(rows))
+        else:
+            x_adv = attack(model, x0, labels, eps=eps, seed=task.seed, indices=indices)
+            task.report(len(rows) * attack.steps)
+        yield Block(budget, sample, x_adv)
