@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A design's ports, widths and parameters as pyverilog reads them, checked before simulating."""
+
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from .design import FIRST, PRODUCT, SECOND, Design, Parameter
+from .errors import HwsimError
+
+
+@dataclass(frozen=True)
+class Port:
+    """One port.
+
+    Attributes:
+        name: as in the Verilog.
+        direction: `input`, `output` or `inout`.
+        width: bits, with the design's parameters in place.
+    """
+
+    name: str
+    direction: str
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.name} of {self.width} bits"
+
+
+@dataclass(frozen=True)
+class Interface:
+    """What a module shows to the outside.
+
+    Attributes:
+        ports: in the order of the header.
+        parameters: every parameter with its value, given or default.
+    """
+
+    ports: tuple[Port, ...]
+    parameters: Mapping[str, Parameter]
+
+
+def check_ports(design: Design) -> Interface:
+    """Refuses a design whose top is not the multiplier it is said to be.
+
+    Returns:
+        The interface of the top.
+
+    Raises:
+        HwsimError: no such module, an unknown parameter, a missing or extra port, a wrong
+            direction or width.
+    """
+    interface = read_interface(design)
+    where = f"{design.top} ({_top_source(design)[0]})"
+    expected = {
+        FIRST: Port(FIRST, "input", design.width),
+        SECOND: Port(SECOND, "input", design.width),
+        PRODUCT: Port(PRODUCT, "output", 2 * design.width),
+    }
+    found = {port.name: port for port in interface.ports}
+    for name, port in expected.items():
+        if found.get(name) != port:
+            got = found.get(name) or "ports " + ", ".join(found)
+            raise HwsimError(f"{where}: expected {port}, got {got}")
+    extra = [name for name in found if name not in expected]
+    if extra:
+        raise HwsimError(f"{where}: expected only {', '.join(expected)}, also got {extra[0]}")
+    return interface
+
+
+def read_interface(design: Design) -> Interface:
+    """Reads the top's interface, with the design's parameters in place.
+
+    Raises:
+        HwsimError: pyverilog cannot read the file, the top is not in it, or it has no such
+            parameter.
+    """
+    path, text = _top_source(design)
+    with _PARSING:  # one thread parses, the others find its tree in the cache
+        module = _parse(text, design.top, path)
+    declared = _declarations(module)
+
+    values: dict[str, Parameter] = {}
+    public: list[str] = []
+    for kind, item in declared:
+        if kind in ("Parameter", "Localparam"):
+            given = kind == "Parameter" and item.name in design.parameters
+            values[item.name] = (
+                design.parameters[item.name] if given else _evaluate(item.value.var, values, path)
+            )
+            if kind == "Parameter":
+                public.append(item.name)
+    for name in design.parameters:
+        if name not in public:
+            known = ", ".join(public) or "none"
+            raise HwsimError(f"{design.top} ({path}): no parameter {name}; it has {known}")
+
+    ports = []
+    for kind, item in declared:
+        if kind in ("Input", "Output", "Inout"):
+            width = 1
+            if item.width is not None:
+                msb = _evaluate(item.width.msb, values, path)
+                lsb = _evaluate(item.width.lsb, values, path)
+                width = abs(int(msb) - int(lsb)) + 1
+            ports.append(Port(item.name, kind.lower(), width))
+    return Interface(tuple(ports), {name: values[name] for name in public})
+
+
+def _top_source(design: Design) -> tuple[str, str]:
+    """Path and text of the source that declares the top."""
+    for path in design.sources:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise HwsimError(f"cannot read {path}: {error}") from error
+        if re.search(rf"^\s*module\s+{re.escape(design.top)}\b", text, re.MULTILINE):
+            return str(path), text
+    names = ", ".join(str(path) for path in design.sources)
+    raise HwsimError(f"expected a module {design.top}, found none in {names}")
+
+
+_PARSING = threading.Lock()
+
+
+@lru_cache(maxsize=32)
+def _parse(text: str, top: str, path: str) -> Any:
+    """The syntax tree of one module. A parse takes about a second, hence the cache."""
+    from pyverilog.vparser.parser import ParseError, VerilogParser  # noqa: PLC0415  (slow import)
+
+    # The parser generator writes its tables where it is told to.
+    with tempfile.TemporaryDirectory(prefix="axhil-ports-") as scratch:
+        try:
+            tree = VerilogParser(outputdir=scratch, debug=False).parse(text)
+        except ParseError as error:
+            raise UnreadableVerilogError(f"pyverilog cannot read {path}: {error}") from error
+    for item in tree.description.definitions:
+        if type(item).__name__ == "ModuleDef" and item.name == top:
+            return item
+    raise HwsimError(f"expected a module {top}, pyverilog found none in {path}")
+
+
+class UnreadableVerilogError(HwsimError):
+    """Verilog that pyverilog cannot read: an error in it, or beyond Verilog-2001."""
+
+
+def _declarations(module: Any) -> list[tuple[str, Any]]:
+    """Every port and parameter declaration of the header and the body, with its kind."""
+    found: list[tuple[str, Any]] = []
+    headers = [*module.paramlist.params, *module.portlist.ports, *module.items]
+    for header in headers:
+        match type(header).__name__:
+            case "Decl":
+                items = header.list
+            case "Ioport":
+                items = [header.first]
+            case _:
+                continue
+        found.extend((type(item).__name__, item) for item in items)
+    return found
+
+
+_OPERATORS: dict[str, Callable[..., int]] = {
+    "Plus": lambda x, y: x + y,
+    "Minus": lambda x, y: x - y,
+    "Times": lambda x, y: x * y,
+    "Divide": lambda x, y: int(x / y),
+    "Mod": lambda x, y: x % y,
+    "Power": lambda x, y: x**y,
+    "Sll": lambda x, y: x << y,
+    "Srl": lambda x, y: x >> y,
+    "LessThan": lambda x, y: int(x < y),
+    "GreaterThan": lambda x, y: int(x > y),
+    "LessEq": lambda x, y: int(x <= y),
+    "GreaterEq": lambda x, y: int(x >= y),
+    "Eq": lambda x, y: int(x == y),
+    "NotEq": lambda x, y: int(x != y),
+}
+
+
+def _evaluate(node: Any, values: Mapping[str, Parameter], path: str) -> Parameter:
+    """The value of a constant expression.
+
+    Raises:
+        HwsimError: it uses something that a width or a parameter of a multiplier has no need of.
+    """
+    kind = type(node).__name__
+
+    def value(part: Any) -> int:
+        result = _evaluate(part, values, path)
+        if isinstance(result, str):
+            raise HwsimError(f"{path}: expected a number in a width, got {result!r}")
+        return result
+
+    match kind:
+        case "IntConst":
+            result: Parameter = _integer(node.value)
+        case "StringConst":
+            result = str(node.value)
+        case "Identifier" if node.name in values:
+            result = values[node.name]
+        case "Uminus":
+            result = -value(node.right)
+        case "Cond":
+            result = value(node.true_value if value(node.cond) else node.false_value)
+        case "SystemCall" if node.syscall == "clog2":
+            result = max(value(node.args[0]) - 1, 0).bit_length()
+        case _ if kind in _OPERATORS:
+            result = _OPERATORS[kind](value(node.left), value(node.right))
+        case _:
+            what = f"{kind} {getattr(node, 'name', '')}".strip()
+            raise HwsimError(f"{path}: cannot evaluate {what} in a width or a parameter")
+    return result
+
+
+def _integer(text: str) -> int:
+    """A Verilog integer: 12, 4'd12, 8'hff, with underscores."""
+    plain = text.replace("_", "").lower()
+    if "'" not in plain:
+        return int(plain)
+    base, digits = re.fullmatch(r"\d*'s?([bodh])(\w+)", plain).groups()  # type: ignore[union-attr]  # the lexer's own pattern
+    return int(digits, {"b": 2, "o": 8, "d": 10, "h": 16}[base])
