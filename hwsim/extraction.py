@@ -85,9 +85,7 @@ def extract_design(design: Design) -> Lut:
     hashes = design.source_hashes()
     side = 2**design.width
     patterns = np.arange(side)
-    products = simulate(
-        [design], np.repeat(patterns, side), np.tile(patterns, side), lanes=min(side, 256)
-    )
+    products = simulate([design], np.repeat(patterns, side), np.tile(patterns, side))
     if hashes != design.source_hashes():
         raise HwsimError(f"{design.name}: its Verilog changed while it was simulated; run it again")
     bare = Lut(

@@ -13,44 +13,47 @@ OPERAND_BITS, PRODUCT_BITS = 16, 32
 """Bits of one lane in the packed operands and in the packed products."""
 
 
-def harness(designs: Sequence[Design], *, lanes: int) -> str:
-    """A module with `lanes` copies of every design side by side.
+def harness(designs: Sequence[Design], *, pairs: int) -> str:
+    """A module that puts `pairs` operand pairs through every design, one after the other.
 
-    Lane i takes its operands from bits 16*i upwards of `a` and `b`; design d leaves its product
-    in bits 32*i upwards of `p_<d>`, zero-extended. Many lanes and many designs in one simulation
-    share its start-up and its time steps.
+    A change of `go` starts a batch: pair i is in bits 16*i upwards of `a` and `b`, every pair takes
+    1 ns, and then the product of design d is in bits 32*i upwards of `p_<d>`, zero-extended.
+    Crossing from Python to the simulator costs more than a product, so it happens once a batch.
     """
     width = designs[0].width
-    outputs = "".join(
-        f",\n  output wire [{PRODUCT_BITS * lanes - 1}:0] p_{d}" for d in range(len(designs))
+    outputs = "".join(f"  reg [{PRODUCT_BITS * pairs - 1}:0] p_{d};\n" for d in range(len(designs)))
+    instances = "".join(_instance(design, d) for d, design in enumerate(designs))
+    records = "".join(
+        f"      p_{d}[{PRODUCT_BITS}*i +: {PRODUCT_BITS}] = product_{d};\n"
+        for d in range(len(designs))
     )
-    instances = "\n".join(_instance(design, d) for d, design in enumerate(designs))
     return (
         "`default_nettype none\n"
-        f"module {TOP} (\n"
-        f"  input wire [{OPERAND_BITS * lanes - 1}:0] a,\n"
-        f"  input wire [{OPERAND_BITS * lanes - 1}:0] b{outputs}\n"
-        ");\n"
-        "  genvar i;\n"
-        f"  generate for (i = 0; i < {lanes}; i = i + 1) begin : g_lane\n"
-        f"    wire [{width - 1}:0] a_lane = a[{OPERAND_BITS}*i +: {width}];\n"
-        f"    wire [{width - 1}:0] b_lane = b[{OPERAND_BITS}*i +: {width}];\n"
-        f"{instances}\n"
-        "  end endgenerate\n"
+        f"module {TOP};\n"
+        f"  reg [{OPERAND_BITS * pairs - 1}:0] a, b;\n"
+        "  reg go;\n"
+        f"{outputs}"
+        f"  reg [{width - 1}:0] {FIRST}, {SECOND};\n"
+        "  integer i;\n"
+        f"{instances}"
+        "  always @(go) begin\n"
+        f"    for (i = 0; i < {pairs}; i = i + 1) begin\n"
+        f"      {FIRST} = a[{OPERAND_BITS}*i +: {width}];\n"
+        f"      {SECOND} = b[{OPERAND_BITS}*i +: {width}];\n"
+        "      #1;\n"
+        f"{records}"
+        "    end\n"
+        "  end\n"
         "endmodule\n"
         "`default_nettype wire\n"
     )
 
 
 def _instance(design: Design, index: int) -> str:
-    bits = 2 * design.width
-    lane = f"p_{index}[{PRODUCT_BITS}*i +: {PRODUCT_BITS}]"
-    product = f"p_lane_{index}"
     return (
-        f"    wire [{bits - 1}:0] {product};\n"
-        f"    {design.top} #({_parameters(design)}) u_{index} "
-        f"(.{FIRST}(a_lane), .{SECOND}(b_lane), .{PRODUCT}({product}));\n"
-        f"    assign {lane} = {product};"
+        f"  wire [{2 * design.width - 1}:0] product_{index};\n"
+        f"  {design.top} #({_parameters(design)}) u_{index} "
+        f"(.{FIRST}({FIRST}), .{SECOND}({SECOND}), .{PRODUCT}(product_{index}));\n"
     )
 
 

@@ -27,7 +27,7 @@ _BUILD_LOG, _RUN_LOG, _RESULTS = "build.log", "run.log", "results.xml"
 
 
 def simulate(
-    designs: Sequence[Design], a: ArrayLike, b: ArrayLike, *, lanes: int = 256
+    designs: Sequence[Design], a: ArrayLike, b: ArrayLike, *, batch: int = 256
 ) -> NDArray[np.int64]:
     """Products of designs for given operand pairs, all in one simulation.
 
@@ -35,7 +35,7 @@ def simulate(
         designs: of equal width and signedness.
         a: (N,) first operands, values or two's complement bit patterns.
         b: (N,) second operands.
-        lanes: copies of each design side by side; only the time depends on it.
+        batch: pairs handed to the simulator at a time; only the time depends on it.
 
     Returns:
         (len(designs), N) products, signed where the designs are.
@@ -51,23 +51,23 @@ def simulate(
         _check(design)
 
     count = np.size(a)
-    steps = -(-count // lanes)
+    batches = -(-count // batch)
     with tempfile.TemporaryDirectory(prefix="axhil-sim-") as scratch:
         folder = Path(scratch)
         for name, operand in (("a", a), ("b", b)):
             patterns = np.asarray(operand, np.int64).ravel() & (2**width - 1)
-            # The last step is filled up with its last pair.
-            full = np.pad(patterns, (0, steps * lanes - count), mode="edge")
+            # The last batch is filled up with its last pair.
+            full = np.pad(patterns, (0, batches * batch - count), mode="edge")
             assert OPERAND_BITS == 16
             (folder / f"operands_{name}.bin").write_bytes(full.astype("<u2").tobytes())
         settings = {
-            "lanes": lanes,
+            "pairs": batch,
             "width": width,
             "signed": signed,
             "names": [design.name for design in designs],
         }
         (folder / "sweep.json").write_text(json.dumps(settings))
-        (folder / f"{TOP}.v").write_text(harness(designs, lanes=lanes))
+        (folder / f"{TOP}.v").write_text(harness(designs, pairs=batch))
         _run(folder, designs)
         products = np.stack(
             [

@@ -2,8 +2,8 @@
 """Runs inside the simulator: drives the operands, records the products, judges nothing.
 
 Files in the simulator's folder are the interface, all little-endian: `operands_a.bin` and
-`operands_b.bin` hold 16 bits an operand, lanes of one step together; `products_<d>.bin` gets 32
-bits a product for design d. `sweep.json` says how many lanes and designs there are.
+`operands_b.bin` hold 16 bits an operand, pairs of one batch together; `products_<d>.bin` gets 32
+bits a product for design d. `sweep.json` says how many pairs a batch has, and the designs.
 """
 
 import json
@@ -20,46 +20,49 @@ class UnknownOutputError(Exception):
 
 @cocotb.test()
 async def sweep(dut: Any) -> None:
-    """Drives every step and records every design's products."""
+    """Drives every batch and records every design's products."""
     settings = json.loads(Path("sweep.json").read_text())
-    lanes: int = settings["lanes"]
+    pairs: int = settings["pairs"]
     a = Path("operands_a.bin").read_bytes()
     b = Path("operands_b.bin").read_bytes()
     outputs = [getattr(dut, f"p_{d}") for d in range(len(settings["names"]))]
     products = [bytearray() for _ in outputs]
-    size = 2 * lanes
+    size = 2 * pairs
 
-    for start in range(0, len(a), size):
-        a_step, b_step = a[start : start + size], b[start : start + size]
-        dut.a.value = int.from_bytes(a_step, "little")
-        dut.b.value = int.from_bytes(b_step, "little")
-        await Timer(1, "ns")
+    for batch, start in enumerate(range(0, len(a), size)):
+        a_batch, b_batch = a[start : start + size], b[start : start + size]
+        dut.a.value = int.from_bytes(a_batch, "little")
+        dut.b.value = int.from_bytes(b_batch, "little")
+        await Timer(1, "ns")  # the operands stand before the batch starts
+        dut.go.value = batch % 2
+        await Timer(pairs + 1, "ns")
         for d, output in enumerate(outputs):
             bits = str(output.value)
             try:
                 packed = int(bits, 2)
             except ValueError:
-                message = _describe(bits, a_step, b_step, name=settings["names"][d], **settings)
+                message = _describe(bits, a_batch, b_batch, name=settings["names"][d], **settings)
                 Path("failure.txt").write_text(message)
                 raise UnknownOutputError(message) from None
-            products[d] += packed.to_bytes(4 * lanes, "little")
+            products[d] += packed.to_bytes(4 * pairs, "little")
 
     for d, recorded in enumerate(products):
         Path(f"products_{d}.bin").write_bytes(recorded)
 
 
 def _describe(
-    bits: str, a_step: bytes, b_step: bytes, *, name: str, width: int, signed: bool, **_: Any
+    bits: str, a_batch: bytes, b_batch: bytes, *, name: str, width: int, signed: bool, **_: Any
 ) -> str:
-    """The sentence for the lowest lane with an X or Z."""
+    """The sentence for the first pair with an X or Z."""
     first = next(i for i, bit in enumerate(reversed(bits)) if bit not in "01")
-    lane = first // 32
-    lane_bits = bits[len(bits) - 32 * lane - 2 * width : len(bits) - 32 * lane]
+    pair = first // 32
+    end = len(bits) - 32 * pair
+    shown = bits[end - 2 * width : end]
     a, b = (
-        _value(int.from_bytes(step[2 * lane : 2 * lane + 2], "little"), width, signed)
-        for step in (a_step, b_step)
+        _value(int.from_bytes(batch[2 * pair : 2 * pair + 2], "little"), width, signed)
+        for batch in (a_batch, b_batch)
     )
-    return f"{name}: expected 0 and 1 only on p_o, got {lane_bits} for a_i={a}, b_i={b}"
+    return f"{name}: expected 0 and 1 only on p_o, got {shown} for a_i={a}, b_i={b}"
 
 
 def _value(pattern: int, width: int, signed: bool) -> int:
