@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolutions of integer codes through a multiplier's table, in C++.
+
+`LutKernel` takes any table and is bit-identical to the NumPy definition. The extension is
+optional: where it was not built, `available()` is False, `unavailable_reason()` says why, and
+constructing a kernel raises.
+"""
+
+from .kernel import (
+    ISAS,
+    LutKernel,
+    available,
+    gather_baseline,
+    isa,
+    supported_isas,
+    unavailable_reason,
+)
+
+__all__ = [
+    "ISAS",
+    "LutKernel",
+    "available",
+    "gather_baseline",
+    "isa",
+    "supported_isas",
+    "unavailable_reason",
+]

@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thin, checking wrappers of the extension's layers; numpy arrays and CPU tensors in and out."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emulation.errors import EmulationError
+
+try:
+    _native: ModuleType | None = importlib.import_module("emulation.native._kernel")
+    _REASON = ""
+except ImportError as error:  # not built: no compiler, or a checkout that was never installed
+    _native = None
+    _REASON = f"the extension emulation.native._kernel cannot be imported ({error})"
+
+ISAS = ("avx512vbmi", "avx2", "scalar")
+"""Instruction sets, fastest first; AXHIL_ISA forces one."""
+
+Pair = tuple[int, int]
+
+
+def available() -> bool:
+    """Whether the extension was built and can be loaded."""
+    return _native is not None
+
+
+def unavailable_reason() -> str:
+    """Why `available()` is False; empty where it is True."""
+    return _REASON
+
+
+def _module() -> ModuleType:
+    if _native is None:
+        raise EmulationError(
+            f"expected the native kernel, but {_REASON}; install axhil where a C++17 compiler is "
+            "on PATH, or use the portable path"
+        )
+    return _native
+
+
+def supported_isas() -> tuple[str, ...]:
+    """The instruction sets that this build and CPU have, fastest first."""
+    return tuple(_module().supported()) if _native else ()
+
+
+def isa() -> str:
+    """The instruction set that new kernels use.
+
+    Raises:
+        EmulationError: AXHIL_ISA names none, or one that this build or CPU lacks.
+    """
+    _module()
+    supported = supported_isas()
+    forced = os.environ.get("AXHIL_ISA", "")
+    if not forced:
+        return supported[0]
+    if forced not in ISAS:
+        raise EmulationError(f"expected AXHIL_ISA to be one of {', '.join(ISAS)}; got {forced!r}")
+    if forced not in supported:
+        raise EmulationError(
+            f"AXHIL_ISA={forced} is not supported here; this build and CPU have "
+            f"{', '.join(supported)}"
+        )
+    return forced
+
+
+def _array(
+    value: Any,
+    *,
+    name: str,
+    dtypes: tuple[type, ...],
+    shape: tuple[int | None, ...],
+) -> NDArray[Any]:
+    """A C-contiguous numpy view (a copy only if not contiguous) of an array or CPU tensor."""
+    array = value if isinstance(value, np.ndarray) else _from_tensor(value, name)
+    if array.dtype.type not in dtypes:
+        expected = " or ".join(np.dtype(d).name for d in dtypes)
+        raise EmulationError(f"expected {name} of dtype {expected}; got {array.dtype}")
+    if array.ndim != len(shape) or any(
+        want is not None and have != want for have, want in zip(array.shape, shape, strict=True)
+    ):
+        wanted = ", ".join("any" if s is None else str(s) for s in shape)
+        raise EmulationError(f"expected {name} of shape ({wanted}); got {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def _from_tensor(value: Any, name: str) -> NDArray[Any]:
+    if not hasattr(value, "detach"):
+        raise EmulationError(
+            f"expected {name} as a numpy array or a CPU tensor; got {type(value).__name__}"
+        )
+    try:
+        tensor: NDArray[Any] = value.detach().numpy()
+    except (TypeError, RuntimeError) as error:
+        raise EmulationError(
+            f"expected {name} as a numpy array or a CPU tensor; got a tensor that numpy cannot "
+            f"view ({error})"
+        ) from error
+    return tensor
+
+
+def _pair(value: Pair | int, name: str, least: int) -> Pair:
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2 or any(not isinstance(v, int) or v < least for v in pair):
+        raise EmulationError(f"expected {name} as two integers of at least {least}; got {value!r}")
+    return pair[0], pair[1]
+
+
+def _check_width(width: int) -> None:
+    if not (isinstance(width, int) and 2 <= width <= 8):
+        raise EmulationError(f"expected a width of 2 to 8 bits; got {width!r}")
+
+
+def _code_range(width: int, *, signed: bool) -> tuple[int, int]:
+    return (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
+
+
+class _ConvKernel:
+    """What the kernels share: geometry, checks, calls. Immutable; pickled by its arguments."""
+
+    def __init__(
+        self,
+        weight_codes: ArrayLike,
+        *,
+        width: int,
+        signed: bool,
+        stride: Pair | int,
+        padding: Pair | int,
+        dilation: Pair | int,
+        groups: int,
+    ) -> None:
+        _check_width(width)
+        codes = np.asarray(
+            _from_tensor(weight_codes, "weight_codes")
+            if hasattr(weight_codes, "detach")
+            else weight_codes
+        )
+        if codes.ndim != 4 or codes.size == 0 or codes.dtype.kind not in "iu":
+            raise EmulationError(
+                "expected weight_codes as a non-empty (O, C // groups, kh, kw) array of integers; "
+                f"got {codes.dtype} of shape {codes.shape}"
+            )
+        low, high = _code_range(width, signed=signed)
+        if codes.min() < low or codes.max() > high:
+            raise EmulationError(
+                f"expected weight codes in [{low}, {high}]; got [{codes.min()}, {codes.max()}]"
+            )
+        if not isinstance(groups, int) or groups < 1 or codes.shape[0] % groups:
+            raise EmulationError(
+                f"expected groups to divide the {codes.shape[0]} output channels; got {groups!r}"
+            )
+        self.width, self.signed, self.groups = width, signed, groups
+        self.stride = _pair(stride, "stride", 1)
+        self.padding = _pair(padding, "padding", 0)
+        self.dilation = _pair(dilation, "dilation", 1)
+        self.weight_codes = codes.astype(np.int16)
+        self.weight_codes.setflags(write=False)
+        self.isa = isa()
+        self._layer: Any = None
+
+    @property
+    def _patterns(self) -> NDArray[np.uint8]:
+        """(O, C // groups, kh, kw) weights as bit patterns of `width` bits."""
+        return (self.weight_codes & ((1 << self.width) - 1)).astype(np.uint8)
+
+    @property
+    def _geometry(self) -> tuple[int, ...]:
+        return (*self.stride, *self.padding, *self.dilation, self.groups)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        names = ("width", "signed", "stride", "padding", "dilation", "groups")
+        return {name: getattr(self, name) for name in names}
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """(N, O, OH, OW) for inputs of shape (N, C, H, W).
+
+        Raises:
+            EmulationError: the shape has other channels or is smaller than the kernel.
+        """
+        out_channels, C, *kernel = self.weight_codes.shape
+        if len(shape) != 4 or shape[1] != C * self.groups:
+            raise EmulationError(
+                f"expected an input of shape (N, {C * self.groups}, H, W); got {tuple(shape)}"
+            )
+        size = [
+            (shape[2 + i] + 2 * self.padding[i] - self.dilation[i] * (kernel[i] - 1) - 1)
+            // self.stride[i]
+            + 1
+            for i in range(2)
+        ]
+        if min(size) < 1:
+            raise EmulationError(
+                f"expected an input of at least the kernel's extent; got {shape[2]}x{shape[3]} "
+                f"with padding {self.padding} under a {kernel[0]}x{kernel[1]} kernel"
+            )
+        return shape[0], out_channels, size[0], size[1]
+
+    def _output(self, out: Any, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
+        if out is None:
+            return np.empty(shape, dtype)
+        array = _array(out, name="out", dtypes=(dtype,), shape=shape)
+        if not np.shares_memory(array, out if isinstance(out, np.ndarray) else out.numpy()) and (
+            array.size
+        ):
+            raise EmulationError("expected out to be C-contiguous")
+        return array
+
+    def accumulate(self, codes: Any, *, threads: int = 1, out: Any = None) -> NDArray[np.int32]:
+        """Sums of the products of a batch.
+
+        Args:
+            codes: (N, C, H, W) int8, or uint8 for unsigned codes; taken modulo 2**width.
+            threads: threads to use, 1 or more; the result doesn't depend on it.
+            out: (N, O, OH, OW) int32, C-contiguous, to write to.
+
+        Returns:
+            (N, O, OH, OW) int32.
+
+        Raises:
+            EmulationError: a wrong dtype or shape.
+        """
+        dtype = np.int8 if self.signed else np.uint8
+        x = _array(codes, name="codes", dtypes=(dtype,), shape=(None,) * 4)
+        result = self._output(out, self.output_shape(x.shape), np.int32)
+        self._layer.accumulate(x.view(np.uint8), result, _threads(threads))
+        return result
+
+    def forward(
+        self,
+        x: Any,
+        *,
+        inv_scale: float,
+        qmin: int,
+        qmax: int,
+        out_scale: Any,
+        bias: Any,
+        relu: bool = False,
+        threads: int = 1,
+        mask: Any = None,
+        out: Any = None,
+    ) -> NDArray[np.float32]:
+        """Quantises, sums the products and dequantises, every step rounded to float32.
+
+        code = clip(rint(x * inv_scale), qmin, qmax), halves to even, NaN to qmin;
+        y = float32(acc) * out_scale[m] + bias[m], rounded after the multiply and after the add.
+
+        Args:
+            x: (N, C, H, W) float32.
+            inv_scale: float32 reciprocal of the activations' scale.
+            qmin: least activation code.
+            qmax: greatest activation code.
+            out_scale: (O,) float32, activation scale times weight scale.
+            bias: (O,) float32.
+            relu: whether to replace negative outputs by 0.
+            threads: threads to use, 1 or more; the result doesn't depend on it.
+            mask: (N, C, H, W) uint8, C-contiguous, to write to: 1 where qmin <= rint(x *
+                inv_scale) <= qmax.
+            out: (N, O, OH, OW) float32, C-contiguous, to write to.
+
+        Returns:
+            (N, O, OH, OW) float32.
+
+        Raises:
+            EmulationError: a wrong dtype, shape or range.
+        """
+        low, high = _code_range(self.width, signed=self.signed)
+        if not low <= qmin <= qmax <= high:
+            raise EmulationError(
+                f"expected {low} <= qmin <= qmax <= {high}; got qmin={qmin}, qmax={qmax}"
+            )
+        values = _array(x, name="x", dtypes=(np.float32,), shape=(None,) * 4)
+        shape = self.output_shape(values.shape)
+        result = self._output(out, shape, np.float32)
+        clamp = None
+        if mask is not None:
+            clamp = _array(mask, name="mask", dtypes=(np.uint8,), shape=values.shape)
+            if not np.shares_memory(clamp, mask if isinstance(mask, np.ndarray) else mask.numpy()):
+                raise EmulationError("expected mask to be C-contiguous")
+        self._layer.forward(
+            values,
+            inv_scale,
+            qmin,
+            qmax,
+            _array(out_scale, name="out_scale", dtypes=(np.float32,), shape=(shape[1],)),
+            _array(bias, name="bias", dtypes=(np.float32,), shape=(shape[1],)),
+            relu,
+            clamp,
+            result,
+            _threads(threads),
+        )
+        return result
+
+
+def _threads(threads: int) -> int:
+    if not isinstance(threads, int) or threads < 1:
+        raise EmulationError(f"expected threads to be an integer of at least 1; got {threads!r}")
+    return min(threads, 256)
+
+
+def _check_sum(K: int, largest: int) -> None:
+    if K * largest >= 2**31:
+        raise EmulationError(
+            f"expected sums of {K} products to fit int32; the largest magnitude is {largest}, "
+            f"and {K} x {largest} is not below 2**31"
+        )
+
+
+class LutKernel(_ConvKernel):
+    """A convolution in which every product is looked up: acc = sum over k of lut[x_k, w_k].
+
+    Zero padding goes through the table like any other code. A linear layer is a 1x1 convolution
+    of (N, K, 1, 1). Symmetric padding only.
+
+    Args:
+        table: (2**width, 2**width) integers that fit int32; row = activation, column = weight bit
+            pattern.
+        weight_codes: (O, C // groups, kh, kw) integer codes.
+        width: bits of a code, 2 to 8.
+        signed: whether codes are two's complement.
+        stride: of the convolution.
+        padding: rows above and below, columns left and right.
+        dilation: of the kernel.
+        groups: of the convolution.
+
+    Raises:
+        EmulationError: an argument is out of range, sums may leave int32, or the extension is not
+            available.
+    """
+
+    def __init__(
+        self,
+        table: ArrayLike,
+        weight_codes: ArrayLike,
+        *,
+        width: int = 8,
+        signed: bool = True,
+        stride: Pair | int = (1, 1),
+        padding: Pair | int = (0, 0),
+        dilation: Pair | int = (1, 1),
+        groups: int = 1,
+    ) -> None:
+        super().__init__(weight_codes, width=width, signed=signed, stride=stride, padding=padding,
+                         dilation=dilation, groups=groups)  # fmt: skip
+        entries = np.asarray(table)
+        size = 1 << width
+        if entries.shape != (size, size) or entries.dtype.kind not in "iu":
+            raise EmulationError(
+                f"expected a table of ({size}, {size}) integers for width {width}; got "
+                f"{entries.dtype} of shape {entries.shape}"
+            )
+        largest = max(abs(int(entries.min())), abs(int(entries.max())))
+        _check_sum(int(np.prod(self.weight_codes.shape[1:])), largest)
+        self.table = np.ascontiguousarray(entries.astype(np.int32))
+        self.table.setflags(write=False)
+        self._layer = _module().LutLayer(
+            self.isa, self.table, width, self._patterns, *self._geometry
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(LutKernel, **self._options), (self.table, self.weight_codes)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LutKernel:
+        return self
+
+
+def gather_baseline(
+    table: NDArray[np.int32], activations: NDArray[np.uint8], weights: NDArray[np.uint8]
+) -> NDArray[np.int32]:
+    """The usual emulation, one scalar table load per product, as the benchmarks' baseline.
+
+    Args:
+        table: (256, 256) int32.
+        activations: (K, P) uint8 bit patterns, one row per tap (im2col).
+        weights: (O, K) uint8 bit patterns.
+
+    Returns:
+        (O, P) int32 sums, on one thread.
+    """
+    out = np.empty((len(weights), activations.shape[1]), np.int32)
+    _module().gather_baseline(table, activations, weights, out)
+    return out

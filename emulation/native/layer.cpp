@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "layer.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <stdexcept>
+
+#include "pool.hpp"
+
+namespace axhil {
+namespace {
+
+constexpr int kTile = 16;      // vectors per item: 16 output positions, a cache line per image
+constexpr int kChannels = 64;  // output channels per item: its sums stay in L2
+// Fewer images than this share vectors over positions instead of leaving lanes empty.
+constexpr int kFewImages = 48;
+
+// A buffer that grows and never shrinks, aligned to cache lines.
+class Buffer {
+ public:
+  void* get(std::size_t bytes) {
+    if (bytes > size_) {
+      memory_.reset();
+      size_ = 0;
+      memory_.reset(::operator new(bytes, std::align_val_t(64)));
+      size_ = bytes;
+    }
+    return memory_.get();
+  }
+
+ private:
+  struct Free {
+    void operator()(void* p) const { ::operator delete(p, std::align_val_t(64)); }
+  };
+  std::unique_ptr<void, Free> memory_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace
+
+// One group of at most 64 images.
+struct Layer::Call {
+  Input in;
+  Output out;
+  int first, images;                        // of the batch
+  bool few;                                 // lanes are pixels, not images
+  int threads, OH, OW, line_width;          // bytes of a position in the scratch
+  std::size_t plane_bytes;
+  std::uint8_t* scratch;
+  std::atomic<std::uint8_t>* any;           // per plane: or of its patterns
+  const std::uint32_t* line;                // of every input position
+  const std::uint32_t* tap_offset;
+  const std::ptrdiff_t* vector_offset;      // of every output position
+  long vectors;
+  int tile, channels;                       // per item
+  const std::uint8_t* full;                 // [group][block]
+};
+
+Layer::Layer(const Geometry& geometry, const Ops* ops, int lane_bytes)
+    : g_(geometry),
+      ops_(ops),
+      lane_bytes_(lane_bytes),
+      planes_((geometry.C + lane_bytes - 1) / lane_bytes) {}
+
+int Layer::blocks() const { return (taps() + kBlock - 1) / kBlock; }
+
+int Layer::block_begin(int block) const {
+  return static_cast<int>(static_cast<std::int64_t>(taps()) * block / blocks());
+}
+
+// Quantises one plane (a channel, or four) of the call's images into the scratch.
+void Layer::fill(const Call& c, int plane) const {
+  static thread_local Buffer buffer;
+  const std::size_t positions = static_cast<std::size_t>(c.in.H) * c.in.W;
+  const std::size_t channels = static_cast<std::size_t>(g_.C) * g_.groups;
+  std::uint8_t* out = c.scratch + plane * c.plane_bytes;
+  if (g_.ph || g_.pw) std::memset(out, zero_pattern(), c.plane_bytes);
+  const int group = plane / planes_, first = plane % planes_ * lane_bytes_;
+  const int count = std::min(lane_bytes_, g_.C - first);
+
+  QuantizeArgs q{};
+  q.image_stride = channels * positions;
+  q.images = c.images;
+  q.positions = positions;
+  q.inv_scale = c.in.inv_scale;
+  q.qmin = c.in.qmin;
+  q.qmax = c.in.qmax;
+  const auto channel = [&](int i) {
+    const std::size_t at = (static_cast<std::size_t>(c.first) * channels +
+                            static_cast<std::size_t>(group) * g_.C + first + i) * positions;
+    q.x = c.in.x ? c.in.x + at : nullptr;
+    q.codes = c.in.codes ? c.in.codes + at : nullptr;
+    q.mask = c.in.mask ? c.in.mask + at : nullptr;
+  };
+
+  std::uint8_t any = 0;
+  if (!c.few && lane_bytes_ == 1) {
+    channel(0);
+    q.plane = out;
+    q.line = c.line;
+    any = ops_->quantize(q);
+  } else {
+    // By way of lines of their own, then interleaved, remapped and squeezed.
+    std::vector<std::uint32_t> line(positions);
+    for (std::size_t p = 0; p < positions; ++p) line[p] = static_cast<std::uint32_t>(p);
+    auto* lanes = static_cast<std::uint8_t*>(buffer.get(positions * kLanes * lane_bytes_));
+    for (int i = 0; i < count; ++i) {
+      channel(i);
+      q.plane = lanes + i * positions * kLanes;
+      q.line = line.data();
+      any |= ops_->quantize(q);
+    }
+    const std::uint8_t* map = remap();
+    for (std::size_t p = 0; p < positions; ++p) {
+      std::uint8_t* to = out + static_cast<std::size_t>(c.line[p]) * c.line_width;
+      if (lane_bytes_ == 1) {
+        std::memcpy(to, lanes + p * kLanes, c.images);
+      } else {
+        const std::uint8_t* from = lanes + p * kLanes;
+        for (int i = 0; i < 4; ++i) {
+          for (int n = 0; n < c.line_width / 4; ++n) {
+            to[4 * n + i] = i < count ? map[from[i * positions * kLanes + n]] : zero_pattern();
+          }
+        }
+      }
+    }
+  }
+  c.any[plane].store(any, std::memory_order_relaxed);
+}
+
+// One tile of output positions for one run of output channels.
+void Layer::tile(const Call& c, long item) const {
+  static thread_local Buffer acc_buffer, panel_buffer;
+  const int chunks = (g_.O + c.channels - 1) / c.channels;
+  const int m_begin = static_cast<int>(item % chunks) * c.channels;
+  const int m_end = std::min(g_.O, m_begin + c.channels);
+  const long first = item / chunks * c.tile;
+  const int count = static_cast<int>(std::min<long>(c.tile, c.vectors - first));
+  const int per_group = g_.O / g_.groups;
+  const std::size_t channel_stride = static_cast<std::size_t>(count) * kLanes;
+  auto* acc = static_cast<std::int32_t*>(
+      acc_buffer.get((m_end - m_begin) * channel_stride * sizeof(std::int32_t)));
+  std::int32_t add[kChannels] = {};
+
+  // Where lanes are pixels, the runs of consecutive bytes that make up each panel.
+  struct Run {
+    std::uint32_t from, to, bytes;
+  };
+  static thread_local std::vector<Run> runs;
+  std::uint8_t* packed = nullptr;
+  std::uint32_t packed_offset[kBlock];
+  std::ptrdiff_t panel_offset[kPanel];
+  const int lane_line = kLanes * lane_bytes_;
+  if (c.few) {
+    packed = static_cast<std::uint8_t*>(
+        panel_buffer.get(static_cast<std::size_t>(kBlock) * kPanel * lane_line));
+    for (int t = 0; t < kBlock; ++t) packed_offset[t] = t * kPanel * lane_line;
+    for (int p = 0; p < kPanel; ++p) panel_offset[p] = p * lane_line;
+  }
+
+  for (int m = m_begin; m < m_end;) {
+    const int group = m / per_group;
+    const int group_end = std::min(m_end, (group + 1) * per_group);
+    const std::uint8_t* base = c.scratch + static_cast<std::size_t>(group) * planes_ * c.plane_bytes;
+    std::int32_t* group_acc = acc + (m - m_begin) * channel_stride;
+    for (int v = 0; v < count; v += kPanel) {
+      const int vectors = std::min(kPanel, count - v);
+      if (c.few) {
+        runs.clear();
+        const long pixels = static_cast<long>(c.OH) * c.OW * c.images;
+        const long begin = (first + v) * kLanes;
+        const long end = std::min(pixels, begin + static_cast<long>(vectors) * kLanes);
+        for (long px = begin; px < end;) {
+          const long position = px / c.images, n = px % c.images;
+          const long len = std::min(end - px, c.images - n);
+          const auto from = static_cast<std::uint32_t>(c.vector_offset[position] + n * lane_bytes_);
+          const auto bytes = static_cast<std::uint32_t>(len * lane_bytes_);
+          if (!runs.empty() && runs.back().from + runs.back().bytes == from) {
+            runs.back().bytes += bytes;
+          } else {
+            runs.push_back({from, static_cast<std::uint32_t>((px - begin) * lane_bytes_), bytes});
+          }
+          px += len;
+        }
+        std::memset(packed, zero_pattern(), static_cast<std::size_t>(kBlock) * kPanel * lane_line);
+      }
+      for (int b = 0; b < blocks(); ++b) {
+        const int k = block_begin(b);
+        Work w{group_acc + v * kLanes, channel_stride, m, group_end, b,
+               c.full[group * blocks() + b] != 0, b == 0, vectors, base, c.tap_offset + k,
+               c.vector_offset + first + v};
+        if (c.few) {
+          for (int t = 0; t < block_begin(b + 1) - k; ++t) {
+            const std::uint8_t* from = base + c.tap_offset[k + t];
+            std::uint8_t* to = packed + packed_offset[t];
+            for (const Run& run : runs) std::memcpy(to + run.to, from + run.from, run.bytes);
+          }
+          w.base = packed;
+          w.tap_offset = packed_offset;
+          w.vector_offset = panel_offset;
+        }
+        accumulate(w);
+      }
+    }
+    for (int i = m; i < group_end; ++i) {
+      std::uint32_t sum = 0;
+      for (int b = 0; b < blocks(); ++b) {
+        sum += static_cast<std::uint32_t>(bias(i, b, c.full[group * blocks() + b] != 0));
+      }
+      add[i - m_begin] = static_cast<std::int32_t>(sum);
+    }
+    m = group_end;
+  }
+
+  if (c.few) {
+    store_panels(c, acc, add, m_begin, m_end - m_begin, first, count);
+    return;
+  }
+  const std::size_t area = static_cast<std::size_t>(c.OH) * c.OW;
+  StoreArgs s{};
+  s.acc = acc;
+  s.channels = m_end - m_begin;
+  s.positions = count;
+  s.add = add;
+  s.scale = c.out.scale ? c.out.scale + m_begin : nullptr;
+  s.bias = c.out.scale ? c.out.bias + m_begin : nullptr;
+  s.relu = c.out.relu;
+  s.image_stride = area * g_.O;
+  s.channel_stride = area;
+  s.images = c.images;
+  s.out = static_cast<float*>(c.out.data) + c.first * s.image_stride + m_begin * area + first;
+  ops_->store(s);
+}
+
+// The sums of vectors whose lanes are pixels.
+void Layer::store_panels(const Call& c, const std::int32_t* acc, const std::int32_t* add, int m,
+                         int channels, long first, long vectors) const {
+  const long area = static_cast<long>(c.OH) * c.OW;
+  const long begin = first * kLanes;
+  const long end = std::min(area * c.images, begin + vectors * kLanes);
+  int slot_of[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) slot_of[lane] = slot()(lane);
+  for (int i = 0; i < channels; ++i) {
+    const std::int32_t* from = acc + i * vectors * kLanes;
+    const std::size_t channel = static_cast<std::size_t>(c.first) * g_.O + m + i;
+    long position = begin / c.images, n = begin % c.images;
+    for (long px = begin; px < end; ++px) {
+      const long at = px - begin;
+      const auto sum = static_cast<std::int32_t>(
+          static_cast<std::uint32_t>(from[at / kLanes * kLanes + slot_of[at % kLanes]]) +
+          static_cast<std::uint32_t>(add[i]));
+      const std::size_t to = (channel + static_cast<std::size_t>(n) * g_.O) * area + position;
+      if (c.out.scale) {
+        const float product = static_cast<float>(sum) * c.out.scale[m + i];
+        const float y = product + c.out.bias[m + i];
+        static_cast<float*>(c.out.data)[to] = c.out.relu && y < 0.0f ? 0.0f : y;
+      } else {
+        static_cast<std::int32_t*>(c.out.data)[to] = sum;
+      }
+      if (++n == c.images) n = 0, ++position;
+    }
+  }
+}
+
+void Layer::run(const Input& in, const Output& out, int threads) const {
+  static thread_local Buffer scratch;
+  Call c{};
+  c.in = in;
+  c.out = out;
+  c.threads = std::max(threads, 1);
+  c.OH = out_height(in.H);
+  c.OW = out_width(in.W);
+  const int Hp = in.H + 2 * g_.ph, Wp = in.W + 2 * g_.pw;
+  const int all_planes = planes_ * g_.groups;
+
+  for (c.first = 0; c.first < in.N; c.first += kLanes) {
+    c.images = std::min(kLanes, in.N - c.first);
+    c.few = c.images < kFewImages && static_cast<long>(c.OH) * c.OW > 1;
+    c.line_width = (c.few ? c.images : kLanes) * lane_bytes_;
+    // An odd number of cache lines between planes spreads the taps over all sets of the L1.
+    c.plane_bytes = ((static_cast<std::size_t>(Hp) * Wp * c.line_width + 63) / 64 | 1) * 64;
+    if (c.plane_bytes * planes_ > UINT32_MAX) {
+      throw std::invalid_argument("expected an input below 4 GiB of codes per group of channels; "
+                                  "split the batch or the image");
+    }
+    c.scratch = static_cast<std::uint8_t*>(scratch.get(c.plane_bytes * all_planes + 64));
+
+    std::vector<std::uint32_t> line(static_cast<std::size_t>(in.H) * in.W), tap_offset(taps());
+    std::vector<std::ptrdiff_t> vector_offset(static_cast<std::size_t>(c.OH) * c.OW);
+    for (int h = 0; h < in.H; ++h) {
+      for (int w = 0; w < in.W; ++w) line[h * in.W + w] = (h + g_.ph) * Wp + w + g_.pw;
+    }
+    for (int t = 0; t < taps(); ++t) {
+      const int plane = t / (g_.kh * g_.kw), dy = t / g_.kw % g_.kh, dx = t % g_.kw;
+      tap_offset[t] = static_cast<std::uint32_t>(
+          plane * c.plane_bytes +
+          (static_cast<std::size_t>(dy) * g_.dh * Wp + dx * g_.dw) * c.line_width);
+    }
+    for (int oh = 0; oh < c.OH; ++oh) {
+      for (int ow = 0; ow < c.OW; ++ow) {
+        vector_offset[static_cast<std::size_t>(oh) * c.OW + ow] =
+            (static_cast<std::ptrdiff_t>(oh) * g_.sh * Wp + ow * g_.sw) * c.line_width;
+      }
+    }
+    std::vector<std::atomic<std::uint8_t>> any(all_planes);
+    c.line = line.data();
+    c.tap_offset = tap_offset.data();
+    c.vector_offset = vector_offset.data();
+    c.any = any.data();
+
+    // A thread is worth waking for some 50 microseconds of work.
+    const double work = static_cast<double>(c.OH) * c.OW * c.images * g_.O * taps() +
+                        20.0 * in.H * in.W * c.images * all_planes;
+    const int threads_now = work < 2e6 ? 1 : c.threads;
+    parallel_for(threads_now, all_planes, [&](long plane) { fill(c, static_cast<int>(plane)); });
+
+    std::vector<std::uint8_t> full(static_cast<std::size_t>(g_.groups) * blocks());
+    bool any_full = false, any_half = false;
+    for (int group = 0; group < g_.groups; ++group) {
+      for (int b = 0; b < blocks(); ++b) {
+        const int begin = block_begin(b) / (g_.kh * g_.kw);
+        const int end = (block_begin(b + 1) - 1) / (g_.kh * g_.kw);
+        std::uint8_t patterns = 0;
+        for (int plane = begin; plane <= end; ++plane) patterns |= any[group * planes_ + plane];
+        full[group * blocks() + b] = patterns >= 128;
+        (patterns >= 128 ? any_full : any_half) = true;
+      }
+    }
+    c.full = full.data();
+    prepare(any_full, any_half);
+
+    const long pixels = static_cast<long>(c.OH) * c.OW * (c.few ? c.images : kLanes);
+    c.vectors = (pixels + kLanes - 1) / kLanes;
+    c.tile = static_cast<int>(std::min<long>(kTile, c.vectors));
+    c.channels = std::min(kChannels, g_.O);
+    const auto items = [&] {
+      return (c.vectors + c.tile - 1) / c.tile * ((g_.O + c.channels - 1) / c.channels);
+    };
+    while (threads_now > 1 && items() < 4 * threads_now && c.channels > 8) {
+      c.channels = (c.channels + 1) / 2;
+    }
+    parallel_for(threads_now, items(), [&](long item) { tile(c, item); });
+  }
+}
+
+}  // namespace axhil
