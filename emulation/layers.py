@@ -127,7 +127,8 @@ class _LutLayer(nn.Module):
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         if x.requires_grad and torch.is_grad_enabled():
-            return cast(torch.Tensor, _StraightThrough.apply(x, self))
+            apply: Any = _StraightThrough.apply  # torch leaves it unannotated
+            return cast(torch.Tensor, apply(x, self))
         return self.emulate(x)
 
     def extra_repr(self) -> str:

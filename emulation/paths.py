@@ -7,10 +7,11 @@ int32 accumulators. Which path a layer gets is decided in `plan`.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from hwsim.lut import Lut
@@ -18,6 +19,7 @@ from hwsim.lut import Lut
 from .definition import lut_conv2d
 from .factorise import Term
 from .geometry import Geometry
+from .quantize import code_limit
 
 # Below this bound every partial sum of integers is itself an integer that float32 holds exactly,
 # in whatever order a library adds.
@@ -26,13 +28,18 @@ FLOAT32_EXACT = 2**24
 _GATHER_ELEMENTS = 2**21
 
 
-class Path(Protocol):
-    """Activation codes in, accumulators out."""
+class Path(nn.Module):
+    """Activation codes in, accumulators out; a module, so that it follows its layer's device."""
 
     name: str
 
     def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
         """Map (N, C, H, W) integer-valued float32 codes to (N, O, OH, OW) int32."""
+        raise NotImplementedError
+
+    def _keep(self, name: str, tensor: torch.Tensor) -> None:
+        # Derived from the codes, which the layer itself keeps in its state.
+        self.register_buffer(name, tensor, persistent=False)
 
 
 def _columns(x: torch.Tensor, kernel: tuple[int, int], geometry: Geometry) -> torch.Tensor:
@@ -47,12 +54,13 @@ def _columns(x: torch.Tensor, kernel: tuple[int, int], geometry: Geometry) -> to
     return columns.permute(1, 0, 3, 2).reshape(geometry.groups, -1, taps)
 
 
-class DefinitionPath:
+class DefinitionPath(Path):
     """The definition itself, in NumPy. For checking the others."""
 
     name = "definition"
 
     def __init__(self, lut: Lut, weight: torch.Tensor, geometry: Geometry) -> None:
+        super().__init__()
         self._table, self._weight, self._geometry = lut.table, weight.cpu().numpy(), geometry
 
     def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
@@ -63,28 +71,31 @@ class DefinitionPath:
         )
 
 
-class GatherPath:
+class GatherPath(Path):
     """Portable torch: one gather from the flat table per product. Any device, any table."""
 
     name = "gather"
+    _table: torch.Tensor
+    _columns: torch.Tensor
 
     def __init__(self, lut: Lut, weight: torch.Tensor, geometry: Geometry) -> None:
+        super().__init__()
         self._pattern = len(lut.table) - 1
-        self._table = torch.from_numpy(lut.table.copy()).flatten()
-        self._weight = weight
+        self._kernel = (weight.shape[2], weight.shape[3])
         self._geometry = geometry
+        self._keep("_table", torch.from_numpy(lut.table.copy()).flatten())
         # (groups, O / groups, K) column indices of the table
-        self._columns = (weight.to(torch.int64) & self._pattern).view(
+        columns = (weight.to(torch.int64) & self._pattern).view(
             geometry.groups, weight.shape[0] // geometry.groups, -1
         )
+        self._keep("_columns", columns)
 
     def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
         """See `Path.accumulate`."""
         n, _, h, w = codes.shape
-        kernel = (self._weight.shape[2], self._weight.shape[3])
-        oh, ow = self._geometry.output_size(h, w, kernel)
-        table, columns = self._table.to(codes.device), self._columns.to(codes.device)
-        rows = (_columns(codes, kernel, self._geometry).to(torch.int64) & self._pattern) * (
+        oh, ow = self._geometry.output_size(h, w, self._kernel)
+        table, columns = self._table, self._columns
+        rows = (_columns(codes, self._kernel, self._geometry).to(torch.int64) & self._pattern) * (
             self._pattern + 1
         )  # (groups, R, K)
         groups, total, taps = rows.shape
@@ -108,7 +119,7 @@ class GatherPath:
         )
 
 
-class FactorisedPath:
+class FactorisedPath(Path):
     """Ordinary convolutions of remapped operands, one per separable term of the table.
 
     Float32 is exact while sum over k of |u||v| stays below 2**24 for every output channel; the
@@ -120,21 +131,25 @@ class FactorisedPath:
     def __init__(
         self, terms: tuple[Term, ...], weight: torch.Tensor, geometry: Geometry, *, width: int
     ) -> None:
+        super().__init__()
         self._geometry = geometry
         self._outputs, self._kernel = weight.shape[0], (weight.shape[2], weight.shape[3])
         pattern = 2**width - 1
         codes = weight.to(torch.int64) & pattern
-        self._terms: list[tuple[torch.Tensor, bool, torch.Tensor]] = []
+        self._identity: list[bool] = []
+        self._padding = [float(term.u[0]) for term in terms]
         self.bound = 0
         signed = np.arange(2**width)
         signed = np.where(signed > pattern // 2, signed - 2**width, signed)
-        for term in terms:
+        used = np.abs(signed) <= code_limit(width)  # -2**(width - 1) is no code
+        for index, term in enumerate(terms):
             v = torch.from_numpy(term.v)[codes]  # (O, C / groups, kh, kw) int64
-            bound = int(v.abs().flatten(1).sum(1).max()) * int(np.abs(term.u).max())
+            bound = int(v.abs().flatten(1).sum(1).max()) * int(np.abs(term.u[used]).max())
             self.bound = max(self.bound, bound)
             dtype = torch.float32 if bound < FLOAT32_EXACT else torch.float64
-            identity = bool(np.array_equal(term.u, signed))
-            self._terms.append((torch.from_numpy(term.u).to(dtype), identity, v.to(dtype)))
+            self._identity.append(bool(np.array_equal(term.u, signed)))
+            self._keep(f"_u{index}", torch.from_numpy(term.u).to(dtype))
+            self._keep(f"_v{index}", v.to(dtype))
         self._pattern = pattern
 
     def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
@@ -142,15 +157,16 @@ class FactorisedPath:
         n, _, h, w = codes.shape
         oh, ow = self._geometry.output_size(h, w, self._kernel)
         total = torch.zeros(n, self._outputs, oh, ow, dtype=torch.int32, device=codes.device)
-        index = None
-        for remap, identity, v in self._terms:
+        patterns = None
+        for index, identity in enumerate(self._identity):
+            u, v = self.get_buffer(f"_u{index}"), self.get_buffer(f"_v{index}")
             if identity:
                 x = codes.to(v.dtype)
             else:
-                if index is None:
-                    index = codes.to(torch.int64).bitwise_and_(self._pattern)
-                x = remap.to(codes.device)[index]
-            total += self._convolve(x, v.to(codes.device), float(remap[0])).to(torch.int32)
+                if patterns is None:
+                    patterns = codes.to(torch.int64).bitwise_and_(self._pattern)
+                x = u[patterns]
+            total += self._convolve(x, v, self._padding[index]).to(torch.int32)
         return total
 
     def _convolve(self, x: torch.Tensor, v: torch.Tensor, padding: float) -> torch.Tensor:

@@ -137,10 +137,17 @@ def _schedule(recipe: Recipe, steps_per_epoch: int, optimizer: torch.optim.Optim
     )
 
 
+def _save_checkpoint(path: Path, **state: Any) -> None:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
 def train(
     name: str,
     *,
     recipe: Recipe | None = None,
+    images: Images | None = None,
     out: Path,
     root: Path | None = None,
     seed: int = 0,
@@ -156,6 +163,7 @@ def train(
     Args:
         name: a network with a recipe.
         recipe: None for the network's own.
+        images: the training set; None reads the recipe's.
         out: the safetensors file to write.
         root: data folder.
         seed: of the initial weights, the shuffles and the augmentation.
@@ -172,7 +180,8 @@ def train(
     if name not in RECIPES and recipe is None:
         raise EmulationError(f"no recipe for {name!r}: expected {', '.join(RECIPES)}")
     recipe = recipe or RECIPES[name]
-    train_set, test_set = training_images(recipe, root), load(recipe.data, "test", root=root)
+    train_set = training_images(recipe, root) if images is None else images
+    test_set = load(recipe.data, "test", root=root)
     torch.manual_seed(seed)
     model = network(name).build().to(device)
     optimizer = torch.optim.SGD(
@@ -221,19 +230,15 @@ def train(
                     (epoch * steps + step + 1) * recipe.batch, recipe.epochs * steps * recipe.batch
                 )
         score = accuracy(model, test_set)
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "settings": settings,
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(),
-                "epochs_done": epoch + 1,
-                "test_accuracy": score,
-            },
-            buffer,
+        _save_checkpoint(
+            checkpoint,
+            settings=settings,
+            model=model.state_dict(),
+            optimizer=optimizer.state_dict(),
+            schedule=schedule.state_dict(),
+            epochs_done=epoch + 1,
+            test_accuracy=score,
         )
-        write_atomically(checkpoint, buffer.getvalue())
         if report is not None:
             report(EpochReport(epoch + 1, recipe.epochs, float(total) / steps, score))
     save_state(out, model, metadata={"network": name})

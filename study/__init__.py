@@ -1,1 +1,7 @@
-"""Placeholder, replaced as the package is written."""
+# SPDX-License-Identifier: Apache-2.0
+"""The experiment: multipliers x networks x attacks, its store, statistics, figures, and the CLI.
+
+Nothing is imported here: the command line must start before torch does.
+"""
+
+__all__: list[str] = []

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clean accuracy of a network in float and built from each multiplier."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from emulation import Images
+from hwsim.lut import write_atomically
+
+from .experiment import environment
+from .multipliers import NamedLut
+from .statistics import Proportion, proportion
+from .subject import Subject
+
+
+@dataclass(frozen=True)
+class AccuracyRow:
+    """One network over one set of images.
+
+    Attributes:
+        name: ``float``, or the multiplier.
+        label: short form.
+        lut_sha256: of the table; empty for float.
+        correct: a digit 0 or 1 per image.
+        accuracy: with its interval.
+        seconds: wall time.
+    """
+
+    name: str
+    label: str
+    lut_sha256: str
+    correct: str
+    accuracy: Proportion
+    seconds: float
+
+
+@torch.no_grad()
+def _flags(
+    model: nn.Module, images: Images, batch: int, device: str, on_images: Callable[[int], None]
+) -> str:
+    digits = []
+    for x, y in images.batches(batch, device=device):
+        digits += (model(x).argmax(1) == y).to(torch.uint8).tolist()
+        on_images(len(x))
+    return "".join(map(str, digits))
+
+
+def measure(
+    subject: Subject,
+    images: Images,
+    multipliers: Sequence[NamedLut],
+    *,
+    batch: int,
+    device: str = "cpu",
+    progress: Callable[[int, str], None] | None = None,
+) -> list[AccuracyRow]:
+    """Run float and every multiplier over the images.
+
+    Args:
+        subject: the network.
+        images: what to classify.
+        multipliers: tables to build it from.
+        batch: images at a time.
+        device: where to run.
+        progress: called with (images done, description); the total is
+            ``(1 + len(multipliers)) * len(images)``.
+    """
+    done = 0
+    rows = []
+    for named in (None, *multipliers):
+        label = "float" if named is None else named.label
+        began = time.perf_counter()
+        model = (
+            subject.float_model
+            if named is None
+            else subject.prepared.emulate(named.lut, layers=subject.network.approximate).to(device)
+        )
+
+        def count(images_done: int, label: str = label) -> None:
+            nonlocal done
+            done += images_done
+            if progress is not None:
+                progress(done, label)
+
+        flags = _flags(model, images, batch, device, count)
+        rows.append(
+            AccuracyRow(
+                name="float" if named is None else named.name,
+                label=label,
+                lut_sha256="" if named is None else named.lut.sha256,
+                correct=flags,
+                accuracy=proportion(flags.count("1"), len(flags)),
+                seconds=round(time.perf_counter() - began, 2),
+            )
+        )
+    return rows
+
+
+def write_accuracy(
+    path: Path,
+    subject: Subject,
+    images: Images,
+    rows: Sequence[AccuracyRow],
+    *,
+    batch: int,
+    device: str,
+) -> None:
+    """Write one JSON record of a measurement, with a digit per image for paired tests later."""
+    body: dict[str, Any] = {
+        "network": subject.network.name,
+        "weights_sha256": subject.weights_sha256,
+        "calibration": subject.calibration,
+        "quantisation": asdict(subject.prepared.settings),
+        "layers": subject.network.approximate,
+        "data": images.name,
+        "data_sha256": images.sha256,
+        "images": len(images),
+        "batch": batch,
+        **environment(device),
+        "rows": [
+            {
+                "multiplier": row.name,
+                "label": row.label,
+                "lut_sha256": row.lut_sha256,
+                "accuracy": row.accuracy.value,
+                "accuracy_low": row.accuracy.low,
+                "accuracy_high": row.accuracy.high,
+                "seconds": row.seconds,
+                "correct": row.correct,
+            }
+            for row in rows
+        ],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(body, indent=1) + "\n").encode())

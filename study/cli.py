@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `axhil`. Each command parses, calls one function of the packages, and prints.
+
+Heavy imports stand inside the commands: `axhil --help` answers before torch would be loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options as opt
+from .console import err, out, progress
+from .errors import StudyError
+
+app = typer.Typer(
+    help="From Verilog to adversarial robustness: approximate multipliers, hardware in the loop.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+rtl_app = typer.Typer(help="Print stand-alone Verilog.", no_args_is_help=True)
+app.add_typer(rtl_app, name="rtl")
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Multipliers, e.g. exact 'drum(4)' 'scaletrim(4,8)'; default: seven."),
+]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Simulators at a time; default: all cores.")]
+
+
+@app.command()
+def lut(
+    multipliers: Names = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the tables.")] = Path(
+        "out/luts"
+    ),
+    width: Annotated[int, typer.Option(help="Operand bits, 4 to 12.")] = 8,
+    signed: Annotated[bool, typer.Option("--signed/--unsigned", help="Operand type.")] = True,
+    jobs: Jobs = None,
+    check_golden: Annotated[
+        bool, typer.Option(help="Compare with the golden tables; differ: exit code 1.")
+    ] = False,
+) -> None:
+    """Simulate RTL exhaustively in Icarus Verilog and write its golden tables."""
+    from hwsim import PAPER_MULTIPLIERS, compare, extract, golden, parse_multiplier
+
+    wanted = [parse_multiplier(m) for m in multipliers] if multipliers else [*PAPER_MULTIPLIERS]
+    total = len(wanted)
+    with progress("simulating", total=total, unit="tables") as tick:
+        tables = extract(
+            wanted,
+            width=width,
+            signed=signed,
+            jobs=jobs,
+            progress=lambda m, done, _total: tick(done, f"simulated {m}"),
+        )
+    out_dir.mkdir(parents=True, exist_ok=True)
+    differ = False
+    for multiplier, table in tables.items():
+        path = out_dir / f"{multiplier.slug}.npz"
+        table.save(path)
+        verdict = ""
+        if check_golden:
+            report = compare(golden(multiplier), table)
+            differ |= not report.equal
+            verdict = "  equal to golden" if report.equal else f"  {report.sentence()}"
+        out.print(
+            f"{multiplier.label:8} {table.table.size:,} products  sha256 {table.sha256[:12]}  "
+            f"{path}{verdict}",
+            soft_wrap=True,
+        )
+    if differ:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    multipliers: Names = None,
+    jobs: Jobs = None,
+    rtl: Annotated[Path | None, typer.Option(help="Another Verilog folder.")] = None,
+) -> None:
+    """Simulate the RTL again and compare with the golden tables. Exit code 1 if any differs."""
+    from hwsim import PAPER_MULTIPLIERS, parse_multiplier
+    from hwsim import verify as verify_tables
+
+    wanted = [parse_multiplier(m) for m in multipliers] if multipliers else [*PAPER_MULTIPLIERS]
+    with progress("simulating", total=len(wanted), unit="tables") as tick:
+        reports = verify_tables(
+            wanted,
+            jobs=jobs,
+            rtl=rtl,
+            progress=lambda m, done, _total: tick(done, f"simulated {m}"),
+        )
+    for report in reports:
+        mark = "[green]equal  [/green]" if report.equal else "[red]DIFFERS[/red]"
+        out.print(f"{mark} {report.sentence()}", soft_wrap=True)
+        for difference in report.first[1:]:
+            out.print(f"          {difference}", soft_wrap=True)
+    if not all(report.equal for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command()
+def metrics(
+    multipliers: Names = None,
+    luts: opt.Luts = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """Error metrics of multipliers or of table files (MAE, WCE, MRE, ...)."""
+    import json
+
+    from hwsim import error_metrics
+
+    from .multipliers import resolve
+    from .tables import metrics_table
+
+    entries = [(named, error_metrics(named.lut)) for named in resolve(multipliers, folder=luts)]
+    if as_json:
+        body = {named.name: found.as_dict() for named, found in entries}
+        typer.echo(json.dumps(body, indent=2))
+    else:
+        out.print(metrics_table(entries))
+
+
+@rtl_app.command("exact")
+def rtl_exact(width: int = 8, signed: bool = False) -> None:
+    """The exact multiplier."""
+    _print_rtl("exact", width, signed)
+
+
+@rtl_app.command("drum")
+def rtl_drum(
+    k: Annotated[int, typer.Option(help="Bits kept.")], width: int = 8, signed: bool = False
+) -> None:
+    """DRUM(K)."""
+    _print_rtl(f"drum({k})", width, signed)
+
+
+@rtl_app.command("scaletrim")
+def rtl_scaletrim(
+    h: Annotated[int, typer.Option(help="Bits kept below the leading one.")],
+    m: Annotated[int, typer.Option(help="Compensation constants, 0 or a power of two.")],
+    width: int = 8,
+    signed: bool = False,
+) -> None:
+    """scaleTRIM(H, M), its constants in place."""
+    _print_rtl(f"scaletrim({h},{m})", width, signed)
+
+
+def _print_rtl(text: str, width: int, signed: bool) -> None:
+    from hwsim import parse_multiplier, standalone
+
+    typer.echo(standalone(parse_multiplier(text), width, signed=signed), nl=False)
+
+
+@app.command()
+def train(
+    network: Annotated[str, typer.Argument(help="lenet5, resnet50 or vgg19.")],
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="Weights to write; default out/<network>.")
+    ] = None,
+    data_dir: opt.DataDir = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    seed: int = 0,
+    threads: opt.Threads = None,
+    device: opt.DeviceOption = opt.Device.cpu,
+) -> None:
+    """Train a network in float; continues after a kill from the last finished epoch."""
+    from .training import run_training
+
+    run_training(
+        network,
+        out_file or Path(f"out/{network}.safetensors"),
+        data_dir=data_dir,
+        epochs=epochs,
+        seed=seed,
+        threads=threads,
+        device=opt.check_device(device),
+    )
+
+
+@app.command()
+def accuracy(
+    network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
+    data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
+    multipliers: opt.Multipliers = None,
+    luts: opt.Luts = None,
+    images: Annotated[int | None, typer.Option(help="How many; default: all.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 250,
+    weights: opt.Weights = None,
+    weight_scales: opt.WeightScales = opt.Granularity.tensor,
+    activation_range: opt.ActivationRange = opt.Activations.max,
+    batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    data_dir: opt.DataDir = None,
+    threads: opt.Threads = None,
+    device: opt.DeviceOption = opt.Device.cpu,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the record.")] = Path("out"),
+) -> None:
+    """Accuracy of a network in float, in exact int8 and with each multiplier."""
+    from emulation import Settings
+    from emulation.data import load
+
+    from .accuracy import measure, write_accuracy
+    from .multipliers import resolve
+    from .subject import load_subject, set_threads
+    from .tables import accuracy_table
+
+    set_threads(threads)
+    where = opt.check_device(device)
+    chosen = resolve(multipliers, folder=luts)
+    settings = Settings(weight_scales.value, activation_range.value, batch_norm.value)
+    subject = load_subject(
+        network, weights=weights, root=data_dir, data=data, settings=settings, device=where
+    )
+    selected = load(data or subject.network.data, root=data_dir).select(images)
+    total = (1 + len(chosen)) * len(selected)
+    with progress("classifying", total=total, unit="images") as tick:
+        rows = measure(subject, selected, chosen, batch=batch, device=where, progress=tick)
+    path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
+    write_accuracy(path, subject, selected, rows, batch=batch, device=where)
+    title = f"{network} on {len(selected):,} images of {selected.name}"
+    out.print(accuracy_table(rows, title=title))
+    out.print(f"record: {path}", soft_wrap=True)
+
+
+@app.command("eval")
+def evaluate(
+    network: Annotated[str, typer.Option(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
+    data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
+    multipliers: opt.Multipliers = None,
+    luts: opt.Luts = None,
+    attack: Annotated[list[opt.AttackName] | None, typer.Option(help="Repeatable.")] = None,
+    norm: Annotated[list[opt.NormName] | None, typer.Option(help="Repeatable.")] = None,
+    eps: Annotated[str | None, typer.Option(help="Budgets, e.g. 0,0.1,0.5.")] = None,
+    images: Annotated[int | None, typer.Option(help="How many, class by class.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of random starts.")] = 0,
+    full: Annotated[
+        bool, typer.Option("--full", help="The paper's size: 64 images, 100 budgets.")
+    ] = False,
+    threat_model: Annotated[
+        opt.ThreatModel, typer.Option(help="Who computes the gradient.")
+    ] = opt.ThreatModel.whitebox,
+    batch: Annotated[int, typer.Option(min=1, help="Rows per pass through the network.")] = 512,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
+    weights: opt.Weights = None,
+    weight_scales: opt.WeightScales = opt.Granularity.tensor,
+    activation_range: opt.ActivationRange = opt.Activations.max,
+    batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    data_dir: opt.DataDir = None,
+    threads: opt.Threads = None,
+    device: opt.DeviceOption = opt.Device.cpu,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path("out"),
+) -> None:
+    """Attack a network built from each multiplier: robust accuracy over eps."""
+    from emulation import Settings
+
+    from .evaluation import EvalRequest, run_eval
+
+    run_eval(
+        EvalRequest(
+            network=network,
+            data=data,
+            multipliers=multipliers,
+            luts=luts,
+            attacks=opt.names(attack, opt.AttackName),
+            norms=opt.names(norm, opt.NormName),
+            budgets=None if eps is None else opt.parse_budgets(eps),
+            images=images,
+            seed=seed,
+            full=full,
+            threat_model=threat_model.value,
+            batch=batch,
+            weights=weights,
+            settings=Settings(weight_scales.value, activation_range.value, batch_norm.value),
+            data_dir=data_dir,
+            threads=threads,
+            jobs=jobs,
+            device=opt.check_device(device),
+            out=out_dir,
+        )
+    )
+
+
+@app.command()
+def plan(
+    network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
+    multiplier: Annotated[str, typer.Option(help="A multiplier or a table file.")] = "exact",
+    weights: opt.Weights = None,
+    data_dir: opt.DataDir = None,
+) -> None:
+    """Show which path each layer takes, and why."""
+    from .multipliers import resolve
+    from .subject import load_subject
+    from .tables import plan_table
+
+    (named,) = resolve([multiplier])
+    subject = load_subject(network, weights=weights, root=data_dir)
+    emulated = subject.prepared.emulate(named.lut, layers=subject.network.approximate)
+    out.print(plan_table(emulated.plan, title=f"{network} with {named.name}"))
+
+
+@app.command()
+def info() -> None:
+    """Versions, simulator, processor, where tables and weights come from."""
+    from .information import information
+
+    for key, value in information().items():
+        out.print(f"[bold]{key:14}[/bold] {value}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence on stderr and exit code 2."""
+    from hwsim import HwsimError
+
+    try:
+        app()
+    except (HwsimError, StudyError) as error:
+        _fail(str(error))
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        _fail(f"{error.strerror or error}{where}")
+    except ValueError as error:
+        # These packages load torch, so they are looked at only once something went wrong.
+        from attacks import AttackError
+        from emulation import EmulationError
+
+        if not isinstance(error, AttackError | EmulationError):
+            raise
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> None:
+    err.print("axhil:", style="red", end=" ")
+    err.print(sentence, soft_wrap=True, markup=False)
+    sys.exit(2)

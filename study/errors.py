@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user of the command line can do wrong, beyond the errors of the other packages."""
+
+
+class StudyError(ValueError):
+    """A sentence for the user: what was expected, what came, where, what to do."""

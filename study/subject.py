@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an experiment is run on: a float network with its weights, quantised, and its images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from emulation import Images, Network, Prepared, Settings, network, prepare
+from emulation.data import EMBEDDED, embedded_split, load
+from emulation.train import RECIPES
+from emulation.weights import load_state, own_state, read_state, sha256_of, weights_path
+
+CALIBRATION_IMAGES = 500
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network ready to be built from any multiplier.
+
+    Attributes:
+        network: its entry in the catalogue.
+        weights_sha256: of the float weights.
+        float_model: the network in float, in eval mode.
+        prepared: quantised, without a multiplier.
+        calibration: name of the images that set the activation ranges.
+    """
+
+    network: Network
+    weights_sha256: str
+    float_model: nn.Module
+    prepared: Prepared
+    calibration: str
+
+
+def calibration_images(subject: Network, root: Path | None) -> Images:
+    """Return the images that calibrate a network: never those it is evaluated on.
+
+    LeNet-5 uses 500 of the embedded images that neither training nor evaluation sees; the
+    others use images of their training split. The choice belongs to the network, so that it is
+    the same network on whatever data it is evaluated.
+    """
+    if subject.name == "lenet5" or subject.data == EMBEDDED:
+        return embedded_split("calibration")
+    data = RECIPES[subject.name].data if subject.name in RECIPES else subject.data
+    images = load(data, "train", root=root)
+    return images.select(min(CALIBRATION_IMAGES, len(images)))
+
+
+def load_subject(
+    name: str,
+    *,
+    weights: Path | None = None,
+    root: Path | None = None,
+    data: str | None = None,
+    settings: Settings | None = None,
+    device: str = "cpu",
+) -> Subject:
+    """Build, load, calibrate and quantise a network.
+
+    Args:
+        name: see `emulation.network`.
+        weights: file of its weights; None for the shipped ones or ``$AXHIL_WEIGHTS``.
+        root: data folder.
+        data: data set to calibrate a network on that is not of the catalogue.
+        settings: of the quantisation; None for the defaults.
+        device: where to run.
+
+    Raises:
+        EmulationError: see `emulation.network`, `emulation.weights`, `emulation.prepare`.
+    """
+    entry = network(name)
+    if data is not None and not entry.data:
+        entry = Network(entry.name, entry.build, data, entry.approximate)
+    path = weights_path(name, weights)
+    model = entry.build()
+    load_state(model, read_state(path), source=str(path))
+    model = model.eval().requires_grad_(False)
+    images = calibration_images(entry, root)
+    digest = sha256_of(own_state(model))
+    # Calibrated on the CPU always, so that every device gets the same scales to the bit.
+    pixels, _ = images.batch()
+    prepared = prepare(model, pixels, settings=settings)
+    return Subject(entry, digest, model.to(device), prepared, f"{images.name}[{len(images)}]")
+
+
+def set_threads(threads: int | None) -> int:
+    """Set the number of CPU threads, and return the number in force."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return torch.get_num_threads()
