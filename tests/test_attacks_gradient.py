@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from attacks import AttackError, GradientAttack, Norm, bim, fgsm, pgd, preset
+from attacks.draws import unit_ball
 
 EPS = (0.03, 0.1, 0.3, 1.0, 2.0)
 FOOLBOX = {
@@ -271,6 +272,25 @@ def test_a_random_start_follows_the_sample_through_batches_and_order():
         assert torch.equal(single, whole[2:3])
         other = attack(model, images, labels, eps=0.2, seed=5, indices=indices)
         assert not torch.equal(other, whole)
+
+
+@pytest.mark.parametrize("norm", list(Norm))
+def test_a_random_start_is_the_drawn_point_of_the_ball_cut_off_at_the_box(norm):
+    seen = []
+
+    class Records(Linear):
+        def forward(self, x):
+            seen.append(x.detach().clone())
+            return super().forward(x)
+
+    images, indices = batch(4)[0].flatten(1)[:, :6], torch.tensor([3, 1, 4, 15])
+    pgd(norm, steps=1)(
+        Records(torch.ones(6)), images, torch.zeros(4).long(), eps=1.0, seed=9, indices=indices
+    )
+    expected = images + unit_ball(norm, 9, indices, (6,))
+    assert (expected < 0).any()
+    assert (expected > 1).any()
+    assert torch.equal(seen[0], expected.clamp(0, 1))
 
 
 def test_presets_have_the_settings_of_the_table():
