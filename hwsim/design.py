@@ -73,7 +73,7 @@ class Design:
         return {path.name: sha256(path) for path in self.sources}
 
     def manifest_parameters(self) -> dict[str, Parameter]:
-        """The parameters as JSON holds them: what exceeds 32 bits is a Verilog literal."""
+        """The parameters as JSON holds them: what exceeds 32 bits is Verilog text."""
         return {
             name: value if isinstance(value, str) or _fits(value) else literal(value)
             for name, value in self.parameters.items()
@@ -81,13 +81,17 @@ class Design:
 
 
 def literal(value: Parameter) -> str:
-    """A parameter's value in Verilog."""
+    """A parameter's value in Verilog; beyond 32 bits a concatenation of 16-bit words.
+
+    Icarus' scanner refuses a single long literal, and a packed table reads better in words.
+    """
     if isinstance(value, str):
         return f'"{value}"'
     if _fits(value):
         return str(value)
-    digits = f"{value:x}"
-    return f"{4 * len(digits)}'h{digits}"
+    words = (value.bit_length() + 15) // 16
+    hexadecimal = value.to_bytes(2 * words).hex(" ", 2)
+    return "{" + ", ".join(f"16'h{word}" for word in hexadecimal.split()) + "}"
 
 
 def _fits(value: int) -> bool:

@@ -3,7 +3,6 @@
 
 import re
 from collections.abc import Sequence
-from textwrap import dedent
 
 from .catalog import Multiplier
 from .design import FIRST, PRODUCT, SECOND, Design, literal
@@ -52,13 +51,13 @@ def harness(designs: Sequence[Design], *, pairs: int) -> str:
 def _instance(design: Design, index: int) -> str:
     return (
         f"  wire [{2 * design.width - 1}:0] product_{index};\n"
-        f"  {design.top} #({_parameters(design)}) u_{index} "
+        f"  {design.top} #({', '.join(_parameters(design))}) u_{index} "
         f"(.{FIRST}({FIRST}), .{SECOND}({SECOND}), .{PRODUCT}(product_{index}));\n"
     )
 
 
-def _parameters(design: Design) -> str:
-    return ", ".join(f".{name}({literal(value)})" for name, value in design.parameters.items())
+def _parameters(design: Design) -> list[str]:
+    return [f".{name}({literal(value)})" for name, value in design.parameters.items()]
 
 
 def standalone(multiplier: Multiplier, width: int, *, signed: bool = False) -> str:
@@ -80,33 +79,36 @@ def standalone(multiplier: Multiplier, width: int, *, signed: bool = False) -> s
     design = Design.of(multiplier, width=width, signed=signed)
     top = f"mul_{multiplier.slug}" + ("_signed" if signed else "")
     kind = "signed" if signed else "unsigned"
+    head = [
+        "// SPDX-License-Identifier: Apache-2.0",
+        "//",
+        f"// {multiplier}, {kind}, {width} x {width} bits, printed by axhil: every constant is in",
+        "// place, and no other file is needed.",
+        "",
+        "`default_nettype none",
+        "",
+        f"module {top} (",
+        f"  input  wire [{width - 1}:0] {FIRST},",
+        f"  input  wire [{width - 1}:0] {SECOND},",
+        f"  output wire [{2 * width - 1}:0] {PRODUCT}",
+        ");",
+        "",
+        f"  {top}_{design.top} #(",
+        ",\n".join(f"    {parameter}" for parameter in _parameters(design)),
+        "  ) u_mul (",
+        f"    .{FIRST}({FIRST}),",
+        f"    .{SECOND}({SECOND}),",
+        f"    .{PRODUCT}({PRODUCT})",
+        "  );",
+        "",
+        "endmodule",
+        "",
+        "`default_nettype wire",
+        "",
+    ]
     names = [path.stem for path in design.sources]
-    head = dedent(f"""\
-        // SPDX-License-Identifier: Apache-2.0
-        //
-        // {multiplier}, {kind}, {width} x {width} bits, printed by axhil: every constant is in
-        // place, and no other file is needed.
-
-        `default_nettype none
-
-        module {top} (
-          input  wire [{width - 1}:0] {FIRST},
-          input  wire [{width - 1}:0] {SECOND},
-          output wire [{2 * width - 1}:0] {PRODUCT}
-        );
-
-          {top}_{design.top} #({_parameters(design)}) u_mul (
-            .{FIRST}({FIRST}),
-            .{SECOND}({SECOND}),
-            .{PRODUCT}({PRODUCT})
-          );
-
-        endmodule
-
-        `default_nettype wire
-        """)
     parts = (_prefixed(path.read_text(), names, top) for path in design.sources)
-    return "\n".join([head, *parts])
+    return "\n".join([*head, *parts])
 
 
 def _prefixed(text: str, names: Sequence[str], prefix: str) -> str:

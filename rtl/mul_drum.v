@@ -9,7 +9,7 @@
 //
 // The forced 1 stands for the mean of the bits that were cut off.
 //
-// Error: both signs, close to zero on average. K = WIDTH is the exact multiplier.
+// Error: both signs, nearly balanced. K = WIDTH is the exact multiplier.
 //
 // S. Hashemi, R. I. Bahar, S. Reda, "DRUM: A Dynamic Range Unbiased Multiplier for Approximate
 // Applications", ICCAD 2015.

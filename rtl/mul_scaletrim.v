@@ -11,7 +11,7 @@
 // constants chosen by the top log2(M) of the H+1 bits of s; M = 0 adds none. DEE and COMP come
 // from the design-time fit in hwsim/scaletrim.py; they keep 0 <= 1 + s (1 + 2^DEE) + C < 4.
 //
-// Error: both signs. Without compensation mostly negative for small H.
+// Error: both signs; without compensation more often negative for H <= 4.
 //
 // E. Farahmand et al., "scaleTRIM: Scalable TRuncation-Based Integer Approximate
 // Multiplier with Linearization and Compensation", 2023.
@@ -19,7 +19,7 @@
 // Worked rows (WIDTH = 8, H = 4, DEE = -2):
 //   100 x 57, M = 0:  n = 6 and 5, a_h = 1001, b_h = 1100, s = 21/16,
 //                     floor((1 + 21/16 + 21/64) * 2^11) = 5408               (exact 5700)
-//   100 x 57, M = 8:  segment 5, C = 32/256,  5408 + 256 = 5664              (exact 5700)
+//   100 x 57, M = 8:  segment 5 = top 3 bits of 10101, C = 40/256, 5408 + 320 = 5728  (exact 5700)
 
 `default_nettype none
 
