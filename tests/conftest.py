@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test shares: a missing simulator is a skip on a laptop and a failure in CI."""
+
+import os
+import shutil
+
+import pytest
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("sim") is None or shutil.which("iverilog"):
+        return
+    message = "iverilog not found on PATH (Debian: apt-get install iverilog)"
+    if os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the Verilog computes, against the naive reference and against integer products."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from hwsim import Design, legal_multipliers, parse_multiplier, reference, standalone
+from hwsim.simulate import simulate
+
+pytestmark = pytest.mark.sim
+
+SIGNS = pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+
+
+def patterns(width):
+    """All operand pairs as bit patterns, first operand slowest."""
+    side = np.arange(2**width)
+    return np.repeat(side, 2**width), np.tile(side, 2**width)
+
+
+def simulate_tables(multipliers, *, width, signed):
+    designs = [Design.of(m, width=width, signed=signed) for m in multipliers]
+    products = simulate(designs, *patterns(width))
+    return products.reshape(-1, 2**width, 2**width)
+
+
+# One start-up of the simulator for many designs; width 8 in parts, so that workers share it.
+SWEEPS = [
+    (width, part, parts)
+    for width, parts in ((4, 1), (5, 1), (6, 1), (7, 1), (8, 4))
+    for part in range(parts)
+]
+
+
+@SIGNS
+@pytest.mark.parametrize(("width", "part", "parts"), SWEEPS)
+def test_every_legal_multiplier_equals_the_reference_on_all_pairs(width, part, parts, signed):
+    multipliers = legal_multipliers(width)[part::parts]
+    tables = simulate_tables(multipliers, width=width, signed=signed)
+    for multiplier, table in zip(multipliers, tables, strict=True):
+        expected = reference.table(multiplier, width=width, signed=signed)
+        np.testing.assert_array_equal(table, expected, err_msg=str(multiplier))
+
+
+WIDE = {
+    16: ["exact", "drum(2)", "drum(3)", "drum(8)", "drum(15)", "drum(16)", "scaletrim(1,0)",
+         "scaletrim(3,0)", "scaletrim(4,8)", "scaletrim(8,16)", "scaletrim(15,0)",
+         "scaletrim(12,8192)"],
+    11: ["exact", "drum(7)", "scaletrim(4,4)", "scaletrim(10,2)"],
+}  # fmt: skip
+
+
+@SIGNS
+@pytest.mark.parametrize("width", WIDE)
+def test_wide_multipliers_equal_the_reference_on_corners_and_a_sample(width, signed):
+    low, high = (-(2 ** (width - 1)), 2 ** (width - 1)) if signed else (0, 2**width)
+    powers = {sign * 2**i + d for i in range(width) for d in (-1, 0, 1) for sign in (1, -1)}
+    corners = sorted(x for x in {*powers, low, low + 1, high - 2, high - 1} if low <= x < high)
+    a, b = np.array(list(itertools.product(corners, corners))).T
+    rng = np.random.default_rng(20)
+    a = np.concatenate([a, rng.integers(low, high, 3000)])
+    b = np.concatenate([b, rng.integers(low, high, 3000)])
+
+    multipliers = [parse_multiplier(spelling) for spelling in WIDE[width]]
+    designs = [Design.of(m, width=width, signed=signed) for m in multipliers]
+    for multiplier, products in zip(multipliers, simulate(designs, a, b), strict=True):
+        expected = reference.product(multiplier, a, b, width=width, signed=signed)
+        np.testing.assert_array_equal(products, expected, err_msg=str(multiplier))
+        if multiplier.family == "exact":
+            np.testing.assert_array_equal(products, a * b)
+
+
+@SIGNS
+@pytest.mark.parametrize("width", [4, 7])
+def test_drum_with_k_equal_to_width_is_exact(width, signed):
+    values = np.arange(2**width)
+    if signed:
+        values = np.where(values < 2 ** (width - 1), values, values - 2**width)
+    for spelling in ("exact", f"drum({width})"):
+        table = simulate_tables([parse_multiplier(spelling)], width=width, signed=signed)[0]
+        np.testing.assert_array_equal(table, np.multiply.outer(values, values), err_msg=spelling)
+
+
+WORKED_ROWS = [
+    ("exact", False, 100, 57, 5700),
+    ("drum(4)", False, 100, 57, 6240),
+    ("drum(4)", False, 9, 5, 45),
+    ("scaletrim(4,0)", False, 100, 57, 5408),
+    ("scaletrim(4,8)", False, 100, 57, 5728),
+    ("drum(4)", True, -100, 57, -6240),
+    ("drum(4)", True, -128, -128, 20736),
+    ("drum(3)", True, 0, -5, 0),
+]
+
+
+@SIGNS
+def test_the_worked_rows_in_the_headers_hold(signed):
+    rows = [row for row in WORKED_ROWS if row[1] == signed]
+    spellings = list(dict.fromkeys(row[0] for row in rows))
+    designs = [Design.of(parse_multiplier(s), width=8, signed=signed) for s in spellings]
+    products = simulate(designs, [row[2] for row in rows], [row[3] for row in rows])
+    for i, (spelling, _, a, b, expected) in enumerate(rows):
+        assert products[spellings.index(spelling), i] == expected, (spelling, a, b)
+
+
+@SIGNS
+def test_a_standalone_module_computes_the_same_from_one_file(tmp_path, signed):
+    multipliers = [parse_multiplier(s) for s in ("exact", "drum(3)", "scaletrim(4,8)")]
+    width, designs = 6, []
+    for m in multipliers:
+        path = tmp_path / f"{m.slug}.v"
+        path.write_text(standalone(m, width, signed=signed))
+        top = f"mul_{m.slug}_signed" if signed else f"mul_{m.slug}"
+        # All three are compiled together: their inner modules must not clash.
+        designs.append(Design(str(m), top, {}, (path,), width=width, signed=signed))
+    products = simulate(designs, *patterns(width))
+    for m, table in zip(multipliers, products.reshape(-1, 2**width, 2**width), strict=True):
+        np.testing.assert_array_equal(
+            table, reference.table(m, width=width, signed=signed), err_msg=str(m)
+        )
