@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from emulation import convert
+from emulation.layers import LutConv2d, LutLinear, clip_threshold
+from hwsim import Lut, golden, parse_multiplier
+
+CONVOLUTIONS = {
+    "plain": {"kernel_size": 3},
+    "same": {"kernel_size": 3, "padding": "same"},
+    "stride, padding": {"kernel_size": (3, 2), "stride": 2, "padding": (1, 0), "bias": False},
+    "dilation, groups": {"kernel_size": 3, "dilation": 2, "groups": 2},
+    "depthwise": {"kernel_size": 3, "padding": 1, "groups": 4},
+}
+
+
+def images(n=6, seed=0):
+    return torch.rand(n, 4, 10, 9, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def converted(layer, lut, **settings):
+    torch.manual_seed(0)
+    model = nn.Sequential(layer)
+    return model, convert(model, lut, calibration=images(), **settings)
+
+
+def dequantised(layer, emulated):
+    """The float operands that the codes stand for."""
+    inv = emulated.inv_scale
+    scale = 1 / inv.double()
+    weight_scale = layer.weight.detach().abs().max() / 127
+    return scale, emulated.codes.double() * weight_scale.double()
+
+
+@pytest.mark.parametrize("options", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_with_the_exact_table_a_layer_is_conv2d_of_dequantised_operands(options):
+    layer = nn.Conv2d(4, 8, **options)
+    _, net = converted(layer, golden(parse_multiplier("exact")))
+    emulated = net.network[0]
+    assert isinstance(emulated, LutConv2d)
+    x = images(seed=1)
+    scale, weight = dequantised(layer, emulated)
+    codes = torch.round(x.double() / scale).clamp(-127, 127)
+    padding = layer.padding if layer.padding != "same" else 1
+    bias = None if layer.bias is None else layer.bias.double()
+    expected = F.conv2d(
+        codes * scale, weight, bias, layer.stride, padding, layer.dilation, layer.groups
+    )
+    assert torch.allclose(net(x).double(), expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("options", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_the_straight_through_gradient_is_that_of_the_float_convolution(options):
+    layer = nn.Conv2d(4, 8, **options)
+    # The gradient must not depend on the table: a random one.
+    table = np.random.default_rng(0).integers(-999, 999, (256, 256))
+    _, net = converted(layer, Lut(table, width=8, signed=True))
+    emulated = net.network[0]
+    x = (images(seed=2) * 1.3).requires_grad_()  # some beyond the calibrated range
+    y = net(x)
+    upstream = torch.rand(y.shape, generator=torch.Generator().manual_seed(3))
+    (gradient,) = torch.autograd.grad(y, x, upstream)
+
+    # Oracle: autograd through torch's own fake quantisation and conv2d.
+    scale, weight = dequantised(layer, emulated)
+    z = x.detach().clone().requires_grad_()
+    fake = torch.fake_quantize_per_tensor_affine(z, float(scale), 0, -127, 127)
+    padding = layer.padding if layer.padding != "same" else 1
+    out = F.conv2d(fake, weight.float(), None, layer.stride, padding, layer.dilation, layer.groups)
+    (expected,) = torch.autograd.grad(out, z, upstream)
+    assert torch.allclose(gradient, expected, rtol=1e-4, atol=1e-5)
+    clamped = (x.abs() > 128 * scale).detach()
+    assert clamped.any()
+    assert (gradient[clamped] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(5, 36), (2, 3, 36)])
+def test_a_linear_layer_is_the_same_arithmetic_on_its_last_axis(shape):
+    torch.manual_seed(1)
+    layer = nn.Linear(36, 7)
+    x = torch.rand(shape) - 0.5
+    net = convert(nn.Sequential(layer), golden(parse_multiplier("drum(3)")), calibration=x)
+    emulated = net.network[0]
+    assert isinstance(emulated, LutLinear)
+    lut = golden(parse_multiplier("drum(3)"))
+    codes = torch.round(x * emulated.inv_scale).clamp(-127, 127).long() & 255
+    w = emulated.codes.flatten(1).long() & 255
+    products = torch.from_numpy(lut.table.copy())[codes[..., None, :], w]  # (..., 7, 36)
+    expected = products.sum(-1).float() * emulated.out_scale + layer.bias.detach()
+    assert torch.equal(net(x), expected)
+
+
+def test_the_gradient_of_a_linear_layer_is_the_weights_times_the_upstream():
+    torch.manual_seed(2)
+    layer = nn.Linear(6, 4)
+    x = torch.rand(3, 6)
+    net = convert(nn.Sequential(layer), golden(parse_multiplier("exact")), calibration=x)
+    z = (0.5 * x).requires_grad_()
+    upstream = torch.rand(3, 4)
+    (gradient,) = torch.autograd.grad(net(z), z, upstream)
+    codes = net.network[0].codes.flatten(1).float()
+    weight = codes * layer.weight.abs().max().detach() / 127
+    assert torch.allclose(gradient, upstream @ weight, rtol=1e-5)
+
+
+@pytest.mark.parametrize("inv_scale", [1.0, 0.1, 3.7, 127.0, 49.333, 1e-3])
+def test_the_clip_threshold_is_the_first_float_that_is_clamped(inv_scale):
+    inv = torch.tensor(inv_scale)
+    first = torch.tensor(clip_threshold(inv, limit=127))
+    below = torch.nextafter(first, torch.tensor(0.0))
+    assert (first * inv).round() > 127
+    assert (below * inv).round() <= 127
+
+
+def test_parameters_of_a_layer_take_no_gradient_and_no_graph_is_kept_without_one():
+    _, net = converted(nn.Conv2d(4, 8, 3), golden(parse_multiplier("exact")))
+    assert not list(net.parameters())
+    assert not net(images()).requires_grad
+
+
+def test_padding_that_is_not_zeros_is_refused():
+    layer = nn.Conv2d(4, 8, 3, padding=1, padding_mode="reflect")
+    with pytest.raises(ValueError, match=r"^0: padding_mode='reflect' is not supported"):
+        converted(layer, None)
+
+
+def test_same_padding_of_an_even_kernel_is_refused():
+    with pytest.raises(ValueError, match="pads one side more than the other"):
+        converted(nn.Conv2d(4, 8, 2, padding="same"), None)
