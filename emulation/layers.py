@@ -20,7 +20,7 @@ from torch import nn
 
 from .geometry import Geometry
 from .paths import Path
-from .quantize import code_limit, quantize, reciprocal
+from .quantize import code_limit, reciprocal
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,13 @@ class _LutLayer(nn.Module):
 
     def emulate(self, x: torch.Tensor) -> torch.Tensor:
         """Forward pass without a graph: (N, C, H, W) float32 to (N, O, OH, OW) float32."""
-        codes = quantize(x, self.inv_scale, limit=self.limit)
-        acc = self.path.accumulate(codes).to(torch.float32)
-        return acc.mul_(self.out_scale.view(-1, 1, 1)).add_(self.bias.view(-1, 1, 1))
+        return self.path.run(
+            x,
+            inv_scale=self.inv_scale,
+            limit=self.limit,
+            out_scale=self.out_scale,
+            bias=self.bias,
+        )
 
     def input_gradient(self, x: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
         """Straight-through gradient of the loss with respect to x, given that of the output."""

@@ -7,6 +7,7 @@ int32 accumulators. Which path a layer gets is decided in `plan`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from hwsim.lut import Lut
 from .definition import lut_conv2d
 from .factorise import Term
 from .geometry import Geometry
-from .quantize import code_limit
+from .native import LutKernel
+from .quantize import code_limit, quantize
 
 # Below this bound every partial sum of integers is itself an integer that float32 holds exactly,
 # in whatever order a library adds.
@@ -36,6 +38,30 @@ class Path(nn.Module):
     def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
         """Map (N, C, H, W) integer-valued float32 codes to (N, O, OH, OW) int32."""
         raise NotImplementedError
+
+    def run(
+        self,
+        x: torch.Tensor,
+        *,
+        inv_scale: torch.Tensor,
+        limit: int,
+        out_scale: torch.Tensor,
+        bias: torch.Tensor,
+    ) -> torch.Tensor:
+        """Quantise, accumulate, dequantise; see `layers` for the arithmetic.
+
+        Args:
+            x: (N, C, H, W) float32.
+            inv_scale: () float32 reciprocal of the activation scale.
+            limit: codes lie in [-limit, limit].
+            out_scale: (O,) float32.
+            bias: (O,) float32.
+
+        Returns:
+            (N, O, OH, OW) float32.
+        """
+        acc = self.accumulate(quantize(x, inv_scale, limit=limit)).to(torch.float32)
+        return acc.mul_(out_scale.view(-1, 1, 1)).add_(bias.view(-1, 1, 1))
 
     def _keep(self, name: str, tensor: torch.Tensor) -> None:
         # Derived from the codes, which the layer itself keeps in its state.
@@ -117,6 +143,61 @@ class GatherPath(Path):
             .permute(1, 0, 3, 2)
             .reshape(n, groups * outputs, oh, ow)
         )
+
+
+class NativePath(Path):
+    """The C++ kernel on the CPU; elsewhere the gather."""
+
+    name = "native"
+
+    def __init__(self, lut: Lut, weight: torch.Tensor, geometry: Geometry) -> None:
+        super().__init__()
+        self._kernel = LutKernel(
+            lut.table,
+            weight,
+            width=lut.width,
+            stride=geometry.stride,
+            padding=geometry.padding,
+            dilation=geometry.dilation,
+            groups=geometry.groups,
+        )
+        self._elsewhere = partial(GatherPath, lut, weight, geometry)
+        self._portable: GatherPath | None = None
+
+    def _on_device(self, device: torch.device) -> GatherPath:
+        if self._portable is None:
+            self._portable = self._elsewhere()
+        return self._portable.to(device)
+
+    def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
+        """See `Path.accumulate`."""
+        if codes.device.type != "cpu":
+            return self._on_device(codes.device).accumulate(codes)
+        threads = torch.get_num_threads()
+        return torch.from_numpy(self._kernel.accumulate(codes.to(torch.int8), threads=threads))
+
+    def run(
+        self,
+        x: torch.Tensor,
+        *,
+        inv_scale: torch.Tensor,
+        limit: int,
+        out_scale: torch.Tensor,
+        bias: torch.Tensor,
+    ) -> torch.Tensor:
+        """See `Path.run`; one pass in C++, with the same rounding at each step."""
+        if x.device.type != "cpu":
+            return super().run(x, inv_scale=inv_scale, limit=limit, out_scale=out_scale, bias=bias)
+        y = self._kernel.forward(
+            x,
+            inv_scale=float(inv_scale),
+            qmin=-limit,
+            qmax=limit,
+            out_scale=out_scale,
+            bias=bias,
+            threads=torch.get_num_threads(),
+        )
+        return torch.from_numpy(y)
 
 
 class FactorisedPath(Path):

@@ -3,22 +3,31 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import prod
 from typing import Literal
 
 import numpy as np
+import torch
 
 from hwsim.lut import Lut
 
+from . import native
 from .calibrate import LayerTrace
 from .errors import EmulationError
 from .factorise import Term, factorise
+from .geometry import Geometry
 from .layers import LayerParameters
-from .paths import FLOAT32_EXACT, DefinitionPath, FactorisedPath, GatherPath, Path
+from .paths import FLOAT32_EXACT, DefinitionPath, FactorisedPath, GatherPath, NativePath, Path
 
-Backend = Literal["auto", "definition", "gather", "factorised"]
+Backend = Literal["auto", "definition", "gather", "factorised", "native"]
+
+
+class PortableWarning(UserWarning):
+    """The native kernel is missing; everything works, slowly."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,23 @@ def exact_term(width: int) -> Term:
     values = np.arange(2**width, dtype=np.int64)
     values = np.where(values < 2 ** (width - 1), values, values - 2**width)
     return Term(values, values)
+
+
+_FORCED: dict[str, Callable[[Lut, torch.Tensor, Geometry], Path]] = {
+    "definition": DefinitionPath,
+    "gather": GatherPath,
+    "native": NativePath,
+}
+
+
+@cache
+def _tell_once() -> None:
+    warnings.warn(
+        f"running the portable path, which is slow: {native.unavailable_reason()}; install a C++ "
+        f"compiler and reinstall axhil for the native kernel",
+        PortableWarning,
+        stacklevel=2,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -86,8 +112,8 @@ def choose(
         raise EmulationError(
             f"{name}: the table is no sum of few separable terms; choose another path"
         )
-    if lut is not None and backend in ("definition", "gather"):
-        path = (DefinitionPath if backend == "definition" else GatherPath)(lut, codes, geometry)
+    if lut is not None and backend in _FORCED:
+        path = _FORCED[backend](lut, codes, geometry)
         reason = "asked for"
     elif terms is not None:
         factorised = FactorisedPath(terms, codes, geometry, width=width)
@@ -98,10 +124,15 @@ def choose(
             f"{factorised.bound:,} {'<' if exact else '>='} 2^24: "
             f"{'float32' if exact else 'float64'} is exact"
         )
+    elif native.available():
+        assert lut is not None
+        path = NativePath(lut, codes, geometry)
+        reason = f"not separable; {native.isa()}"
     else:
         assert lut is not None
+        _tell_once()
         path = GatherPath(lut, codes, geometry)
-        reason = "not separable"
+        reason = "not separable; native kernel not built"
     taps = prod(codes.shape[1:])
     macs = prod(seen.output_shape) * taps
     label = "exact" if lut is None else lut.name

@@ -7,6 +7,7 @@ Heavy imports stand inside the commands: `axhil --help` answers before torch wou
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -317,6 +318,8 @@ def main() -> None:
     """Run the command line; a user's mistake is one sentence on stderr and exit code 2."""
     from hwsim import HwsimError
 
+    # A notice is a sentence, without the line of code that gave it.
+    warnings.formatwarning = lambda message, *_: f"axhil: {message}\n"
     try:
         app()
     except (HwsimError, StudyError) as error:

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from emulation import native
 from emulation.definition import lut_conv2d
 from emulation.factorise import factorise
 from emulation.geometry import Geometry
-from emulation.paths import DefinitionPath, FactorisedPath, GatherPath
+from emulation.paths import DefinitionPath, FactorisedPath, GatherPath, NativePath
 from hwsim import Lut, golden, parse_multiplier
+
+PATHS = [DefinitionPath, GatherPath, *([NativePath] if native.available() else [])]
 
 GEOMETRIES = {
     "1x1": ((1, 1), Geometry()),
@@ -46,7 +49,7 @@ def operands(kernel, geometry, seed=0):
 
 
 @pytest.mark.parametrize(("kernel", "geometry"), GEOMETRIES.values(), ids=GEOMETRIES)
-@pytest.mark.parametrize("path", [DefinitionPath, GatherPath])
+@pytest.mark.parametrize("path", PATHS)
 def test_a_path_equals_the_definition_on_a_random_table(path, kernel, geometry):
     lut = random_table(3)
     x, w = operands(kernel, geometry)
