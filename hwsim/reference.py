@@ -95,11 +95,12 @@ def product(
     x, y = np.asarray(a, np.int64), np.asarray(b, np.int64)
     if signed:
         magnitude = product(multiplier, np.abs(x), np.abs(y), width=width, signed=False)
-        value = np.where((x == 0) | (y == 0), 0, np.sign(x) * np.sign(y) * magnitude)
+        value: Integers = np.where((x == 0) | (y == 0), 0, np.sign(x) * np.sign(y) * magnitude)
         # The output has 2*width wires. One product of the catalogue does not fit their range:
         # DRUM(2) makes 9/16 * 4^width of the most negative operand's square, which wraps.
         half = 2 ** (2 * width - 1)
-        return (value + half) % (2 * half) - half
+        wrapped: Integers = (value + half) % (2 * half) - half
+        return wrapped
     if multiplier.family == "drum":
         return drum(x, y, k=multiplier.args[0])
     if multiplier.family == "scaletrim":

@@ -7,8 +7,8 @@
 // Two's complement in and out. The magnitude of the most negative operand, 2^(WIDTH-1), fits the
 // core's WIDTH unsigned bits. Negation is two's complement, so 0 x -5 = 0.
 //
-// Error: that of the core, odd in each operand. A magnitude of 2^(2*WIDTH-1) or more with a positive
-// sign would wrap around; of all designs only DRUM(2) has one, for -2^(WIDTH-1) squared.
+// Error: that of the core, odd in each operand. A positive product of 2^(2*WIDTH-1) or more wraps
+// around; of all designs only DRUM(2) has one, for -2^(WIDTH-1) squared.
 //
 // Worked rows (WIDTH = 8, CORE = "drum", K = 4):  -100 x 57 -> -6240,  -128 x -128 -> 20736
 //

@@ -56,7 +56,7 @@ def test_a_mantissa_product_stays_in_its_two_integer_bits(width, h, m):
         last = min((segment + 1) * per_segment - 1, 2 ** (h + 1) - 2)
         low = 1 + slope * Fraction(segment * per_segment, 2**h) + Fraction(constant, 2**COMP_FRAC)
         high = 1 + slope * Fraction(last, 2**h) + Fraction(constant, 2**COMP_FRAC)
-        assert 0 <= low
+        assert low >= 0
         assert high < 4
 
 

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Importing is light, and the promised names are there."""
+
+import subprocess
+import sys
+
+import pytest
+
+import hwsim
+
+
+@pytest.mark.parametrize("module", ["hwsim", "hwsim.lut", "hwsim.verify", "hwsim.simulate"])
+def test_importing_loads_neither_torch_nor_the_simulator(tmp_path, module):
+    script = (
+        f"import sys, {module}\n"
+        "heavy = {'torch', 'cocotb', 'cocotb_tools', 'pyverilog', 'scipy'} & set(sys.modules)\n"
+        "print(sorted(heavy))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert (result.stdout, result.stderr) == ("[]\n", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_everything_promised_is_there():
+    assert all(hasattr(hwsim, name) for name in hwsim.__all__)
+    assert issubclass(hwsim.HwsimError, ValueError)
