@@ -137,7 +137,10 @@ def _parse(text: str, top: str, path: str) -> Any:
         try:
             tree = VerilogParser(outputdir=scratch, debug=False).parse(text)
         except ParseError as error:
-            raise UnreadableVerilogError(f"pyverilog cannot read {path}: {error}") from error
+            where = " ".join(str(error).split())
+            raise UnreadableVerilogError(
+                f"pyverilog, which reads Verilog-2001, cannot read {path}: {where}"
+            ) from error
     for item in tree.description.definitions:
         if type(item).__name__ == "ModuleDef" and item.name == top:
             return item

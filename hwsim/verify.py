@@ -93,7 +93,9 @@ def compare(expected: Lut, actual: Lut) -> VerifyReport:
     """
     name = expected.name
     if (expected.width, expected.signed) != (actual.width, actual.signed):
-        raise HwsimError(f"{name}: expected a {_kind(expected)} table, got a {_kind(actual)} one")
+        raise HwsimError(
+            f"{name}: expected a table of {_kind(expected)}, got one of {_kind(actual)}"
+        )
     differs = expected.table != actual.table
     where = np.argwhere(differs)
     worst = None
@@ -157,7 +159,7 @@ def _difference(expected: Lut, actual: Lut, i: int, j: int) -> Difference:
 
 
 def _kind(lut: Lut) -> str:
-    return f"{'signed' if lut.signed else 'unsigned'} {lut.width}-bit"
+    return f"{'signed' if lut.signed else 'unsigned'} {lut.width}-bit operands"
 
 
 def _notes(expected: Lut, actual: Lut) -> tuple[str, ...]:
