@@ -23,6 +23,7 @@ from .batchnorm import Affine, BatchNorm, followers
 from .calibrate import Calibration, LayerTrace, clipping_range, trace
 from .errors import EmulationError
 from .geometry import Geometry
+from .gradient import Precision
 from .layers import LayerParameters, LutConv2d, LutLinear
 from .networks import Normalized
 from .plan import Backend, LayerPlan, choose
@@ -89,6 +90,7 @@ class Prepared:
         *,
         layers: Layers = "all",
         backend: Backend = "auto",
+        gradient: Precision = "float32",
     ) -> EmulatedNetwork:
         """Build the network from a multiplier, or from several by layer name.
 
@@ -98,6 +100,7 @@ class Prepared:
                 exact integer arithmetic, ``"float"`` leaves a layer in float.
             layers: with a single table, ``convolutions`` leaves linear layers exact.
             backend: ``auto`` for the cheapest exact path of each layer; or force one.
+            gradient: precision of the straight-through gradients; the forward pass is exact.
 
         Returns:
             The network, in eval mode, without trainable parameters.
@@ -115,7 +118,7 @@ class Prepared:
                 continue
             linear = isinstance(root.get_submodule(name), nn.Linear)
             path, entry = choose(name, parameters, self.traces[name], mapped, backend=backend)
-            layer = (LutLinear if linear else LutConv2d)(parameters, path)
+            layer = (LutLinear if linear else LutConv2d)(parameters, path, gradient=gradient)
             _replace(root, name, layer)
             plan.append(entry)
         return EmulatedNetwork(network, tuple(plan)).eval().requires_grad_(False)
@@ -241,7 +244,8 @@ def convert(
     settings: Settings | None = None,
     layers: Layers = "all",
     backend: Backend = "auto",
+    gradient: Precision = "float32",
 ) -> EmulatedNetwork:
     """`prepare` and `Prepared.emulate` in one call; see there."""
     prepared = prepare(model, calibration, settings=settings)
-    return prepared.emulate(multiplier, layers=layers, backend=backend)
+    return prepared.emulate(multiplier, layers=layers, backend=backend, gradient=gradient)

@@ -12,13 +12,15 @@ layers are for attacking and evaluating a network, not for training it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import nn
 
 from .geometry import Geometry
+from .gradient import InputGradient, Precision
 from .paths import Path
 from .quantize import code_limit, reciprocal
 
@@ -79,22 +81,22 @@ class _LutLayer(nn.Module):
     inv_scale: torch.Tensor
     out_scale: torch.Tensor
     bias: torch.Tensor
-    straight_through: torch.Tensor
 
-    def __init__(self, parameters: LayerParameters, path: Path) -> None:
+    def __init__(
+        self, parameters: LayerParameters, path: Path, *, gradient: Precision = "float32"
+    ) -> None:
         super().__init__()
         self.geometry = parameters.geometry
         self.limit = code_limit(parameters.width)
         self.path = path
         self.register_buffer("codes", parameters.codes)
         self.register_buffer("inv_scale", reciprocal(parameters.activation_scale))
-        # (O,): one float32 product each, in this order, on every backend
+        # (O,): float32 products in this order, once, so that every backend has the same factor
         weight_scale = parameters.weight_scale * parameters.gain
         self.register_buffer("out_scale", parameters.activation_scale * weight_scale)
         self.register_buffer("bias", parameters.bias)
-        self.register_buffer(
-            "straight_through", parameters.codes.to(torch.float32) * weight_scale.view(-1, 1, 1, 1)
-        )
+        self._precision = gradient
+        self._gradient: InputGradient | None = None
         self.clip_at = clip_threshold(self.inv_scale, limit=self.limit)
 
     def emulate(self, x: torch.Tensor) -> torch.Tensor:
@@ -109,25 +111,26 @@ class _LutLayer(nn.Module):
 
     def input_gradient(self, x: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
         """Straight-through gradient of the loss with respect to x, given that of the output."""
-        geometry = self.geometry
-        back, _, _ = torch.ops.aten.convolution_backward(
-            grad,
-            x,
-            self.straight_through,
-            None,
-            geometry.stride,
-            geometry.padding,
-            geometry.dilation,
-            False,
-            (0, 0),
-            geometry.groups,
-            (True, False, False),
-        )
+        if self._gradient is None:
+            self._gradient = InputGradient(
+                self.straight_through_weight(), self.geometry, precision=self._precision
+            )
+        return self._inside(self._gradient(grad, x), x)
+
+    def straight_through_weight(self) -> torch.Tensor:
+        """(O, C // groups, kh, kw) float32: the weights that the codes stand for."""
+        scale = self.out_scale * self.inv_scale
+        return self.codes.to(torch.float32) * scale.view(-1, 1, 1, 1)
+
+    def _inside(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         # hardtanh's backward is "grad where -limit < x < limit, else 0", in one pass.
-        return cast(
-            torch.Tensor,
-            torch.ops.aten.hardtanh_backward(back, x, -self.clip_at, self.clip_at),
-        )
+        back = torch.ops.aten.hardtanh_backward(grad, x, -self.clip_at, self.clip_at)
+        return cast(torch.Tensor, back)
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
+        self._gradient = None  # made anew where the layer moves to
+        parent: Any = super()  # torch leaves it unannotated
+        return cast(Self, parent._apply(fn, recurse))
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         if x.requires_grad and torch.is_grad_enabled():
@@ -156,11 +159,3 @@ class LutLinear(_LutLayer):
         """Run the layer; differentiable with respect to x."""
         rows = x.reshape(-1, x.shape[-1], 1, 1)
         return self._run(rows).view(*x.shape[:-1], -1)
-
-    def input_gradient(self, x: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
-        """See `_LutLayer.input_gradient`; a plain matrix product here."""
-        back = grad.flatten(1) @ self.straight_through.flatten(1)
-        return cast(
-            torch.Tensor,
-            torch.ops.aten.hardtanh_backward(back.view_as(x), x, -self.clip_at, self.clip_at),
-        )

@@ -43,6 +43,7 @@ class CellSettings:
         random_start: whether the attack starts at a random point of the ball.
         budgets: eps values.
         threat_model: who computes the gradient.
+        gradient: precision of straight-through gradients.
         seed: of random starts.
         batch: rows per pass; float32 gradients may round differently for another.
     """
@@ -64,6 +65,7 @@ class CellSettings:
     random_start: bool
     budgets: tuple[float, ...]
     threat_model: str
+    gradient: str
     seed: int
     batch: int
 

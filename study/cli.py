@@ -246,6 +246,9 @@ def evaluate(
     threat_model: Annotated[
         opt.ThreatModel, typer.Option(help="Who computes the gradient.")
     ] = opt.ThreatModel.whitebox,
+    gradient: Annotated[
+        opt.GradientPrecision, typer.Option(help="Precision of straight-through gradients.")
+    ] = opt.GradientPrecision.float32,
     batch: Annotated[int, typer.Option(min=1, help="Rows per pass through the network.")] = 512,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     weights: opt.Weights = None,
@@ -275,6 +278,7 @@ def evaluate(
             seed=seed,
             full=full,
             threat_model=threat_model.value,
+            gradient=gradient.value,
             batch=batch,
             weights=weights,
             settings=Settings(weight_scales.value, activation_range.value, batch_norm.value),

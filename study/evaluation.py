@@ -14,6 +14,7 @@ import torch
 
 from emulation import Images, Settings
 from emulation.data import load
+from emulation.gradient import Precision
 
 from .cells import Cell, CellStore
 from .console import notice, out, progress
@@ -45,6 +46,7 @@ class EvalRequest:
     seed: int
     full: bool
     threat_model: str
+    gradient: Precision
     batch: int
     weights: Path | None
     settings: Settings
@@ -61,6 +63,7 @@ class EvalRequest:
             norms=self.norms,
             budgets=self.budgets or (PAPER_BUDGETS if self.full else DEFAULT_BUDGETS),
             threat_model=self.threat_model,
+            gradient=self.gradient,
             seed=self.seed,
             batch=self.batch,
         )

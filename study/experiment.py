@@ -18,6 +18,7 @@ from torch import nn
 from attacks import Evaluation, evaluate, network_rows, preset
 from attacks.checks import iterated_weaker
 from emulation import Images
+from emulation.gradient import Precision
 
 from .cells import Cell, CellSettings, CellStore
 from .errors import StudyError
@@ -39,6 +40,7 @@ class Grid:
         norms: ``linf``, ``l2``.
         budgets: eps values, each 0 or more, ascending.
         threat_model: who computes the gradient.
+        gradient: precision of straight-through gradients.
         seed: of random starts.
         batch: rows per pass through a network.
     """
@@ -47,6 +49,7 @@ class Grid:
     norms: tuple[str, ...] = ("linf", "l2")
     budgets: tuple[float, ...] = DEFAULT_BUDGETS
     threat_model: str = WHITEBOX
+    gradient: Precision = "float32"
     seed: int = 0
     batch: int = 512
 
@@ -99,6 +102,7 @@ def plan_cells(
                     random_start=attack.random_start,
                     budgets=grid.budgets,
                     threat_model=grid.threat_model,
+                    gradient=grid.gradient,
                     seed=grid.seed,
                     batch=grid.batch,
                 )
@@ -169,7 +173,9 @@ def run(
         if cell is None and not stop.is_set():
             if getattr(own, "multiplier", None) != multiplier.name:
                 own.network = None  # frees the one before
-                own.network = subject.prepared.emulate(multiplier.lut, layers=layers).to(device)
+                own.network = subject.prepared.emulate(
+                    multiplier.lut, layers=layers, gradient=grid.gradient
+                ).to(device)
                 own.multiplier = multiplier.name
             evaluation = evaluate(
                 own.network,
