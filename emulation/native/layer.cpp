@@ -51,7 +51,9 @@ struct Layer::Call {
   std::size_t plane_bytes;
   std::uint8_t* scratch;
   std::atomic<std::uint8_t>* any;           // per plane: or of its patterns
-  const std::uint32_t* line;                // of every input position
+  int run;                                  // planes per item
+  const std::uint32_t* line;                // of every channel and position of a run
+  const std::uint32_t* place;               // of every position in a plane, bytes
   const std::uint32_t* tap_offset;
   const std::ptrdiff_t* vector_offset;      // of every output position
   long vectors;
@@ -71,64 +73,55 @@ int Layer::block_begin(int block) const {
   return static_cast<int>(static_cast<std::int64_t>(taps()) * block / blocks());
 }
 
-// Quantises one plane (a channel, or four) of the call's images into the scratch.
-void Layer::fill(const Call& c, int plane) const {
+// Quantises a run of planes (each a channel, or four) of the call's images into the scratch.
+void Layer::fill(const Call& c, long item) const {
   static thread_local Buffer buffer;
-  const std::size_t positions = static_cast<std::size_t>(c.in.H) * c.in.W;
-  const std::size_t channels = static_cast<std::size_t>(g_.C) * g_.groups;
-  std::uint8_t* out = c.scratch + plane * c.plane_bytes;
-  if (g_.ph || g_.pw) std::memset(out, zero_pattern(), c.plane_bytes);
-  const int group = plane / planes_, first = plane % planes_ * lane_bytes_;
-  const int count = std::min(lane_bytes_, g_.C - first);
+  const std::size_t area = static_cast<std::size_t>(c.in.H) * c.in.W;
+  const int first = static_cast<int>(item) * c.run;
+  const int planes = std::min(c.run, planes_ * g_.groups - first);
+  // The run's channels are contiguous in the input: one plane, or all planes full.
+  const int channel = first / planes_ * g_.C + first % planes_ * lane_bytes_;
+  const int channels = planes == 1 ? std::min(lane_bytes_, g_.C - first % planes_ * lane_bytes_)
+                                   : planes * lane_bytes_;
+  std::uint8_t* out = c.scratch + first * c.plane_bytes;
+  if (g_.ph || g_.pw) std::memset(out, zero_pattern(), planes * c.plane_bytes);
 
   QuantizeArgs q{};
-  q.image_stride = channels * positions;
+  const std::size_t stride = area * g_.C * g_.groups;
+  const std::size_t at = c.first * stride + channel * area;
+  q.x = c.in.x ? c.in.x + at : nullptr;
+  q.codes = c.in.codes ? c.in.codes + at : nullptr;
+  q.mask = c.in.mask ? c.in.mask + at : nullptr;
+  q.image_stride = stride;
   q.images = c.images;
-  q.positions = positions;
+  q.positions = channels * area;
   q.inv_scale = c.in.inv_scale;
   q.qmin = c.in.qmin;
   q.qmax = c.in.qmax;
-  const auto channel = [&](int i) {
-    const std::size_t at = (static_cast<std::size_t>(c.first) * channels +
-                            static_cast<std::size_t>(group) * g_.C + first + i) * positions;
-    q.x = c.in.x ? c.in.x + at : nullptr;
-    q.codes = c.in.codes ? c.in.codes + at : nullptr;
-    q.mask = c.in.mask ? c.in.mask + at : nullptr;
-  };
-
-  std::uint8_t any = 0;
+  q.line = c.line;
+  std::uint8_t any;
   if (!c.few && lane_bytes_ == 1) {
-    channel(0);
     q.plane = out;
-    q.line = c.line;
     any = ops_->quantize(q);
   } else {
-    // By way of lines of their own, then interleaved, remapped and squeezed.
-    std::vector<std::uint32_t> line(positions);
-    for (std::size_t p = 0; p < positions; ++p) line[p] = static_cast<std::uint32_t>(p);
-    auto* lanes = static_cast<std::uint8_t*>(buffer.get(positions * kLanes * lane_bytes_));
-    for (int i = 0; i < count; ++i) {
-      channel(i);
-      q.plane = lanes + i * positions * kLanes;
-      q.line = line.data();
-      any |= ops_->quantize(q);
-    }
-    const std::uint8_t* map = remap();
-    for (std::size_t p = 0; p < positions; ++p) {
-      std::uint8_t* to = out + static_cast<std::size_t>(c.line[p]) * c.line_width;
-      if (lane_bytes_ == 1) {
-        std::memcpy(to, lanes + p * kLanes, c.images);
-      } else {
-        const std::uint8_t* from = lanes + p * kLanes;
-        for (int i = 0; i < 4; ++i) {
-          for (int n = 0; n < c.line_width / 4; ++n) {
-            to[4 * n + i] = i < count ? map[from[i * positions * kLanes + n]] : zero_pattern();
-          }
+    // By way of lines in the input's order, then interleaved, remapped and squeezed.
+    q.plane = static_cast<std::uint8_t*>(buffer.get(q.positions * kLanes));
+    any = ops_->quantize(q);
+    for (int plane = 0; plane < planes; ++plane) {
+      const std::uint8_t* from = q.plane + plane * lane_bytes_ * area * kLanes;
+      const int count = std::min(lane_bytes_, channels - plane * lane_bytes_);
+      for (std::size_t p = 0; p < area; ++p, from += kLanes) {
+        std::uint8_t* to = out + plane * c.plane_bytes + c.place[p];
+        if (lane_bytes_ == 1) {
+          std::memcpy(to, from, c.images);
+        } else {
+          ops_->interleave(from, area * kLanes, count, c.line_width / 4, remap(), zero_pattern(),
+                           to);
         }
       }
     }
   }
-  c.any[plane].store(any, std::memory_order_relaxed);
+  for (int plane = 0; plane < planes; ++plane) c.any[first + plane].store(any);
 }
 
 // One tile of output positions for one run of output channels.
@@ -288,10 +281,22 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     }
     c.scratch = static_cast<std::uint8_t*>(scratch.get(c.plane_bytes * all_planes + 64));
 
-    std::vector<std::uint32_t> line(static_cast<std::size_t>(in.H) * in.W), tap_offset(taps());
+    // Small planes are quantised several at a time, to fill registers of 16 positions.
+    const std::size_t area = static_cast<std::size_t>(in.H) * in.W;
+    c.run = lane_bytes_ > 1 && g_.C % lane_bytes_
+                ? 1
+                : static_cast<int>(std::clamp<std::size_t>(64 / area, 1, all_planes));
+    std::vector<std::uint32_t> place(area), line(area * c.run * lane_bytes_), tap_offset(taps());
     std::vector<std::ptrdiff_t> vector_offset(static_cast<std::size_t>(c.OH) * c.OW);
     for (int h = 0; h < in.H; ++h) {
-      for (int w = 0; w < in.W; ++w) line[h * in.W + w] = (h + g_.ph) * Wp + w + g_.pw;
+      for (int w = 0; w < in.W; ++w) {
+        place[h * in.W + w] = ((h + g_.ph) * Wp + w + g_.pw) * c.line_width;
+      }
+    }
+    const bool direct = !c.few && lane_bytes_ == 1;
+    for (std::size_t p = 0; p < line.size(); ++p) {
+      line[p] = static_cast<std::uint32_t>(
+          direct ? (p / area * c.plane_bytes + place[p % area]) / kLanes : p);
     }
     for (int t = 0; t < taps(); ++t) {
       const int plane = t / (g_.kh * g_.kw), dy = t / g_.kw % g_.kh, dx = t % g_.kw;
@@ -307,6 +312,7 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     }
     std::vector<std::atomic<std::uint8_t>> any(all_planes);
     c.line = line.data();
+    c.place = place.data();
     c.tap_offset = tap_offset.data();
     c.vector_offset = vector_offset.data();
     c.any = any.data();
@@ -315,7 +321,7 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     const double work = static_cast<double>(c.OH) * c.OW * c.images * g_.O * taps() +
                         20.0 * in.H * in.W * c.images * all_planes;
     const int threads_now = work < 2e6 ? 1 : c.threads;
-    parallel_for(threads_now, all_planes, [&](long plane) { fill(c, static_cast<int>(plane)); });
+    parallel_for(threads_now, (all_planes + c.run - 1) / c.run, [&](long item) { fill(c, item); });
 
     std::vector<std::uint8_t> full(static_cast<std::size_t>(g_.groups) * blocks());
     bool any_full = false, any_half = false;

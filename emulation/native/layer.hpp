@@ -83,7 +83,7 @@ class Layer {
 
  private:
   struct Call;
-  void fill(const Call& call, int plane) const;
+  void fill(const Call& call, long item) const;
   void tile(const Call& call, long item) const;
   void store_panels(const Call& call, const std::int32_t* acc, const std::int32_t* add, int m,
                     int channels, long first, long vectors) const;

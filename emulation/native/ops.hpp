@@ -28,6 +28,11 @@ constexpr int kForms = 5;
 constexpr int kFormRadix[kForms] = {8, 8, 7, 6, 5};
 constexpr int kFormGroup[kForms] = {1, 2, 2, 4, 8};
 
+// A tap of a list: its number in the block, and where its column's planes are, in 128ths of a plane.
+struct Entry {
+  std::uint16_t tap, planes;
+};
+
 // The taps of one output channel in one block of K. Taps whose column is constant are not in it:
 // they are part of `bias`.
 struct TapList {
@@ -48,7 +53,7 @@ struct BlockArgs {
   const std::ptrdiff_t* vector_offset;   // of the vectors, bytes
   // Byte-plane instruction sets:
   TapList list;
-  const std::uint16_t* entries;          // tap in block | column slot << 8
+  const Entry* entries;
   const std::uint8_t* const* tables;     // per radix - 5: [slot][low plane, high plane]
   bool full;                             // 256-entry planes; else 128, activations below 128
   int shift;                             // of the sum before it is added to acc
@@ -101,6 +106,9 @@ struct Ops {
   void (*block)(const BlockArgs&);
   // Returns the bitwise or of all codes written.
   std::uint8_t (*quantize)(const QuantizeArgs&);
+  // out[4 n + i] = map[from[i * stride + n]] for i < count, else `rest`; n < lanes.
+  void (*interleave)(const std::uint8_t* from, std::size_t stride, int count, int lanes,
+                     const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out);
   void (*store)(const StoreArgs&);
   int (*lane_slot)(int lane);            // where a lane stands in acc
 };

@@ -70,7 +70,7 @@ inline void lookup(const std::uint8_t* table, const Codes* c, __m256i* out) {
 
 template <bool kFull, int kPlanes, bool kLowBytes>
 void add_taps(const BlockArgs& a, std::ptrdiff_t vector, const std::uint8_t* tables,
-              const std::uint16_t* entry, int count, int group, Sums* low, Sums* high) {
+              const Entry* entry, int count, int group, Sums* low, Sums* high) {
   constexpr int kSize = kFull ? 256 : 128;
   const int grouped = count / group * group;
   for (int t = 0; t < count;) {
@@ -78,8 +78,8 @@ void add_taps(const BlockArgs& a, std::ptrdiff_t vector, const std::uint8_t* tab
     __m256i low_bytes[2], high_bytes[2];
     for (int h = 0; h < 2; ++h) low_bytes[h] = high_bytes[h] = _mm256_setzero_si256();
     for (int g = 0; g < n; ++g, ++t) {
-      const std::uint8_t* p = a.base + a.tap_offset[entry[t] & 255] + vector;
-      const std::uint8_t* table = tables + static_cast<std::size_t>(entry[t] >> 8) * (2 * kSize);
+      const std::uint8_t* p = a.base + a.tap_offset[entry[t].tap] + vector;
+      const std::uint8_t* table = tables + std::size_t{entry[t].planes} * (kSize / 128);
       const Codes codes[2] = {prepare(p), prepare(p + 32)};
       __m256i v[2];
       lookup<kFull>(table, codes, v);
@@ -119,7 +119,7 @@ void block_vector(const BlockArgs& a, int index) {
     low[h].word = low[h].odd = high[h].word = high[h].odd = _mm256_setzero_si256();
   }
   const std::ptrdiff_t vector = a.vector_offset[index];
-  const std::uint16_t* entry = a.entries + a.list.first;
+  const Entry* entry = a.entries + a.list.first;
   const std::uint8_t* bytes = a.tables[kRadices - 1];
   if (a.list.single_group > 1) {
     add_taps<kFull, 1, true>(a, vector, bytes, entry, a.list.singles, a.list.single_group, low,
@@ -166,7 +166,7 @@ int lane_slot(int lane) { return lane / 32 * 32 + 8 * (lane % 4) + lane % 32 / 4
 
 void store(const StoreArgs& a) { store_portable(a, lane_slot); }
 
-constexpr Ops kOps = {"avx2", true, block, quantize, store, lane_slot};
+constexpr Ops kOps = {"avx2", true, block, quantize, interleave_portable, store, lane_slot};
 
 }  // namespace
 

@@ -10,6 +10,8 @@
 #ifdef AXHIL_AVX512
 #include <immintrin.h>
 
+#include <utility>
+
 namespace axhil {
 namespace {
 
@@ -19,26 +21,72 @@ struct Sums {
   __m512i word, odd;
 };
 
+// The inner loop is volatile assembly, statement by statement, which keeps it in the order
+// written. Left to itself gcc 12 hoists the loads of a whole group of taps, reassociates the sums
+// and spills them, and picks vpermt2b, which overwrites a table register: half the rate.
+
 inline void widen(Sums& s, __m512i bytes) {
-  s.word = _mm512_add_epi16(s.word, bytes);
-  s.odd = _mm512_add_epi16(s.odd, _mm512_srli_epi16(bytes, 8));
+  asm volatile(
+      "vpaddw %2, %0, %0\n\t"
+      "vpsrlw $8, %2, %2\n\t"
+      "vpaddw %2, %1, %1"
+      : "+v"(s.word), "+v"(s.odd), "+v"(bytes));
+}
+
+inline void add_bytes(__m512i& sum, __m512i bytes) {
+  asm volatile("vpaddb %1, %0, %0" : "+v"(sum) : "v"(bytes));
+}
+
+inline __m512i load_now(const std::uint8_t* p) {
+  __m512i v;
+  asm volatile("vmovdqu64 %1, %0" : "=v"(v) : "m"(*reinterpret_cast<const char(*)[64]>(p)));
+  return v;
 }
 
 template <bool kFull>
 struct Plane {
   __m512i part[kFull ? 4 : 2];
   explicit Plane(const std::uint8_t* table) {
-    for (int i = 0; i < (kFull ? 4 : 2); ++i) part[i] = load(table + 64 * i);
-  }
-  __m512i operator()(__m512i code) const {
-    const __m512i lower = _mm512_permutex2var_epi8(part[0], code, part[1]);
-    if constexpr (kFull) {
-      const __m512i upper = _mm512_permutex2var_epi8(part[2], code, part[3]);
-      return _mm512_mask_blend_epi8(_mm512_movepi8_mask(code), lower, upper);
-    }
-    return lower;
+    for (int i = 0; i < (kFull ? 4 : 2); ++i) part[i] = load_now(table + 64 * i);
   }
 };
+
+inline __m512i lookup(const Plane<false>& t, const std::uint8_t* code) {
+  __m512i v;
+  asm volatile(
+      "vmovdqu64 %3, %0\n\t"
+      "vpermi2b %2, %1, %0"
+      : "=&v"(v)
+      : "v"(t.part[0]), "v"(t.part[1]), "m"(*reinterpret_cast<const char(*)[64]>(code)));
+  return v;
+}
+
+inline __m512i lookup(const Plane<true>& t, const std::uint8_t* code) {
+  __m512i lower, upper;
+  __mmask64 beyond;
+  asm volatile(
+      "vmovdqu64 %7, %0\n\t"
+      "vmovdqa64 %0, %1\n\t"
+      "vpmovb2m %0, %2\n\t"
+      "vpermi2b %4, %3, %0\n\t"
+      "vpermi2b %6, %5, %1"
+      : "=&v"(lower), "=&v"(upper), "=&k"(beyond)
+      : "v"(t.part[0]), "v"(t.part[1]), "v"(t.part[2]), "v"(t.part[3]),
+        "m"(*reinterpret_cast<const char(*)[64]>(code)));
+  return _mm512_mask_blend_epi8(beyond, lower, upper);
+}
+
+inline void lookup_both(const Plane<false>& low, const Plane<false>& high, const std::uint8_t* code,
+                        __m512i* v) {
+  asm volatile(
+      "vmovdqu64 %6, %0\n\t"
+      "vmovdqa64 %0, %1\n\t"
+      "vpermi2b %3, %2, %0\n\t"
+      "vpermi2b %5, %4, %1"
+      : "=&v"(v[0]), "=&v"(v[1])
+      : "v"(low.part[0]), "v"(low.part[1]), "v"(high.part[0]), "v"(high.part[1]),
+        "m"(*reinterpret_cast<const char(*)[64]>(code)));
+}
 
 struct Source {
   const std::uint8_t* base;
@@ -47,54 +95,74 @@ struct Source {
   std::ptrdiff_t vector[kPanel];
 };
 
-// kGroup taps: planes = 1 or 2; low_bytes: the low plane too is added as bytes first.
-template <int P, bool kFull, int kGroup, int kPlanes, bool kLowBytes>
-inline __attribute__((always_inline)) void add_group(const Source& s, const std::uint16_t* entry,
-                                                     Sums* low, Sums* high) {
-  constexpr int kSize = kFull ? 256 : 128;
-  __m512i low_bytes[P], high_bytes[P];
-#pragma GCC unroll 8
-  for (int g = 0; g < kGroup; ++g) {
-    const std::uint8_t* code = s.base + s.tap_offset[entry[g] & 255];
-    const std::uint8_t* table = s.table + static_cast<std::size_t>(entry[g] >> 8) * (2 * kSize);
-    {
-      const Plane<kFull> plane(table);
-#pragma GCC unroll 4
-      for (int p = 0; p < P; ++p) {
-        const __m512i v = plane(load(code + s.vector[p]));
-        if constexpr (kLowBytes) {
-          low_bytes[p] = g ? _mm512_add_epi8(low_bytes[p], v) : v;
-        } else {
-          widen(low[p], v);
-        }
-      }
-    }
-    if constexpr (kPlanes == 2) {
-      const Plane<kFull> plane(table + kSize);
-#pragma GCC unroll 4
-      for (int p = 0; p < P; ++p) {
-        const __m512i v = plane(load(code + s.vector[p]));
-        high_bytes[p] = g ? _mm512_add_epi8(high_bytes[p], v) : v;
-      }
-    }
-  }
-#pragma GCC unroll 4
-  for (int p = 0; p < P; ++p) {
-    if constexpr (kLowBytes) widen(low[p], low_bytes[p]);
-    if constexpr (kPlanes == 2) widen(high[p], high_bytes[p]);
-  }
+// Calls step(0), ..., step(kCount - 1) with constants: gcc keeps arrays in registers only if no
+// index is ever a variable.
+template <class Step, int... kAt>
+inline __attribute__((always_inline)) void each(std::integer_sequence<int, kAt...>, Step step) {
+  (step(std::integral_constant<int, kAt>()), ...);
+}
+template <int kCount, class Step>
+inline __attribute__((always_inline)) void each(Step step) {
+  each(std::make_integer_sequence<int, kCount>(), step);
 }
 
+// Adds up `count` taps, kGroup at a time as bytes; a low plane only if kLowBytes.
 template <int P, bool kFull, int kGroup, int kPlanes, bool kLowBytes>
-inline __attribute__((always_inline)) void add_taps(const Source& s, const std::uint16_t* entry,
-                                                    int count, Sums* low, Sums* high) {
-  const std::uint16_t* const grouped = entry + count / kGroup * kGroup;
-  const std::uint16_t* const end = entry + count;
+inline __attribute__((always_inline)) void add_taps(const Source& s, const Entry* entry,
+                                                    int count, Sums (&low)[P], Sums (&high)[P]) {
+  constexpr int kSize = kFull ? 256 : 128;
+  const Entry* const grouped = entry + count / kGroup * kGroup;
+  const Entry* const end = entry + count;
   for (; entry != grouped; entry += kGroup) {
-    add_group<P, kFull, kGroup, kPlanes, kLowBytes>(s, entry, low, high);
+    __m512i low_bytes[P], high_bytes[P];
+    each<kGroup>([&](auto g) __attribute__((always_inline)) {
+      const std::uint8_t* code = s.base + s.tap_offset[entry[g].tap];
+      const std::uint8_t* table = s.table + std::size_t{entry[g].planes} * (kSize / 128);
+      const auto add_low = [&](auto p, __m512i v) __attribute__((always_inline)) {
+        if constexpr (!kLowBytes) {
+          widen(low[p], v);
+        } else if constexpr (g == 0) {
+          low_bytes[p] = v;
+        } else {
+          add_bytes(low_bytes[p], v);
+        }
+      };
+      const auto add_high = [&](auto p, __m512i v) __attribute__((always_inline)) {
+        if constexpr (g == 0) {
+          high_bytes[p] = v;
+        } else {
+          add_bytes(high_bytes[p], v);
+        }
+      };
+      if constexpr (kFull || kPlanes == 1) {
+        // A plane at a time: registers hold no more than one of 256 entries.
+        const Plane<kFull> low_plane(table);
+        each<P>([&](auto p) __attribute__((always_inline)) {
+          add_low(p, lookup(low_plane, code + s.vector[p]));
+        });
+        if constexpr (kPlanes == 2) {
+          const Plane<kFull> high_plane(table + kSize);
+          each<P>([&](auto p) __attribute__((always_inline)) {
+            add_high(p, lookup(high_plane, code + s.vector[p]));
+          });
+        }
+      } else {
+        const Plane<kFull> low_plane(table), high_plane(table + kSize);
+        each<P>([&](auto p) __attribute__((always_inline)) {
+          __m512i v[2];
+          lookup_both(low_plane, high_plane, code + s.vector[p], v);
+          add_low(p, v[0]);
+          add_high(p, v[1]);
+        });
+      }
+    });
+    each<P>([&](auto p) __attribute__((always_inline)) {
+      if constexpr (kLowBytes) widen(low[p], low_bytes[p]);
+      if constexpr (kPlanes == 2) widen(high[p], high_bytes[p]);
+    });
   }
   if constexpr (kGroup > 1) {
-    for (; entry != end; ++entry) add_group<P, kFull, 1, kPlanes, false>(s, entry, low, high);
+    add_taps<P, kFull, 1, kPlanes, false>(s, entry, static_cast<int>(end - entry), low, high);
   }
 }
 
@@ -121,40 +189,55 @@ inline void spill(std::int32_t* acc, bool overwrite, const Sums& low, const Sums
 }
 
 template <int P, bool kFull>
-void block_panel(const BlockArgs& a, int first) {
-  Source s{a.base, a.tap_offset, a.tables[kRadices - 1], {}};
-  for (int p = 0; p < P; ++p) s.vector[p] = a.vector_offset[first + p];
+struct Panel {
+  Source source;
   Sums low[P], high[P];
+};
+
+// Not inlined: a function per kind of list keeps its sums in registers from end to end.
+template <int P, bool kFull, int kGroup, int kPlanes, bool kLowBytes>
+__attribute__((noinline)) void add_list(Panel<P, kFull>& panel, const Entry* entry,
+                                        int count) {
+  const Source source = panel.source;
+  Sums low[P], high[P];
+  each<P>([&](auto p) { low[p] = panel.low[p], high[p] = panel.high[p]; });
+  add_taps<P, kFull, kGroup, kPlanes, kLowBytes>(source, entry, count, low, high);
+  each<P>([&](auto p) { panel.low[p] = low[p], panel.high[p] = high[p]; });
+}
+
+template <int P, bool kFull>
+void block_panel(const BlockArgs& a, int first) {
+  Panel<P, kFull> s;
+  s.source = {a.base, a.tap_offset, a.tables[kRadices - 1], {}};
   for (int p = 0; p < P; ++p) {
-    low[p].word = low[p].odd = high[p].word = high[p].odd = _mm512_setzero_si512();
+    s.source.vector[p] = a.vector_offset[first + p];
+    s.low[p].word = s.low[p].odd = s.high[p].word = s.high[p].odd = _mm512_setzero_si512();
   }
-  const std::uint16_t* entry = a.entries + a.list.first;
-  if (a.list.singles) {
-    const int n = a.list.singles;
+  const Entry* entry = a.entries + a.list.first;
+  if (const int n = a.list.singles) {
     switch (a.list.single_group) {
-      case 8: add_taps<P, kFull, 8, 1, true>(s, entry, n, low, high); break;
-      case 4: add_taps<P, kFull, 4, 1, true>(s, entry, n, low, high); break;
-      case 2: add_taps<P, kFull, 2, 1, true>(s, entry, n, low, high); break;
-      default: add_taps<P, kFull, 1, 1, false>(s, entry, n, low, high);
+      case 8: add_list<P, kFull, 8, 1, true>(s, entry, n); break;
+      case 4: add_list<P, kFull, 4, 1, true>(s, entry, n); break;
+      case 2: add_list<P, kFull, 2, 1, true>(s, entry, n); break;
+      default: add_list<P, kFull, 1, 1, false>(s, entry, n);
     }
     entry += n;
   }
   const int radix = kFormRadix[a.list.form];
-  if (a.list.doubles) {
-    s.table = a.tables[radix - 5];
-    const int n = a.list.doubles;
+  if (const int n = a.list.doubles) {
+    s.source.table = a.tables[radix - 5];
     switch (a.list.form) {
-      case kFiveByEight: add_taps<P, kFull, 8, 2, true>(s, entry, n, low, high); break;
-      case kSixByFour: add_taps<P, kFull, 4, 2, true>(s, entry, n, low, high); break;
-      case kSevenByTwo: add_taps<P, kFull, 2, 2, true>(s, entry, n, low, high); break;
-      case kEightByTwo: add_taps<P, kFull, 2, 2, false>(s, entry, n, low, high); break;
-      default: add_taps<P, kFull, 1, 2, false>(s, entry, n, low, high);
+      case kFiveByEight: add_list<P, kFull, 8, 2, true>(s, entry, n); break;
+      case kSixByFour: add_list<P, kFull, 4, 2, true>(s, entry, n); break;
+      case kSevenByTwo: add_list<P, kFull, 2, 2, true>(s, entry, n); break;
+      case kEightByTwo: add_list<P, kFull, 2, 2, false>(s, entry, n); break;
+      default: add_list<P, kFull, 1, 2, false>(s, entry, n);
     }
   }
 #pragma GCC unroll 4
   for (int p = 0; p < P; ++p) {
-    spill(a.acc + (first + p) * kLanes, a.overwrite, low[p], high[p], a.list.doubles != 0, radix,
-          a.shift);
+    spill(a.acc + (first + p) * kLanes, a.overwrite, s.low[p], s.high[p], a.list.doubles != 0,
+          radix, a.shift);
   }
 }
 
@@ -224,6 +307,8 @@ inline __m512i quad_of_codes(const QuantizeArgs& a, int n, std::size_t p, __mmas
       v[i] = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(valid, a.codes + at));
       continue;
     }
+    // No hardware prefetcher follows 64 streams, one per image.
+    _mm_prefetch(reinterpret_cast<const char*>(a.x + at + 32), _MM_HINT_T0);
     const __m512 x = _mm512_mul_ps(_mm512_maskz_loadu_ps(valid, a.x + at), inv);
     if (a.mask) {
       const __m512 r = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -266,6 +351,7 @@ std::uint8_t quantize(const QuantizeArgs& a) {
 struct Rows {
   const std::int32_t* acc;
   int count, period, channel;  // row r belongs to channel + r / period
+  std::size_t next;            // distance of the next sixteen in the output
 };
 
 void store_rows(const StoreArgs& a, const Rows& rows, std::size_t to) {
@@ -291,7 +377,14 @@ void store_rows(const StoreArgs& a, const Rows& rows, std::size_t to) {
     transpose(r);
     auto* out = static_cast<std::int32_t*>(a.out) + to;
     for (int i = 0; i < 16 && 4 * i + j < a.images; ++i) {
-      _mm512_mask_storeu_epi32(out + (4 * i + j) * a.image_stride, valid, r[i]);
+      std::int32_t* line = out + (4 * i + j) * a.image_stride;
+      // As for reading: 64 streams of single cache lines, which the next call wants owned.
+      __builtin_prefetch(line + rows.next, 1);
+      if (rows.count == 16) {
+        _mm512_storeu_si512(line, r[i]);
+      } else {
+        _mm512_mask_storeu_epi32(line, valid, r[i]);
+      }
     }
   }
 }
@@ -304,7 +397,7 @@ void store(const StoreArgs& a) {
     for (int row = 0; row < total; row += 16) {
       if (positions % 16 == 0 || 16 % positions == 0) {
         const Rows rows{a.acc + row * kLanes, total - row < 16 ? total - row : 16, a.positions,
-                        static_cast<int>(row / positions)};
+                        static_cast<int>(row / positions), 16};
         store_rows(a, rows, row);
       } else {
         break;
@@ -315,7 +408,8 @@ void store(const StoreArgs& a) {
   for (int m = 0; m < a.channels; ++m) {
     for (int p = 0; p < a.positions; p += 16) {
       const Rows rows{a.acc + (static_cast<std::size_t>(m) * positions + p) * kLanes,
-                      a.positions - p < 16 ? a.positions - p : 16, a.positions, m};
+                      a.positions - p < 16 ? a.positions - p : 16, a.positions, m,
+                      a.channel_stride};
       store_rows(a, rows, m * a.channel_stride + p);
     }
   }
@@ -323,7 +417,7 @@ void store(const StoreArgs& a) {
 
 int lane_slot(int lane) { return 16 * (lane % 4) + lane / 4; }
 
-constexpr Ops kOps = {"avx512vbmi", true, block, quantize, store, lane_slot};
+constexpr Ops kOps = {"avx512vbmi", true, block, quantize, interleave_portable, store, lane_slot};
 
 }  // namespace
 

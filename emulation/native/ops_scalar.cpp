@@ -24,7 +24,7 @@ int lane_slot(int lane) { return lane; }
 
 void store(const StoreArgs& a) { store_portable(a, lane_slot); }
 
-constexpr Ops kOps = {"scalar", false, block, quantize_portable, store, lane_slot};
+constexpr Ops kOps = {"scalar", false, block, quantize_portable, interleave_portable, store, lane_slot};
 
 }  // namespace
 

@@ -46,6 +46,13 @@ inline std::uint8_t quantize_portable(const QuantizeArgs& a) {
   return any;
 }
 
+inline void interleave_portable(const std::uint8_t* from, std::size_t stride, int count, int lanes,
+                                const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out) {
+  for (int n = 0; n < lanes; ++n) {
+    for (int i = 0; i < 4; ++i) out[4 * n + i] = i < count ? map[from[i * stride + n]] : rest;
+  }
+}
+
 inline float dequantize(std::int32_t acc, float scale, float bias, bool relu) {
   const float product = static_cast<float>(acc) * scale;
   const float y = product + bias;

@@ -35,8 +35,13 @@ bool fits(const std::vector<std::uint32_t>& dealt, int group, int shift) {
   return true;
 }
 
-// Sorts the taps of one block (span << 16 | entry) into a list.
-TapList make_list(std::vector<std::uint32_t>& taps, std::vector<std::uint16_t>& entries) {
+Entry unpack(std::uint32_t tap) {
+  return {static_cast<std::uint16_t>(tap & 255), static_cast<std::uint16_t>(tap & 0xff00)};
+}
+
+// Sorts the taps of one block (span << 16 | column << 8 | tap) into a list. Two planes of 128
+// entries are 256 bytes, so the column's bits are its offset as they stand.
+TapList make_list(std::vector<std::uint32_t>& taps, std::vector<Entry>& entries) {
   static thread_local std::vector<std::uint32_t> singles, doubles, dealt;
   std::sort(taps.begin(), taps.end(), std::greater<>());
   const auto border = std::partition_point(taps.begin(), taps.end(),
@@ -51,14 +56,14 @@ TapList make_list(std::vector<std::uint32_t>& taps, std::vector<std::uint16_t>& 
     deal(singles, group, dealt);
     if (group > 1 && !fits(dealt, group, 0)) continue;
     list.single_group = static_cast<std::uint8_t>(group);
-    for (std::uint32_t t : dealt) entries.push_back(static_cast<std::uint16_t>(t));
+    for (std::uint32_t t : dealt) entries.push_back(unpack(t));
     break;
   }
   for (int form = kForms - 1; form >= 0; --form) {
     deal(doubles, kFormGroup[form], dealt);
     if (form > kEightByOne && !fits(dealt, kFormGroup[form], kFormRadix[form])) continue;
     list.form = static_cast<std::uint8_t>(form);
-    for (std::uint32_t t : dealt) entries.push_back(static_cast<std::uint16_t>(t));
+    for (std::uint32_t t : dealt) entries.push_back(unpack(t));
     break;
   }
   return list;

@@ -34,7 +34,7 @@ class TapPlan {
 
   struct Part {
     std::vector<TapList> lists;
-    std::vector<std::uint16_t> entries;
+    std::vector<Entry> entries;
     std::array<std::vector<std::uint8_t>, kRadices> planes;
     std::array<const std::uint8_t*, kRadices> tables;
   };
