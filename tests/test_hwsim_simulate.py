@@ -141,7 +141,7 @@ def test_a_fatal_of_the_verilog_is_the_message(tmp_path):
 @pytest.mark.parametrize("task", ["$finish", "$stop"])
 def test_a_simulation_that_ends_itself_is_an_error(tmp_path, task):
     body = f"assign p_o = 0; initial begin #9; {task}; end"
-    with pytest.raises(HwsimError, match="^mine: the simulation failed; its log ends: "):
+    with pytest.raises(HwsimError, match=r"^mine: the simulation failed; its log ends: "):
         simulate([design(tmp_path, body)], range(16), range(16))
 
 
