@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from emulation import native
 from emulation.errors import EmulationError
-from emulation.native import LutKernel
+from emulation.native import LutKernel, ProductKernel
 
 pytestmark = pytest.mark.skipif(
     not native.available(),
@@ -172,6 +172,91 @@ def test_row_is_the_activation_and_column_the_weight(isa):
     x = np.full((1, 1, 1, 1), -2, np.int8)
     assert LutKernel(table, np.full((1, 1, 1, 1), 5)).accumulate(x).item() == 1
     assert LutKernel(table, np.full((1, 1, 1, 1), -2)).accumulate(-x * 5 // 2).item() == 0
+
+
+def check_product(rng, x, w, *, width=8, signed=True, threads=1, factors=None, **geometry):
+    size = 1 << width
+    u, v = factors or (rng.integers(-128, 128, size), rng.integers(-128, 128, size))
+    kernel = ProductKernel(u, v, w, width=width, signed=signed, **geometry)
+    expected = oracle(np.outer(u, v), x, w, width=width, **geometry)
+    np.testing.assert_array_equal(kernel.accumulate(x, threads=threads), expected)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 47, 48, 64, 65, 130])
+@pytest.mark.parametrize("channels", [1, 3, 4, 6, 9])
+def test_products_of_every_batch_size_are_the_oracles(isa, rng, batch, channels):
+    x = random_codes(rng, (batch, channels, 5, 6))
+    check_product(rng, x, random_codes(rng, (9, channels, 3, 2)), padding=(1, 1))
+
+
+@pytest.mark.parametrize("width", range(2, 9))
+@pytest.mark.parametrize("signed", [True, False])
+def test_products_of_every_width_are_the_oracles(isa, rng, width, signed):
+    x = random_codes(rng, (50, 3, 3, 3), width=width, signed=signed)
+    w = random_codes(rng, (4, 3, 2, 2), width=width, signed=signed)
+    check_product(rng, x, w, width=width, signed=signed, padding=(2, 1))
+
+
+@pytest.mark.parametrize("u", [-128, -1, 0, 127, 255])
+@pytest.mark.parametrize("v", [-128, 127])
+def test_products_at_their_limits_do_not_saturate(isa, u, v):
+    factors = np.full(256, u), np.full(256, v)
+    x, w = np.ones((64, 20_000, 1, 1), np.int8), np.ones((3, 20_000, 1, 1), np.int8)
+    assert (ProductKernel(*factors, w).accumulate(x) == 20_000 * u * v).all()
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_products_with_groups_strides_and_dilation_are_the_oracles(isa, rng, groups):
+    for batch in (3, 64):
+        x = random_codes(rng, (batch, 12, 9, 8))
+        w = random_codes(rng, (12, 12 // groups, 3, 2))
+        check_product(rng, x, w, groups=groups, stride=(2, 1), dilation=(1, 3), padding=(0, 2),
+                      threads=2)  # fmt: skip
+
+
+def test_products_with_an_unsigned_factor_are_the_oracles(isa, rng):
+    factors = rng.integers(0, 256, 256), rng.integers(-128, 128, 256)
+    x, w = random_codes(rng, (64, 7, 4, 4)), random_codes(rng, (5, 7, 3, 3))
+    check_product(rng, x, w, padding=(1, 1), factors=factors)
+
+
+def test_both_kernels_agree_in_forward(isa, rng):
+    u, v = rng.integers(-127, 128, 256), rng.integers(-127, 128, 256)
+    w = random_codes(rng, (70, 10, 3, 3))
+    x = rng.normal(0, 1, (70, 10, 5, 5)).astype(np.float32)
+    arguments = {
+        "inv_scale": 50.0,
+        "qmin": -127,
+        "qmax": 127,
+        "relu": True,
+        "threads": 2,
+        "out_scale": np.full(70, 1e-3, np.float32),
+        "bias": np.ones(70, np.float32),
+    }
+    a = LutKernel(np.outer(u, v), w, padding=1).forward(x, **arguments)
+    b = ProductKernel(u, v, w, padding=1).forward(x, **arguments)
+    np.testing.assert_array_equal(a, b)  # fmt: skip
+
+
+def test_wrong_factors_get_a_sentence():
+    good, w = np.zeros(256, int), np.zeros((1, 1, 1, 1), int)
+    for u, v, sentence in [
+        (good[:16], good, "u as 256 integers for width 8"),
+        (good, good * 0.5, "v as 256 integers for width 8; got float64"),
+        (good - 129, good, r"u in \[-128, 127\] or \[0, 255\]; got \[-129, -129\]"),
+        (good, good + 128, r"v in \[-128, 127\]; got \[128, 128\]"),
+    ]:
+        with pytest.raises(EmulationError, match=sentence):
+            ProductKernel(u, v, w)
+
+
+def test_product_kernels_are_pickled_by_their_arguments(rng):
+    factors = rng.integers(-9, 9, (2, 16))
+    kernel = ProductKernel(*factors, random_codes(rng, (4, 2, 3, 3), width=4), width=4, padding=1)
+    x = random_codes(rng, (2, 2, 5, 5), width=4)
+    again = pickle.loads(pickle.dumps(kernel))
+    np.testing.assert_array_equal(again.accumulate(x), kernel.accumulate(x))
+    assert copy.deepcopy(kernel) is kernel
 
 
 geometries = st.fixed_dictionaries(
@@ -348,7 +433,7 @@ def test_other_python_threads_run_while_the_kernel_does(monkeypatch, rng):
 def test_a_forked_child_computes_with_threads_of_its_own(rng):
     code = """
 import os, numpy as np
-from emulation.native import LutKernel
+from emulation.native import LutKernel, ProductKernel
 rng = np.random.default_rng(0)
 kernel = LutKernel(rng.integers(-9, 9, (256, 256)), rng.integers(-9, 9, (64, 32, 3, 3)))
 x = rng.integers(-9, 9, (64, 32, 8, 8)).astype(np.int8)

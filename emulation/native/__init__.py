@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convolutions of integer codes through a multiplier's table, in C++.
 
-`LutKernel` takes any table and is bit-identical to the NumPy definition. The extension is
-optional: where it was not built, `available()` is False, `unavailable_reason()` says why, and
-constructing a kernel raises.
+`LutKernel` takes any table; `ProductKernel` takes one that factorises and is faster still. Both
+are bit-identical to the NumPy definition. The extension is optional: where it was not built,
+`available()` is False, `unavailable_reason()` says why, and constructing a kernel raises.
 """
 
 from .kernel import (
     ISAS,
     LutKernel,
+    ProductKernel,
     available,
     gather_baseline,
     isa,
@@ -19,6 +20,7 @@ from .kernel import (
 __all__ = [
     "ISAS",
     "LutKernel",
+    "ProductKernel",
     "available",
     "gather_baseline",
     "isa",

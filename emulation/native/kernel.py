@@ -372,6 +372,72 @@ class LutKernel(_ConvKernel):
         return self
 
 
+def _factor(value: ArrayLike, name: str, width: int) -> NDArray[np.int32]:
+    factor = np.asarray(value)
+    if factor.shape != (1 << width,) or factor.dtype.kind not in "iu":
+        raise EmulationError(
+            f"expected {name} as {1 << width} integers for width {width}; got {factor.dtype} of "
+            f"shape {factor.shape}"
+        )
+    low, high = int(factor.min()), int(factor.max())
+    if (low < -128 or high > 127) and not (name == "u" and low >= 0 and high <= 255):
+        ranges = "[-128, 127] or [0, 255]" if name == "u" else "[-128, 127]"
+        raise EmulationError(f"expected {name} in {ranges}; got [{low}, {high}]")
+    copy: NDArray[np.int32] = np.array(factor, np.int32)
+    copy.setflags(write=False)
+    return copy
+
+
+class ProductKernel(_ConvKernel):
+    """A convolution with a table that factorises: acc = sum over k of u[x_k] * v[w_k].
+
+    Exact integer arithmetic, without a table; otherwise as `LutKernel`.
+
+    Args:
+        u: (2**width,) integers in [-128, 127] or in [0, 255], by activation bit pattern.
+        v: (2**width,) integers in [-128, 127], by weight bit pattern.
+        weight_codes: (O, C // groups, kh, kw) integer codes.
+        width: bits of a code, 2 to 8.
+        signed: whether codes are two's complement.
+        stride: of the convolution.
+        padding: rows above and below, columns left and right.
+        dilation: of the kernel.
+        groups: of the convolution.
+
+    Raises:
+        EmulationError: an argument is out of range, sums may leave int32, or the extension is not
+            available.
+    """
+
+    def __init__(
+        self,
+        u: ArrayLike,
+        v: ArrayLike,
+        weight_codes: ArrayLike,
+        *,
+        width: int = 8,
+        signed: bool = True,
+        stride: Pair | int = (1, 1),
+        padding: Pair | int = (0, 0),
+        dilation: Pair | int = (1, 1),
+        groups: int = 1,
+    ) -> None:
+        super().__init__(weight_codes, width=width, signed=signed, stride=stride, padding=padding,
+                         dilation=dilation, groups=groups)  # fmt: skip
+        self.u, self.v = _factor(u, "u", width), _factor(v, "v", width)
+        # 255: what the sums inside are bounded by, before the shift of u is taken back.
+        _check_sum(int(np.prod(self.weight_codes.shape[1:])), 255 * int(np.abs(self.v).max()))
+        self._layer = _module().ProductLayer(
+            self.isa, self.u, self.v, width, self._patterns, *self._geometry
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(ProductKernel, **self._options), (self.u, self.v, self.weight_codes)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ProductKernel:
+        return self
+
+
 def gather_baseline(
     table: NDArray[np.int32], activations: NDArray[np.uint8], weights: NDArray[np.uint8]
 ) -> NDArray[np.int32]:

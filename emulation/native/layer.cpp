@@ -235,7 +235,7 @@ void Layer::store_panels(const Call& c, const std::int32_t* acc, const std::int3
   const long begin = first * kLanes;
   const long end = std::min(area * c.images, begin + vectors * kLanes);
   int slot_of[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) slot_of[lane] = slot()(lane);
+  for (int lane = 0; lane < kLanes; ++lane) slot_of[lane] = panel_slot(lane);
   for (int i = 0; i < channels; ++i) {
     const std::int32_t* from = acc + i * vectors * kLanes;
     const std::size_t channel = static_cast<std::size_t>(c.first) * g_.O + m + i;

@@ -70,7 +70,8 @@ class Layer {
   // Pattern of code 0 in the scratch, and code -> scratch bytes where they differ (lane_bytes 4).
   virtual std::uint8_t zero_pattern() const { return 0; }
   virtual const std::uint8_t* remap() const { return nullptr; }
-  virtual int (*slot() const)(int) { return ops_->lane_slot; }
+  // Where a lane of a packed panel stands in acc.
+  virtual int panel_slot(int lane) const { return ops_->lane_slot(lane); }
 
   int taps() const { return planes_ * g_.kh * g_.kw; }  // K, or its quads
   int blocks() const;

@@ -11,6 +11,7 @@
 
 #include "baseline.hpp"
 #include "lut_layer.hpp"
+#include "product_layer.hpp"
 
 namespace nb = nanobind;
 using axhil::Geometry;
@@ -128,6 +129,22 @@ NB_MODULE(_kernel, m) {
         }
         new (self) axhil::LutLayer(geometry(weights, stride, padding, dilation, groups),
                                    find_ops(isa), table.data(), width, weights.data());
+      });
+  nb::class_<axhil::ProductLayer, Layer>(m, "ProductLayer")
+      .def("__init__", [](axhil::ProductLayer* self, const std::string& isa,
+                          const Array<const std::int32_t, 1>& u,
+                          const Array<const std::int32_t, 1>& v, int width,
+                          const Array<const std::uint8_t, 4>& weights, int sh, int sw, int ph,
+                          int pw, int dh, int dw, int groups) {
+        const int stride[] = {sh, sw}, padding[] = {ph, pw}, dilation[] = {dh, dw};
+        const std::size_t size = std::size_t{1} << width;
+        require(width >= 1 && width <= 8 && u.shape(0) == size && v.shape(0) == size,
+                "a factor's length differs from the width");
+        for (std::size_t i = 0; i < weights.size(); ++i) {
+          require(weights.data()[i] < size, "a weight is beyond the factor");
+        }
+        new (self) axhil::ProductLayer(geometry(weights, stride, padding, dilation, groups),
+                                       find_ops(isa), u.data(), v.data(), width, weights.data());
       });
   m.def("gather_baseline", [](const Array<const std::int32_t, 2>& table,
                               const Array<const std::uint8_t, 2>& activations,

@@ -89,10 +89,11 @@ struct StoreArgs {
 
 // u8 x s8 products summed over quads of channels, for tables that factorise.
 struct ProductArgs {
-  std::int32_t* acc;                     // [channel][vector][kLanes] in pixel order
+  std::int32_t* acc;                     // [channel][vector][kLanes], lanes as they are in base
+  bool overwrite;
   std::size_t channel_stride;            // of acc, elements
   int channels, vectors;
-  const std::uint8_t* base;              // [..][kLanes][4] biased activations
+  const std::uint8_t* base;              // lines of [kLanes][4] activations
   const std::uint32_t* tap_offset;       // per quad, bytes from base
   int quads;
   const std::ptrdiff_t* vector_offset;
@@ -106,7 +107,9 @@ struct Ops {
   void (*block)(const BlockArgs&);
   // Returns the bitwise or of all codes written.
   std::uint8_t (*quantize)(const QuantizeArgs&);
-  // out[4 n + i] = map[from[i * stride + n]] for i < count, else `rest`; n < lanes.
+  void (*product)(const ProductArgs&);
+  // out[4 slot + i] = map[from[i * stride + n]] for i < count, else `rest`; n < lanes. The slot is
+  // lane_slot(n) in a full vector, n in a shorter one.
   void (*interleave)(const std::uint8_t* from, std::size_t stride, int count, int lanes,
                      const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out);
   void (*store)(const StoreArgs&);

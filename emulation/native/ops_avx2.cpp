@@ -162,11 +162,68 @@ void block(const BlockArgs& a) {
 
 std::uint8_t quantize(const QuantizeArgs& a) { return quantize_portable(a); }
 
+// kChannels output channels of 32 pixels. Bytes become 16-bit pairs (channels 0 and 2, 1 and 3) for
+// vpmaddwd: vpmaddubsw would saturate.
+template <int kChannels>
+void product_half(const ProductArgs& a, int m, const std::uint8_t* base, std::int32_t* acc) {
+  __m256i sum[kChannels][4];
+  for (int c = 0; c < kChannels; ++c) {
+    for (int i = 0; i < 4; ++i) sum[c][i] = _mm256_setzero_si256();
+  }
+  const std::int8_t* weights = a.weights + m * a.weight_stride;
+  const __m256i low = _mm256_set1_epi16(0xff);
+  for (int q = 0; q < a.quads; ++q) {
+    __m256i even_weight[kChannels], odd_weight[kChannels];
+#pragma GCC unroll 2
+    for (int c = 0; c < kChannels; ++c) {
+      std::int32_t quad;
+      std::memcpy(&quad, weights + c * a.weight_stride + 4 * q, 4);
+      const __m256i w = _mm256_set1_epi32(quad);
+      even_weight[c] = _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
+      odd_weight[c] = _mm256_srai_epi16(w, 8);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const __m256i x = load(base + a.tap_offset[q] + 32 * i);
+      const __m256i even = _mm256_and_si256(x, low), odd = _mm256_srli_epi16(x, 8);
+#pragma GCC unroll 2
+      for (int c = 0; c < kChannels; ++c) {
+        const __m256i pairs = _mm256_add_epi32(_mm256_madd_epi16(even, even_weight[c]),
+                                               _mm256_madd_epi16(odd, odd_weight[c]));
+        sum[c][i] = _mm256_add_epi32(sum[c][i], pairs);
+      }
+    }
+  }
+  for (int c = 0; c < kChannels; ++c) {
+    for (int i = 0; i < 4; ++i) {
+      auto* to = reinterpret_cast<__m256i*>(acc + c * a.channel_stride + 8 * i);
+      _mm256_storeu_si256(to, a.overwrite ? sum[c][i] : _mm256_add_epi32(sum[c][i], load(to)));
+    }
+  }
+}
+
+void product(const ProductArgs& a) {
+  for (int v = 0; v < a.vectors; ++v) {
+    for (int half = 0; half < 2; ++half) {
+      const std::uint8_t* base = a.base + a.vector_offset[v] + 128 * half;
+      std::int32_t* acc = a.acc + v * kLanes + 32 * half;
+      int m = 0;
+      for (; m + 2 <= a.channels; m += 2) product_half<2>(a, m, base, acc + m * a.channel_stride);
+      if (m < a.channels) product_half<1>(a, m, base, acc + m * a.channel_stride);
+    }
+  }
+}
+
 int lane_slot(int lane) { return lane / 32 * 32 + 8 * (lane % 4) + lane % 32 / 4; }
+
+void interleave(const std::uint8_t* from, std::size_t stride, int count, int lanes,
+                const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out) {
+  interleave_portable(from, stride, count, lanes, map, rest, out, lane_slot);
+}
 
 void store(const StoreArgs& a) { store_portable(a, lane_slot); }
 
-constexpr Ops kOps = {"avx2", true, block, quantize, interleave_portable, store, lane_slot};
+constexpr Ops kOps = {"avx2", true, block, quantize, product, interleave, store, lane_slot};
 
 }  // namespace
 

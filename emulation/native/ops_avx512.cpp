@@ -415,9 +415,87 @@ void store(const StoreArgs& a) {
   }
 }
 
+// kChannels output channels of one vector: 4 registers of 16 pixels each.
+template <int kChannels>
+void product_vector(const ProductArgs& a, int m, const std::uint8_t* base, std::int32_t* acc) {
+  __m512i sum[kChannels][4];
+  each<kChannels>([&](auto c) {
+    each<4>([&](auto j) { sum[c][j] = _mm512_setzero_si512(); });
+  });
+  const std::int8_t* weights = a.weights + m * a.weight_stride;
+  for (int q = 0; q < a.quads; ++q) {
+    const std::uint8_t* x = base + a.tap_offset[q];
+    const __m512i pixels[4] = {load(x), load(x + 64), load(x + 128), load(x + 192)};
+    each<kChannels>([&](auto c) __attribute__((always_inline)) {
+      std::int32_t quad;
+      std::memcpy(&quad, weights + c * a.weight_stride + 4 * q, 4);
+      const __m512i w = _mm512_set1_epi32(quad);
+      each<4>([&](auto j) __attribute__((always_inline)) {
+        sum[c][j] = _mm512_dpbusd_epi32(sum[c][j], pixels[j], w);
+      });
+    });
+  }
+  each<kChannels>([&](auto c) {
+    each<4>([&](auto j) {
+      std::int32_t* to = acc + c * a.channel_stride + 16 * j;
+      if (!a.overwrite) sum[c][j] = _mm512_add_epi32(sum[c][j], load(to));
+      _mm512_storeu_si512(to, sum[c][j]);
+    });
+  });
+}
+
+void product(const ProductArgs& a) {
+  for (int v = 0; v < a.vectors; ++v) {
+    const std::uint8_t* base = a.base + a.vector_offset[v];
+    std::int32_t* acc = a.acc + v * kLanes;
+    int m = 0;
+    for (; m + 6 <= a.channels; m += 6) product_vector<6>(a, m, base, acc + m * a.channel_stride);
+    for (; m + 2 <= a.channels; m += 2) product_vector<2>(a, m, base, acc + m * a.channel_stride);
+    if (m < a.channels) product_vector<1>(a, m, base, acc + m * a.channel_stride);
+  }
+}
+
 int lane_slot(int lane) { return 16 * (lane % 4) + lane / 4; }
 
-constexpr Ops kOps = {"avx512vbmi", true, block, quantize, interleave_portable, store, lane_slot};
+// A full vector's dwords come out in the order of lane_slot: dword i of register j is the four
+// channels of image 4 i + j, a 4 x 4 byte transpose of dword i of the four channels' lines.
+void interleave(const std::uint8_t* from, std::size_t stride, int count, int lanes,
+                const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out) {
+  if (lanes != kLanes) {
+    interleave_portable(from, stride, count, lanes, map, rest, out, lane_slot);
+    return;
+  }
+  __m512i line[4];
+  for (int c = 0; c < 4; ++c) {
+    if (c >= count) {
+      line[c] = _mm512_set1_epi8(static_cast<char>(rest));
+      continue;
+    }
+    const __m512i code = load(from + c * stride);
+    const __m512i lower = _mm512_permutex2var_epi8(load(map), code, load(map + 64));
+    const __m512i upper = _mm512_permutex2var_epi8(load(map + 128), code, load(map + 192));
+    line[c] = _mm512_mask_blend_epi8(_mm512_movepi8_mask(code), lower, upper);
+  }
+  // Byte 4 i + k of register j: byte 4 i + j of line k; lines 0, 1 and lines 2, 3 pair up.
+  alignas(64) static const auto kIndex = [] {
+    struct { std::uint8_t at[4][64]; } t{};
+    for (int j = 0; j < 4; ++j) {
+      for (int b = 0; b < 64; ++b) {
+        t.at[j][b] = static_cast<std::uint8_t>(b / 4 * 4 + j + (b % 2 ? 64 : 0));
+      }
+    }
+    return t;
+  }();
+  for (int j = 0; j < 4; ++j) {
+    const __m512i index = load(kIndex.at[j]);
+    const __m512i first = _mm512_permutex2var_epi8(line[0], index, line[1]);
+    const __m512i second = _mm512_permutex2var_epi8(line[2], index, line[3]);
+    _mm512_storeu_si512(out + 64 * j,
+                        _mm512_mask_blend_epi8(0xccccccccccccccccull, first, second));
+  }
+}
+
+constexpr Ops kOps = {"avx512vbmi", true, block, quantize, product, interleave, store, lane_slot};
 
 }  // namespace
 

@@ -46,10 +46,13 @@ inline std::uint8_t quantize_portable(const QuantizeArgs& a) {
   return any;
 }
 
+template <class Slot>
 inline void interleave_portable(const std::uint8_t* from, std::size_t stride, int count, int lanes,
-                                const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out) {
+                                const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out,
+                                Slot slot) {
   for (int n = 0; n < lanes; ++n) {
-    for (int i = 0; i < 4; ++i) out[4 * n + i] = i < count ? map[from[i * stride + n]] : rest;
+    std::uint8_t* to = out + 4 * (lanes == kLanes ? slot(n) : n);
+    for (int i = 0; i < 4; ++i) to[i] = i < count ? map[from[i * stride + n]] : rest;
   }
 }
 
