@@ -104,7 +104,7 @@ class Cell:
         return json.dumps(body, indent=1, sort_keys=True) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, *, source: str) -> Cell:
+    def from_json(cls, text: str | bytes, *, source: str) -> Cell:
         """Read a cell back.
 
         Raises:
@@ -155,7 +155,7 @@ class CellStore:
         path = self._path(settings)
         if not path.is_file():
             return None
-        return Cell.from_json(path.read_text(), source=str(path))
+        return Cell.from_json(path.read_bytes(), source=str(path))
 
     def put(self, cell: Cell) -> None:
         """Make a finished cell durable."""

@@ -303,7 +303,9 @@ def plan(
     from .subject import load_subject
     from .tables import plan_table
 
-    (named,) = resolve([multiplier])
+    named, *more = resolve([multiplier])
+    if more:
+        raise StudyError(f"--multiplier: expected one multiplier, got {multiplier}")
     subject = load_subject(network, weights=weights, root=data_dir)
     emulated = subject.prepared.emulate(named.lut, layers=subject.network.approximate)
     out.print(plan_table(emulated.plan, title=f"{network} with {named.name}"))

@@ -64,12 +64,17 @@ def resolve(texts: Sequence[str] | None, *, folder: Path | None = None) -> list[
             stem = Path(name).stem
             found.append(NamedLut(stem, stem, Lut.load(Path(name))))
             continue
-        multiplier = parse_multiplier(name)
+        # The golden tables are of 8 bits, so what 8 bits do not allow has none.
+        multiplier = parse_multiplier(name, width=8 if folder is None else None)
         lut = golden(multiplier) if folder is None else Lut.load(folder / f"{multiplier.slug}.npz")
         found.append(NamedLut(str(multiplier), multiplier.label, lut))
-    seen: set[str] = set()
-    for one in found:
-        if one.name in seen:
-            raise StudyError(f"the multiplier {one.name} is named twice")
-        seen.add(one.name)
+    for index, one in enumerate(found):
+        for other in found[:index]:
+            if other.name == one.name:
+                raise StudyError(f"the multiplier {one.name} is named twice")
+            # Tables and figures tell multipliers apart by their labels.
+            if other.label == one.label:
+                raise StudyError(
+                    f"{other.name} and {one.name} share the label {one.label}: rename the file"
+                )
     return found
