@@ -7,6 +7,7 @@ int32 accumulators. Which path a layer gets is decided in `plan`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from hwsim.lut import Lut
 from .definition import lut_conv2d
 from .factorise import Term
 from .geometry import Geometry
-from .native import LutKernel
+from .native import LutKernel, ProductKernel
 from .quantize import code_limit, quantize
 
 # Below this bound every partial sum of integers is itself an integer that float32 holds exactly,
@@ -145,26 +146,19 @@ class GatherPath(Path):
         )
 
 
-class NativePath(Path):
-    """The C++ kernel on the CPU; elsewhere the gather."""
+class KernelPath(Path):
+    """A C++ kernel on the CPU, and a portable path of the same arithmetic elsewhere."""
 
-    name = "native"
-
-    def __init__(self, lut: Lut, weight: torch.Tensor, geometry: Geometry) -> None:
+    def __init__(
+        self, kernel: LutKernel | ProductKernel, elsewhere: Callable[[], Path], *, name: str
+    ) -> None:
         super().__init__()
-        self._kernel = LutKernel(
-            lut.table,
-            weight,
-            width=lut.width,
-            stride=geometry.stride,
-            padding=geometry.padding,
-            dilation=geometry.dilation,
-            groups=geometry.groups,
-        )
-        self._elsewhere = partial(GatherPath, lut, weight, geometry)
-        self._portable: GatherPath | None = None
+        self.name = name
+        self._kernel = kernel
+        self._elsewhere = elsewhere
+        self._portable: Path | None = None
 
-    def _on_device(self, device: torch.device) -> GatherPath:
+    def _on_device(self, device: torch.device) -> Path:
         if self._portable is None:
             self._portable = self._elsewhere()
         return self._portable.to(device)
@@ -198,6 +192,39 @@ class NativePath(Path):
             threads=torch.get_num_threads(),
         )
         return torch.from_numpy(y)
+
+
+def table_kernel(lut: Lut, weight: torch.Tensor, geometry: Geometry) -> KernelPath:
+    """The native kernel for any table."""
+    kernel = LutKernel(lut.table, weight, width=lut.width, **_options(geometry))
+    return KernelPath(kernel, partial(GatherPath, lut, weight, geometry), name="table kernel")
+
+
+def product_kernel(
+    term: Term, weight: torch.Tensor, geometry: Geometry, *, width: int
+) -> KernelPath | None:
+    """The native kernel for one separable term whose factors fit 8 bits; None where they do not.
+
+    A factor is looked at only where there is a code: -2**(width - 1) is none.
+    """
+    low = 2 ** (width - 1)
+    u, v = term.u.copy(), term.v.copy()
+    u[low] = v[low] = 0
+    fits = min(u.min(), v.min()) >= -128 and max(u.max(), v.max()) <= 127
+    if not fits:
+        return None
+    kernel = ProductKernel(u, v, weight, width=width, **_options(geometry))
+    elsewhere = partial(FactorisedPath, (term,), weight, geometry, width=width)
+    return KernelPath(kernel, elsewhere, name="product kernel")
+
+
+def _options(geometry: Geometry) -> dict[str, Any]:
+    return {
+        "stride": geometry.stride,
+        "padding": geometry.padding,
+        "dilation": geometry.dilation,
+        "groups": geometry.groups,
+    }
 
 
 class FactorisedPath(Path):

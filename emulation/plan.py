@@ -21,13 +21,38 @@ from .errors import EmulationError
 from .factorise import Term, factorise
 from .geometry import Geometry
 from .layers import LayerParameters
-from .paths import FLOAT32_EXACT, DefinitionPath, FactorisedPath, GatherPath, NativePath, Path
+from .paths import (
+    FLOAT32_EXACT,
+    DefinitionPath,
+    FactorisedPath,
+    GatherPath,
+    Path,
+    product_kernel,
+    table_kernel,
+)
 
 Backend = Literal["auto", "definition", "gather", "factorised", "native"]
 
 
 class PortableWarning(UserWarning):
     """The native kernel is missing; everything works, slowly."""
+
+
+def _separable(
+    terms: tuple[Term, ...], parameters: LayerParameters, *, kernel: bool
+) -> tuple[Path, str]:
+    codes, geometry, width = parameters.codes, parameters.geometry, parameters.width
+    many = f"{len(terms)} separable term{'s' if len(terms) != 1 else ''}"
+    if kernel and len(terms) == 1 and native.available():
+        path = product_kernel(terms[0], codes, geometry, width=width)
+        if path is not None:
+            return path, f"{many} of 8-bit factors; {native.isa()}, int8 x int8 -> int32"
+    factorised = FactorisedPath(terms, codes, geometry, width=width)
+    exact = factorised.bound < FLOAT32_EXACT
+    return factorised, (
+        f"{many}; sum |u||v| <= {factorised.bound:,} {'<' if exact else '>='} 2^24: "
+        f"{'float32' if exact else 'float64'} is exact"
+    )
 
 
 @dataclass(frozen=True)
@@ -63,7 +88,7 @@ def exact_term(width: int) -> Term:
 _FORCED: dict[str, Callable[[Lut, torch.Tensor, Geometry], Path]] = {
     "definition": DefinitionPath,
     "gather": GatherPath,
-    "native": NativePath,
+    "native": table_kernel,
 }
 
 
@@ -113,26 +138,18 @@ def choose(
             f"{name}: the table is no sum of few separable terms; choose another path"
         )
     if lut is not None and backend in _FORCED:
-        path = _FORCED[backend](lut, codes, geometry)
-        reason = "asked for"
+        path, reason = _FORCED[backend](lut, codes, geometry), "asked for"
     elif terms is not None:
-        factorised = FactorisedPath(terms, codes, geometry, width=width)
-        exact = factorised.bound < FLOAT32_EXACT
-        path = factorised
-        reason = (
-            f"{len(terms)} separable term{'s' if len(terms) != 1 else ''}; sum |u||v| <= "
-            f"{factorised.bound:,} {'<' if exact else '>='} 2^24: "
-            f"{'float32' if exact else 'float64'} is exact"
-        )
+        path, reason = _separable(terms, parameters, kernel=backend == "auto")
     elif native.available():
         assert lut is not None
-        path = NativePath(lut, codes, geometry)
+        path = table_kernel(lut, codes, geometry)
         reason = f"not separable; {native.isa()}"
     else:
         assert lut is not None
         _tell_once()
         path = GatherPath(lut, codes, geometry)
-        reason = "not separable; native kernel not built"
+        reason = "not separable; the native kernel is not built"
     taps = prod(codes.shape[1:])
     macs = prod(seen.output_shape) * taps
     label = "exact" if lut is None else lut.name

@@ -7,12 +7,12 @@ import torch
 
 from emulation import native
 from emulation.definition import lut_conv2d
-from emulation.factorise import factorise
+from emulation.factorise import Term, factorise
 from emulation.geometry import Geometry
-from emulation.paths import DefinitionPath, FactorisedPath, GatherPath, NativePath
+from emulation.paths import DefinitionPath, FactorisedPath, GatherPath, product_kernel, table_kernel
 from hwsim import Lut, golden, parse_multiplier
 
-PATHS = [DefinitionPath, GatherPath, *([NativePath] if native.available() else [])]
+PATHS = [DefinitionPath, GatherPath, *([table_kernel] if native.available() else [])]
 
 GEOMETRIES = {
     "1x1": ((1, 1), Geometry()),
@@ -65,6 +65,24 @@ def test_the_factorised_path_equals_the_definition_on_a_separable_table(kernel, 
     path = FactorisedPath(factorise(lut.table), torch.from_numpy(w), geometry, width=8)
     acc = path.accumulate(torch.from_numpy(x).float())
     assert np.array_equal(acc.numpy(), lut_conv2d(x, w, lut.table, geometry))
+
+
+@pytest.mark.skipif(not native.available(), reason="the native kernel is not built")
+@pytest.mark.parametrize(("kernel", "geometry"), GEOMETRIES.values(), ids=GEOMETRIES)
+@pytest.mark.parametrize("name", ["exact", "drum(3)", "random"])
+def test_the_product_kernel_equals_the_definition_on_a_separable_table(name, kernel, geometry):
+    lut = separable_table(8) if name == "random" else golden(parse_multiplier(name))
+    (term,) = factorise(lut.table)
+    x, w = operands(kernel, geometry)
+    path = product_kernel(term, torch.from_numpy(w), geometry, width=8)
+    acc = path.accumulate(torch.from_numpy(x).float())
+    assert np.array_equal(acc.numpy(), lut_conv2d(x, w, lut.table, geometry))
+
+
+def test_factors_beyond_8_bits_have_no_product_kernel():
+    _, w = operands((1, 1), Geometry())
+    term = Term(np.arange(256), np.ones(256, np.int64))
+    assert product_kernel(term, torch.from_numpy(w), Geometry(), width=8) is None
 
 
 def test_two_separable_terms_are_summed():
