@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The grid over the shipped LeNet-5: what it stores is what the attacks say, once and for all."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from study_samples import cell
+
+from attacks import evaluate, preset
+from emulation.data import embedded_split
+from hwsim import golden, parse_multiplier
+from study import experiment
+from study.cells import CellStore
+from study.errors import StudyError
+from study.experiment import Grid, cross_checks, plan_cells, run, total_rows
+from study.multipliers import resolve
+from study.subject import load_subject
+
+GRID = Grid(attacks=("fgsm", "pgd"), norms=("linf",), budgets=(0.0, 0.15), seed=5, batch=16)
+NAMES = ("exact", "drum(3)", "scaletrim(4,8)")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """So few images are faster on one; and with others at work beside us, by far."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def subject():
+    return load_subject("lenet5")
+
+
+@pytest.fixture(scope="module")
+def images():
+    # From the 21st of each class on: where a curve falls the flags are a mixture.
+    evaluation = embedded_split("evaluation")
+    return evaluation.select(30).subset(range(10, 30))
+
+
+@pytest.fixture(scope="module")
+def multipliers():
+    return resolve(list(NAMES))
+
+
+@pytest.fixture(scope="module")
+def finished(subject, images, multipliers, tmp_path_factory):
+    """The grid's cells and the folder that keeps them."""
+    folder = tmp_path_factory.mktemp("cells")
+    return run(subject, images, multipliers, GRID, CellStore(folder)), folder
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """The evaluations from now on, by (multiplier's network, attack)."""
+    calls = []
+
+    def counted(*args, **kwargs):
+        calls.append(args[3].name)
+        return evaluate(*args, **kwargs)
+
+    monkeypatch.setattr(experiment, "evaluate", counted)
+    return calls
+
+
+def strings(flags):
+    return tuple("".join(str(int(flag)) for flag in row) for row in flags)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("attack", GRID.attacks)
+def test_a_cell_holds_what_the_attack_itself_says(name, attack, subject, images, finished):
+    network = subject.prepared.emulate(golden(parse_multiplier(name)))
+    x, y = images.batch()
+    direct = evaluate(
+        network,
+        x,
+        y,
+        preset(attack, "linf"),
+        budgets=GRID.budgets,
+        seed=GRID.seed,
+        batch_size=GRID.batch,
+        indices=torch.from_numpy(images.indices),
+    )
+    (one,) = [
+        c for c in finished[0] if (c.settings.multiplier, c.settings.attack) == (name, attack)
+    ]
+    assert one.correct == strings(direct.correct)
+    assert one.settings.threat_model == direct.threat_model == "whitebox"
+    assert one.zero_gradient == pytest.approx(float(direct.zero_gradient.float().mean()))
+    assert one.warnings == tuple(map(str, direct.warnings))
+    # A budget of 0 is clean accuracy.
+    assert one.correct[0] == strings([network(x).argmax(1) == y])[0]
+
+
+def test_the_cells_are_all_different_so_that_a_mix_up_would_show(finished):
+    cells = finished[0]
+    assert len(cells) == len(NAMES) * len(GRID.attacks)
+    attacked = {c.settings.multiplier: c.correct[1] for c in cells if c.settings.attack == "fgsm"}
+    assert len(set(attacked.values())) > 1
+    assert all("0" in flags and "1" in flags for flags in attacked.values())
+
+
+def test_a_cell_says_what_it_was_run_with(subject, images, multipliers, finished):
+    cells = finished[0]
+    planned = plan_cells(subject, images, multipliers, GRID)
+    assert [c.settings for c in cells] == [settings for _, settings in planned]
+    first = cells[0]
+    assert first.label == "ACC"
+    assert first.settings.lut_sha256 == golden(parse_multiplier("exact")).sha256
+    assert first.settings.weights_sha256 == subject.weights_sha256
+    assert first.settings.data_sha256 == images.sha256
+    assert (first.settings.images, first.settings.budgets) == (20, (0.0, 0.15))
+    pgd = next(c for c in cells if c.settings.attack == "pgd").settings
+    assert (pgd.steps, pgd.rel_step, pgd.random_start) == (50, 0.01 / 0.3, True)
+    assert first.environment["torch"] == torch.__version__
+
+
+def test_several_jobs_give_the_flags_of_one(subject, images, multipliers, finished, tmp_path):
+    beside = run(subject, images, multipliers, GRID, CellStore(tmp_path), jobs=2)
+    assert [c.correct for c in beside] == [c.correct for c in finished[0]]
+    assert [c.settings for c in beside] == [c.settings for c in finished[0]]
+
+
+def test_a_finished_cell_is_read_and_not_computed(subject, images, multipliers, finished, count):
+    cells, folder = finished
+    path = folder / f"{cells[0].settings.key}.json"
+    original = path.read_text()
+    path.write_text(json.dumps({**json.loads(original), "label": "from the store"}))
+    try:
+        again = run(subject, images, multipliers, GRID, CellStore(folder))
+    finally:
+        path.write_text(original)
+    assert count == []
+    assert again[0].label == "from the store"
+    assert again[1:] == cells[1:]
+
+
+def test_only_the_missing_cell_is_computed(subject, images, multipliers, finished, count):
+    cells, folder = finished
+    missing = next(c for c in cells if c.settings.attack == "pgd")
+    (folder / f"{missing.settings.key}.json").unlink()
+    again = run(subject, images, multipliers, GRID, CellStore(folder))
+    assert count == ["pgd"]
+    assert [c.correct for c in again] == [c.correct for c in cells]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"seed": 6}, {"budgets": (0.0, 0.1)}, {"batch": 7}],
+    ids=["seed", "budgets", "batch"],
+)
+def test_a_changed_setting_is_a_new_cell(
+    *, changed, subject, images, multipliers, finished, count, tmp_path
+):
+    cells, folder = finished
+    (tmp_path / "cells").mkdir()
+    for path in folder.iterdir():
+        (tmp_path / "cells" / path.name).write_bytes(path.read_bytes())
+    grid = dataclasses.replace(GRID, attacks=("fgsm",), **changed)
+    new = run(subject, images, multipliers[:1], grid, CellStore(tmp_path / "cells"))
+    assert count == ["fgsm"]
+    assert new[0].settings.key not in {c.settings.key for c in cells}
+    assert len(list((tmp_path / "cells").iterdir())) == len(cells) + 1
+
+
+def test_other_images_other_quantisation_and_another_table_are_new_cells(
+    subject, images, multipliers
+):
+    def keys(subject=subject, images=images, multiplier=multipliers[0]):
+        return {s.key for _, s in plan_cells(subject, images, [multiplier], GRID)}
+
+    swapped = images.subset([1, 0, *range(2, 20)])
+    prepared = dataclasses.replace(
+        subject.prepared,
+        settings=dataclasses.replace(subject.prepared.settings, weights="channel"),
+    )
+    variants = [
+        keys(),
+        keys(images=swapped),
+        keys(subject=dataclasses.replace(subject, prepared=prepared)),
+        keys(multiplier=dataclasses.replace(multipliers[0], lut=multipliers[1].lut)),
+    ]
+    assert len(set().union(*variants)) == sum(map(len, variants))
+
+
+@pytest.mark.parametrize("threat_model", ["transfer:float", "transfer:exact"])
+def test_a_transfer_takes_its_gradient_from_the_network_it_names(
+    threat_model, subject, images, multipliers, tmp_path
+):
+    grid = dataclasses.replace(GRID, attacks=("fgsm",), threat_model=threat_model)
+    (one,) = run(subject, images, multipliers[1:2], grid, CellStore(tmp_path))
+    x, y = images.batch()
+    source = (
+        subject.float_model if threat_model == "transfer:float" else subject.prepared.emulate(None)
+    )
+    direct = evaluate(
+        subject.prepared.emulate(multipliers[1].lut),
+        x,
+        y,
+        preset("fgsm", "linf"),
+        budgets=GRID.budgets,
+        gradient_model=source,
+        gradient_name=threat_model.removeprefix("transfer:"),
+        batch_size=GRID.batch,
+    )
+    assert one.correct == strings(direct.correct)
+    assert one.settings.threat_model == direct.threat_model == threat_model
+
+
+def test_a_transfer_and_the_white_box_are_not_the_same_attack(
+    subject, images, multipliers, finished, tmp_path
+):
+    grid = dataclasses.replace(GRID, attacks=("fgsm",), threat_model="transfer:float")
+    transferred = run(subject, images, multipliers, grid, CellStore(tmp_path))
+    whitebox = [c for c in finished[0] if c.settings.attack == "fgsm"]
+    assert [c.correct for c in transferred] != [c.correct for c in whitebox]
+
+
+def test_progress_ends_at_the_total_and_never_goes_back(subject, images, multipliers, tmp_path):
+    seen = []
+    grid = dataclasses.replace(GRID, attacks=("fgsm",))
+    store = CellStore(tmp_path)
+    for _ in range(2):  # computed, then read
+        seen.clear()
+        run(
+            subject,
+            images,
+            multipliers,
+            grid,
+            store,
+            jobs=2,
+            progress=lambda done, now: seen.append((done, now)),
+        )
+        done = [rows for rows, _ in seen]
+        assert done == sorted(done)
+        assert done[-1] == total_rows(images, multipliers, grid)
+        assert {now for _, now in seen} == {
+            "ACC fgsm linf",
+            "DR3 fgsm linf",
+            "sT(4,8) fgsm linf",
+        }
+
+
+def test_what_goes_wrong_in_one_cell_is_raised_and_the_cells_before_it_stay(
+    subject, images, multipliers, monkeypatch, tmp_path
+):
+    def fail(model, x, y, attack, **kwargs):
+        if attack.name == "pgd":
+            raise KeyboardInterrupt
+        return evaluate(model, x, y, attack, **kwargs)
+
+    monkeypatch.setattr(experiment, "evaluate", fail)
+    with pytest.raises(KeyboardInterrupt):
+        run(subject, images, multipliers[:1], GRID, CellStore(tmp_path))
+    (path,) = tmp_path.iterdir()
+    assert json.loads(path.read_text())["settings"]["attack"] == "fgsm"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"attacks": ()}, "at least one attack, one norm and one budget"),
+        ({"budgets": ()}, "at least one attack, one norm and one budget"),
+        (
+            {"threat_model": "blackbox"},
+            "unknown threat model 'blackbox': expected whitebox, transfer:float, transfer:exact",
+        ),
+    ],
+)
+def test_a_grid_that_makes_no_sense_is_refused(settings, sentence):
+    with pytest.raises(StudyError, match=sentence):
+        Grid(**settings)
+
+
+STEP = cell("1" * 10, "1000000000")
+WEAKER = cell("1" * 10, "1111000000", attack="bim", steps=50)
+
+
+def test_an_iterated_attack_weaker_than_one_step_is_found():
+    (sentence,) = cross_checks([STEP, WEAKER])
+    assert sentence.startswith("ACC linf: iterated-weaker")
+    assert "eps 0.5" in sentence
+    assert "40.00% under bim but 10.00% under fgsm" in sentence
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        cell("1" * 10, "1000000000", attack="bim", steps=50),
+        cell("1" * 10, "0000000000", attack="bim", steps=50),
+        cell("1" * 10, "1111000000", attack="bim", steps=50, norm="l2"),
+        cell("1" * 10, "1111000000", attack="bim", steps=50, multiplier="drum(3)"),
+        cell("1" * 10, "1111000000", attack="bim", steps=50, budgets=(0.0, 0.1)),
+        cell("1" * 10, "1111000000", attack="other", steps=1),
+    ],
+    ids=[
+        "as strong",
+        "stronger",
+        "another norm",
+        "another multiplier",
+        "other budgets",
+        "one step",
+    ],
+)
+def test_what_cannot_or_need_not_be_compared_is_left_alone(other):
+    assert cross_checks([STEP, other]) == []
