@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole networks against the NumPy definition, to the last bit of the logits."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from emulation import network, prepare
+from emulation.weights import load_state, read_state, weights_path
+from hwsim import PAPER_MULTIPLIERS, golden
+
+
+def trained(name):
+    """The trained network where its weights are at hand, else one with random weights."""
+    torch.manual_seed(0)
+    model = network(name).build()
+    folder = os.environ.get("AXHIL_WEIGHTS")
+    if name == "lenet5" or (folder and Path(folder, f"{name}_cifar10.safetensors").is_file()):
+        load_state(model, read_state(weights_path(name)), source=name)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    cache = {}
+
+    def of(name):
+        if name not in cache:
+            shape = (1, 28, 28) if name == "lenet5" else (3, 32, 32)
+            images = torch.rand(8, *shape, generator=torch.Generator().manual_seed(1))
+            cache[name] = (prepare(trained(name), images), images[:1])
+        return cache[name]
+
+    return of
+
+
+@pytest.mark.parametrize("multiplier", PAPER_MULTIPLIERS, ids=str)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lenet5",
+        pytest.param("resnet50", marks=pytest.mark.slow),
+        pytest.param("vgg19", marks=pytest.mark.slow),
+    ],
+)
+def test_logits_equal_the_definition_to_the_last_bit(prepared, name, multiplier):
+    network_, image = prepared(name)
+    lut = golden(multiplier)
+    expected = network_.emulate(lut, backend="definition")(image)
+    fast = network_.emulate(lut)
+    assert torch.equal(fast(image), expected)
+    assert expected.abs().max() > 0
+    assert "definition" not in {layer.path for layer in fast.plan}
