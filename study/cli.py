@@ -50,7 +50,11 @@ def lut(
     """Simulate RTL exhaustively in Icarus Verilog and write its golden tables."""
     from hwsim import PAPER_MULTIPLIERS, compare, extract, golden, parse_multiplier
 
-    wanted = [parse_multiplier(m) for m in multipliers] if multipliers else [*PAPER_MULTIPLIERS]
+    wanted = (
+        [parse_multiplier(m, width=width) for m in multipliers]
+        if multipliers
+        else [*PAPER_MULTIPLIERS]
+    )
     total = len(wanted)
     with progress("simulating", total=total, unit="tables") as tick:
         tables = extract(
@@ -89,7 +93,9 @@ def verify(
     from hwsim import PAPER_MULTIPLIERS, parse_multiplier
     from hwsim import verify as verify_tables
 
-    wanted = [parse_multiplier(m) for m in multipliers] if multipliers else [*PAPER_MULTIPLIERS]
+    wanted = (
+        [parse_multiplier(m, width=8) for m in multipliers] if multipliers else [*PAPER_MULTIPLIERS]
+    )
     with progress("simulating", total=len(wanted), unit="tables") as tick:
         reports = verify_tables(
             wanted,
@@ -156,7 +162,7 @@ def rtl_scaletrim(
 def _print_rtl(text: str, width: int, signed: bool) -> None:
     from hwsim import parse_multiplier, standalone
 
-    typer.echo(standalone(parse_multiplier(text), width, signed=signed), nl=False)
+    typer.echo(standalone(parse_multiplier(text, width=width), width, signed=signed), nl=False)
 
 
 @app.command()

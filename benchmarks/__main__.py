@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench`: kernels, networks and memory in one run; a table of ratios, and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from emulation import native
+from hwsim.lut import write_atomically
+
+from . import kernel, networks
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("out/bench.json"))
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--networks", default="lenet5,resnet50,vgg19")
+    parser.add_argument("--no-kernel", action="store_true", help="whole networks only")
+    options = parser.parse_args()
+    console = Console(width=130)
+    names = tuple(filter(None, options.networks.split(",")))
+    body: dict[str, object] = {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "torch": torch.__version__,
+        "isa": native.isa() if native.available() else native.unavailable_reason(),
+        "load_before": os.getloadavg()[0],
+    }
+    if native.available() and not options.no_kernel:
+        torch.set_num_threads(1)
+        records = kernel.run(threads=1, repeats=options.repeats)
+        kernel.show(records, console)
+        body["kernel"] = records
+    rows = networks.run(names, repeats=options.repeats, threads=options.threads)
+    console.print(networks.table(rows))
+    body["networks"] = rows
+    memory = {}
+    for name in names:
+        try:
+            memory[name] = networks.peak_memory(name, networks.BATCH[name])
+        except subprocess.CalledProcessError:
+            console.print(f"peak memory of {name}: not measured, it needs its weights and data")
+            continue
+        console.print(
+            f"peak memory of `axhil accuracy {name} --batch {networks.BATCH[name]}`: "
+            f"{memory[name] / 2**20:,.0f} MiB"
+        )
+    body["peak_bytes"] = memory
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(options.out, (json.dumps(body, indent=1) + "\n").encode())
+    console.print(f"written: {options.out}")
+
+
+main()
