@@ -228,32 +228,33 @@ void Layer::tile(const Call& c, long item) const {
   ops_->store(s);
 }
 
-// The sums of vectors whose lanes are pixels.
+// The sums of vectors whose lanes are pixels: image by image, so that every write is contiguous.
 void Layer::store_panels(const Call& c, const std::int32_t* acc, const std::int32_t* add, int m,
                          int channels, long first, long vectors) const {
-  const long area = static_cast<long>(c.OH) * c.OW;
+  static thread_local std::vector<std::int32_t> at;
+  const long area = static_cast<long>(c.OH) * c.OW, images = c.images;
   const long begin = first * kLanes;
-  const long end = std::min(area * c.images, begin + vectors * kLanes);
-  int slot_of[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) slot_of[lane] = panel_slot(lane);
-  for (int i = 0; i < channels; ++i) {
-    const std::int32_t* from = acc + i * vectors * kLanes;
-    const std::size_t channel = static_cast<std::size_t>(c.first) * g_.O + m + i;
-    long position = begin / c.images, n = begin % c.images;
-    for (long px = begin; px < end; ++px) {
-      const long at = px - begin;
-      const auto sum = static_cast<std::int32_t>(
-          static_cast<std::uint32_t>(from[at / kLanes * kLanes + slot_of[at % kLanes]]) +
-          static_cast<std::uint32_t>(add[i]));
-      const std::size_t to = (channel + static_cast<std::size_t>(n) * g_.O) * area + position;
-      if (c.out.scale) {
-        const float product = static_cast<float>(sum) * c.out.scale[m + i];
-        const float y = product + c.out.bias[m + i];
-        static_cast<float*>(c.out.data)[to] = c.out.relu && y < 0.0f ? 0.0f : y;
-      } else {
-        static_cast<std::int32_t*>(c.out.data)[to] = sum;
-      }
-      if (++n == c.images) n = 0, ++position;
+  const long end = std::min(area * images, begin + vectors * kLanes);
+  for (long n = 0; n < images; ++n) {
+    // Positions whose pixel of this image lies in [begin, end).
+    const long position = (begin - n + images - 1) / images;
+    at.clear();
+    for (long px = position * images + n; px < end; px += images) {
+      const long lane = px - begin;
+      at.push_back(static_cast<std::int32_t>(lane / kLanes * kLanes + panel_slot(lane % kLanes)));
+    }
+    GatherArgs g{};
+    g.at = at.data();
+    g.count = static_cast<int>(at.size());
+    g.dequantize = c.out.scale != nullptr;
+    g.relu = c.out.relu;
+    for (int i = 0; i < channels && g.count; ++i) {
+      g.acc = acc + i * vectors * kLanes;
+      g.add = add[i];
+      if (c.out.scale) g.scale = c.out.scale[m + i], g.bias = c.out.bias[m + i];
+      g.out = static_cast<float*>(c.out.data) +
+              (static_cast<std::size_t>(c.first + n) * g_.O + m + i) * area + position;
+      ops_->gather(g);
     }
   }
 }
@@ -317,10 +318,10 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     c.vector_offset = vector_offset.data();
     c.any = any.data();
 
-    // A thread is worth waking for some 50 microseconds of work.
-    const double work = static_cast<double>(c.OH) * c.OW * c.images * g_.O * taps() +
-                        20.0 * in.H * in.W * c.images * all_planes;
-    const int threads_now = work < 2e6 ? 1 : c.threads;
+    // A thread is worth waking for some 100 microseconds of work; an input is worth 20 products.
+    const double work = static_cast<double>(c.OH) * c.OW * c.images * g_.O * taps() * lane_bytes_ +
+                        20.0 * area * c.images * g_.C * g_.groups;
+    const int threads_now = work < 100.0 * ops_->products_per_microsecond ? 1 : c.threads;
     parallel_for(threads_now, (all_planes + c.run - 1) / c.run, [&](long item) { fill(c, item); });
 
     std::vector<std::uint8_t> full(static_cast<std::size_t>(g_.groups) * blocks());

@@ -87,6 +87,17 @@ struct StoreArgs {
   int images;
 };
 
+// One image's consecutive outputs of one channel, for lanes that are pixels.
+struct GatherArgs {
+  const std::int32_t* acc;
+  const std::int32_t* at;                // of every output in acc
+  int count;
+  std::int32_t add;
+  bool dequantize, relu;
+  float scale, bias;
+  void* out;
+};
+
 // u8 x s8 products summed over quads of channels, for tables that factorise.
 struct ProductArgs {
   std::int32_t* acc;                     // [channel][vector][kLanes], lanes as they are in base
@@ -104,6 +115,7 @@ struct ProductArgs {
 struct Ops {
   const char* name;
   bool byte_planes;
+  int products_per_microsecond;          // roughly: what is too short to share among threads
   void (*block)(const BlockArgs&);
   // Returns the bitwise or of all codes written.
   std::uint8_t (*quantize)(const QuantizeArgs&);
@@ -113,6 +125,7 @@ struct Ops {
   void (*interleave)(const std::uint8_t* from, std::size_t stride, int count, int lanes,
                      const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out);
   void (*store)(const StoreArgs&);
+  void (*gather)(const GatherArgs&);
   int (*lane_slot)(int lane);            // where a lane stands in acc
 };
 

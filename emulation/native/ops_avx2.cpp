@@ -223,7 +223,7 @@ void interleave(const std::uint8_t* from, std::size_t stride, int count, int lan
 
 void store(const StoreArgs& a) { store_portable(a, lane_slot); }
 
-constexpr Ops kOps = {"avx2", true, block, quantize, product, interleave, store, lane_slot};
+constexpr Ops kOps = {"avx2", true, 6000, block, quantize, product, interleave, store, gather_portable, lane_slot};
 
 }  // namespace
 

@@ -37,21 +37,25 @@ constexpr int kSpins = 2000;
 class Pool {
  public:
   void run(int threads, long items, const std::function<void(long)>& work) {
-    const std::lock_guard<std::mutex> job(job_);
-    while (static_cast<int>(workers_) < threads - 1) {
-      std::thread(&Pool::serve, this, workers_++).detach();
-    }
     {
       const std::lock_guard<std::mutex> guard(lock_);
+      while (workers_ < threads - 1) {
+        std::thread(&Pool::serve, this).detach();
+        ++workers_;
+      }
       work_ = &work;
       items_ = items;
       next_.store(0, std::memory_order_relaxed);
-      wanted_ = threads - 1;
-      busy_.store(threads - 1, std::memory_order_relaxed);
+      places_ = threads - 1;
       generation_.fetch_add(1, std::memory_order_release);
     }
     wake_.notify_all();
     take(work);
+    {
+      // Workers that have not come by now are not waited for: on a busy machine they may be long.
+      const std::lock_guard<std::mutex> guard(lock_);
+      places_ = 0;
+    }
     for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
       if (spin < kSpins) {
         relax();
@@ -61,14 +65,12 @@ class Pool {
     }
   }
 
-  std::mutex& job() { return job_; }
-
  private:
   void take(const std::function<void(long)>& work) {
     for (long item; (item = next_.fetch_add(1, std::memory_order_relaxed)) < items_;) work(item);
   }
 
-  void serve(int index) {
+  void serve() {
     long seen = 0;
     for (;;) {
       for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen;
@@ -78,7 +80,9 @@ class Pool {
       std::unique_lock<std::mutex> guard(lock_);
       wake_.wait(guard, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
       seen = generation_.load(std::memory_order_relaxed);
-      if (index >= wanted_) continue;
+      if (places_ == 0) continue;
+      --places_;
+      busy_.fetch_add(1, std::memory_order_relaxed);
       const auto* work = work_;
       guard.unlock();
       take(*work);
@@ -86,11 +90,11 @@ class Pool {
     }
   }
 
-  std::mutex job_, lock_;
+  std::mutex lock_;
   std::condition_variable wake_;
   const std::function<void(long)>* work_ = nullptr;
   long items_ = 0;
-  int wanted_ = 0, workers_ = 0;
+  int places_ = 0, workers_ = 0;
   std::atomic<long> next_{0}, generation_{0};
   std::atomic<int> busy_{0};
 };

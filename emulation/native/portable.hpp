@@ -84,5 +84,21 @@ inline void store_portable(const StoreArgs& a, Slot slot) {
   }
 }
 
+inline void gather_portable(const GatherArgs& a) {
+  const auto add = static_cast<std::uint32_t>(a.add);
+  if (a.dequantize) {
+    auto* out = static_cast<float*>(a.out);
+    for (int p = 0; p < a.count; ++p) {
+      const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(a.acc[a.at[p]]) + add);
+      out[p] = dequantize(sum, a.scale, a.bias, a.relu);
+    }
+  } else {
+    auto* out = static_cast<std::int32_t*>(a.out);
+    for (int p = 0; p < a.count; ++p) {
+      out[p] = static_cast<std::int32_t>(static_cast<std::uint32_t>(a.acc[a.at[p]]) + add);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace axhil
