@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,10 +87,8 @@ def run(names: tuple[str, ...], *, repeats: int, threads: int) -> list[dict[str,
         variants: dict[str, nn.Module] = {"float32 torch": model}
         variants |= {m: prepared.emulate(lut, layers=layers) for m, lut in tables.items()}
         with torch.no_grad():
-            forward = _in_turn({v: lambda net=net: net(x) for v, net in variants.items()}, repeats)
-        both = _in_turn(
-            {v: lambda net=net: _gradient(net, x, y) for v, net in variants.items()}, repeats
-        )
+            forward = _in_turn({v: partial(net, x) for v, net in variants.items()}, repeats)
+        both = _in_turn({v: partial(_gradient, net, x, y) for v, net in variants.items()}, repeats)
         macs = sum(layer.macs for layer in prepared.emulate(None).plan)
         for variant in variants:
             rows.append(
