@@ -67,6 +67,7 @@ class LayerPlan:
         macs: multiplications of one image.
         path: the path taken.
         reason: why, in a few words.
+        cost: estimated time of one image, in units of a product of the product kernel.
     """
 
     name: str
@@ -76,6 +77,7 @@ class LayerPlan:
     macs: int
     path: str
     reason: str
+    cost: float
 
 
 def exact_term(width: int) -> Term:
@@ -84,6 +86,16 @@ def exact_term(width: int) -> Term:
     values = np.where(values < 2 ** (width - 1), values, values - 2**width)
     return Term(values, values)
 
+
+# Seconds per product of each path, relative to the product kernel: orders of magnitude, read off
+# `make bench`, for the plan's estimated shares of time.
+RELATIVE_COST = {
+    "product kernel": 1.0,
+    "factorised": 2.0,  # per separable term
+    "table kernel": 4.0,
+    "gather": 400.0,
+    "definition": 600.0,
+}
 
 _FORCED: dict[str, Callable[[Lut, torch.Tensor, Geometry], Path]] = {
     "definition": DefinitionPath,
@@ -154,5 +166,14 @@ def choose(
     macs = prod(seen.output_shape) * taps
     label = "exact" if lut is None else lut.name
     return path, LayerPlan(
-        name, label, seen.input_shape, seen.output_shape, macs, path.name, reason
+        name,
+        label,
+        seen.input_shape,
+        seen.output_shape,
+        macs,
+        path.name,
+        reason,
+        macs
+        * RELATIVE_COST[path.name]
+        * (len(terms) if path.name == "factorised" and terms else 1),
     )

@@ -108,16 +108,19 @@ def metrics_table(entries: Sequence[tuple[NamedLut, ErrorMetrics]]) -> Table:
 
 
 def plan_table(plan: Sequence[LayerPlan], *, title: str) -> Table:
-    """Which path each layer takes, its work, and why."""
+    """Which path each layer takes, its work, its estimated share of time, and why."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for heading in ("layer", "input", "output", "MACs", "path", "multiplier", "why"):
-        table.add_column(heading, justify="right" if heading == "MACs" else "left")
+    right = ("MACs", "time %")
+    for heading in ("layer", "input", "output", "MACs", "time %", "path", "multiplier", "why"):
+        table.add_column(heading, justify="right" if heading in right else "left")
+    total = sum(layer.cost for layer in plan)
     for layer in plan:
         table.add_row(
             layer.name,
             "x".join(map(str, layer.input_shape)),
             "x".join(map(str, layer.output_shape)),
             f"{layer.macs:,}",
+            f"{100 * layer.cost / total:.1f}",
             layer.path,
             layer.multiplier,
             f"[dim]{layer.reason}[/dim]",
