@@ -104,6 +104,7 @@ class Network:
         name: its name on the command line.
         build: makes it, with random weights.
         data: the data set it is evaluated on unless told otherwise.
+        input_shape: (C, H, W) of an image.
         approximate: which layers a multiplier replaces by default; the others stay in exact
             integer arithmetic.
     """
@@ -111,13 +112,14 @@ class Network:
     name: str
     build: Callable[[], nn.Module]
     data: str
+    input_shape: tuple[int, int, int]
     approximate: Literal["all", "convolutions"] = "all"
 
 
 _NETWORKS = {
-    "lenet5": Network("lenet5", lenet5, "mnist5k"),
-    "resnet50": Network("resnet50", resnet50, "cifar10", "convolutions"),
-    "vgg19": Network("vgg19", vgg19, "cifar10", "convolutions"),
+    "lenet5": Network("lenet5", lenet5, "mnist5k", (1, 28, 28)),
+    "resnet50": Network("resnet50", resnet50, "cifar10", (3, 32, 32), "convolutions"),
+    "vgg19": Network("vgg19", vgg19, "cifar10", (3, 32, 32), "convolutions"),
 }
 
 
@@ -159,9 +161,9 @@ def network(name: str) -> Network:
         return _NETWORKS[name]
     kind, _, rest = name.partition(":")
     if kind == "torchvision" and rest:
-        return Network(name, _from_torchvision(rest), "imagenet", "convolutions")
+        return Network(name, _from_torchvision(rest), "imagenet", (3, 224, 224), "convolutions")
     if kind == "python" and rest:
-        return Network(name, _from_python(rest), "")
+        return Network(name, _from_python(rest), "", (3, 32, 32))
     raise EmulationError(
         f"unknown network {name!r}: expected {', '.join(_NETWORKS)}, torchvision:<name> or "
         f"python:<module>:<factory>"

@@ -46,12 +46,11 @@ def _separable(
     if kernel and len(terms) == 1 and native.available():
         path = product_kernel(terms[0], codes, geometry, width=width)
         if path is not None:
-            return path, f"{many} of 8-bit factors; {native.isa()}, int8 x int8 -> int32"
+            return path, f"{many}, 8-bit factors"
     factorised = FactorisedPath(terms, codes, geometry, width=width)
     exact = factorised.bound < FLOAT32_EXACT
     return factorised, (
-        f"{many}; sum |u||v| <= {factorised.bound:,} {'<' if exact else '>='} 2^24: "
-        f"{'float32' if exact else 'float64'} is exact"
+        f"{many}; {'float32' if exact else 'float64'}: sum |u||v| <= {factorised.bound:,}"
     )
 
 
@@ -156,7 +155,7 @@ def choose(
     elif native.available():
         assert lut is not None
         path = table_kernel(lut, codes, geometry)
-        reason = f"not separable; {native.isa()}"
+        reason = "not separable"
     else:
         assert lut is not None
         _tell_once()

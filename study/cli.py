@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from . import options as opt
-from .console import err, out, progress
+from .console import err, notice, out, progress
 from .errors import StudyError
 
 app = typer.Typer(
@@ -305,16 +305,21 @@ def plan(
     data_dir: opt.DataDir = None,
 ) -> None:
     """Show which path each layer takes, and why."""
+    from emulation import native
+
     from .multipliers import resolve
-    from .subject import load_subject
+    from .subject import plan_subject
     from .tables import plan_table
 
     named, *more = resolve([multiplier])
     if more:
         raise StudyError(f"--multiplier: expected one multiplier, got {multiplier}")
-    subject = load_subject(network, weights=weights, root=data_dir)
+    subject, missing = plan_subject(network, weights=weights, root=data_dir)
+    if missing:
+        notice(f"planning with random weights: {missing}")
     emulated = subject.prepared.emulate(named.lut, layers=subject.network.approximate)
-    out.print(plan_table(emulated.plan, title=f"{network} with {named.name}"))
+    kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
+    out.print(plan_table(emulated.plan, title=f"{network} with {named.name}; {kernels}"))
 
 
 @app.command()

@@ -104,7 +104,16 @@ def run_eval(request: EvalRequest) -> list[Cell]:
     )
     store = CellStore(request.out / "cells")
     with progress("attacking", total=total, unit="images") as tick:
-        cells = run(subject, images, multipliers, grid, store, device=request.device, progress=tick)
+        cells = run(
+            subject,
+            images,
+            multipliers,
+            grid,
+            store,
+            jobs=request.jobs or _jobs(request),
+            device=request.device,
+            progress=tick,
+        )
     _present(request, images, cells, seconds=time.perf_counter() - began)
     return cells
 

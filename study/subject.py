@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from emulation import Images, Network, Prepared, Settings, network, prepare
+from emulation import EmulationError, Images, Network, Prepared, Settings, network, prepare
 from emulation.data import EMBEDDED, embedded_split, load
 from emulation.train import RECIPES
 from emulation.weights import load_state, own_state, read_state, sha256_of, weights_path
@@ -74,7 +74,7 @@ def load_subject(
     """
     entry = network(name)
     if data is not None and not entry.data:
-        entry = Network(entry.name, entry.build, data, entry.approximate)
+        entry = replace(entry, data=data)
     path = weights_path(name, weights)
     model = entry.build()
     load_state(model, read_state(path), source=str(path))
@@ -85,6 +85,24 @@ def load_subject(
     pixels, _ = images.batch()
     prepared = prepare(model, pixels, settings=settings)
     return Subject(entry, digest, model.to(device), prepared, f"{images.name}[{len(images)}]")
+
+
+def plan_subject(name: str, *, weights: Path | None, root: Path | None) -> tuple[Subject, str]:
+    """`load_subject`, or the network with random weights and images where there are none.
+
+    Returns:
+        The subject, and why it is not the real one (empty where it is).
+    """
+    try:
+        return load_subject(name, weights=weights, root=root), ""
+    except EmulationError as error:
+        entry = network(name)
+        if weights is not None:
+            raise
+        torch.manual_seed(0)
+        model = entry.build().eval().requires_grad_(False)
+        prepared = prepare(model, torch.rand(8, *entry.input_shape))
+        return Subject(entry, "", model, prepared, "random"), str(error)
 
 
 def set_threads(threads: int | None) -> int:
