@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy.stats import binomtest
@@ -49,3 +50,59 @@ def proportion(count: int, samples: int) -> Proportion:
         raise StudyError(f"expected 0 <= count <= samples and samples >= 1, got {count}, {samples}")
     interval = binomtest(count, samples).proportion_ci(CONFIDENCE, method="wilson")
     return Proportion(count, samples, float(interval.low), float(interval.high))
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Two networks on the same images.
+
+    Attributes:
+        gained: images that only the second gets right.
+        lost: images that only the first gets right.
+        samples: images in all.
+        p_value: exact two-sided McNemar test that gains and losses are equally likely
+            (Q. McNemar, Psychometrika 12, 1947; exact binomial form).
+    """
+
+    gained: int
+    lost: int
+    samples: int
+    p_value: float
+
+    @property
+    def value(self) -> float:
+        """Second accuracy minus the first, -1 to 1."""
+        return (self.gained - self.lost) / self.samples
+
+
+def paired_difference(first: str, second: str) -> PairedDifference:
+    """Compare two strings of flags, a digit 0 or 1 per image, image by image.
+
+    Raises:
+        StudyError: they are empty or of different lengths.
+    """
+    if len(first) != len(second) or not first:
+        raise StudyError(
+            f"expected flags of the same images, got {len(first)} and {len(second)} of them"
+        )
+    pairs = list(zip(first, second, strict=True))
+    gained, lost = pairs.count(("0", "1")), pairs.count(("1", "0"))
+    p_value = 1.0 if gained + lost == 0 else float(binomtest(gained, gained + lost).pvalue)
+    return PairedDifference(gained, lost, len(first), p_value)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust a family's p-values so that any false alarm in it has the stated probability.
+
+    S. Holm, "A simple sequentially rejective multiple test procedure", 1979.
+
+    Returns:
+        Adjusted p-values in the order given.
+    """
+    adjusted = [1.0] * len(p_values)
+    largest = 0.0
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
