@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from functools import partial
 from types import ModuleType
@@ -107,6 +108,15 @@ def _from_tensor(value: Any, name: str) -> NDArray[Any]:
     return tensor
 
 
+def _aligned(shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
+    """An empty array that starts on a cache line, as torch's do: split stores cost a third."""
+    count = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(count + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    array: NDArray[Any] = memory[start : start + count].view(dtype).reshape(shape)
+    return array
+
+
 def _pair(value: Pair | int, name: str, least: int) -> Pair:
     pair = (value, value) if isinstance(value, int) else tuple(value)
     if len(pair) != 2 or any(not isinstance(v, int) or v < least for v in pair):
@@ -206,7 +216,7 @@ class _ConvKernel:
 
     def _output(self, out: Any, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
         if out is None:
-            return np.empty(shape, dtype)
+            return _aligned(shape, dtype)
         array = _array(out, name="out", dtypes=(dtype,), shape=shape)
         if not np.shares_memory(array, out if isinstance(out, np.ndarray) else out.numpy()) and (
             array.size

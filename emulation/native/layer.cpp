@@ -13,8 +13,11 @@
 namespace axhil {
 namespace {
 
-constexpr int kTile = 16;      // vectors per item: 16 output positions, a cache line per image
-constexpr int kChannels = 64;  // output channels per item: its sums stay in L2
+// An item's outputs: its sums stay in L2, and as many positions as that allows are written in a
+// row, since every image and channel is a page of its own for the TLB.
+constexpr int kTile = 64;      // vectors (output positions) per item
+constexpr int kChannels = 64;  // output channels per item
+constexpr int kSums = 1024;    // vectors times channels
 // Fewer images than this share vectors over positions instead of leaving lanes empty.
 constexpr int kFewImages = 48;
 
@@ -342,7 +345,7 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     const long pixels = static_cast<long>(c.OH) * c.OW * (c.few ? c.images : kLanes);
     c.vectors = (pixels + kLanes - 1) / kLanes;
     c.tile = static_cast<int>(std::min<long>(kTile, c.vectors));
-    c.channels = std::min(kChannels, g_.O);
+    c.channels = std::min({kChannels, std::max(kSums / c.tile, 1), g_.O});
     const auto items = [&] {
       return (c.vectors + c.tile - 1) / c.tile * ((g_.O + c.channels - 1) / c.channels);
     };

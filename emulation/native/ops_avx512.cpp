@@ -409,7 +409,7 @@ void store(const StoreArgs& a) {
     for (int p = 0; p < a.positions; p += 16) {
       const Rows rows{a.acc + (static_cast<std::size_t>(m) * positions + p) * kLanes,
                       a.positions - p < 16 ? a.positions - p : 16, a.positions, m,
-                      a.channel_stride};
+                      p + 16 < a.positions ? 16 : a.channel_stride - p};
       store_rows(a, rows, m * a.channel_stride + p);
     }
   }
