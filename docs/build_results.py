@@ -81,7 +81,7 @@ def clean_accuracy() -> str:
 def clean_differences() -> str:
     """Each multiplier against the accurate one on the same images."""
     rows = []
-    for name, (title, file) in NETWORKS.items():
+    for title, file in NETWORKS.values():
         record = _read(file)
         if not record:
             continue
