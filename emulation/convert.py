@@ -22,6 +22,7 @@ from hwsim.lut import Lut
 from .batchnorm import Affine, BatchNorm, followers
 from .calibrate import Calibration, LayerTrace, clipping_range, trace
 from .errors import EmulationError
+from .external import External
 from .geometry import Geometry
 from .gradient import Precision
 from .layers import LayerParameters, LutConv2d, LutLinear
@@ -31,8 +32,9 @@ from .quantize import Granularity, quantize_weights, scale_for
 
 Layers = Literal["all", "convolutions"]
 # Name patterns (shell style, first match wins) to what a layer computes with: a table, None for
-# exact integer arithmetic, "float" for the layer as it was.
-Mapped = Lut | Literal["float"] | None
+# exact integer arithmetic, "float" for the layer as it was, an External for products computed
+# elsewhere.
+Mapped = Lut | External | Literal["float"] | None
 WIDTH = 8
 
 
@@ -152,6 +154,11 @@ class Prepared:
 def _check(mapped: Mapped) -> None:
     if isinstance(mapped, str) and mapped != "float":
         raise EmulationError(f"expected a Lut, None or 'float' for a layer, got {mapped!r}")
+    if isinstance(mapped, External) and mapped.width != WIDTH:
+        raise EmulationError(
+            f"networks are quantised to signed {WIDTH}-bit codes; {mapped.name} is "
+            f"{mapped.width}-bit"
+        )
     if isinstance(mapped, Lut) and (mapped.width != WIDTH or not mapped.signed):
         kind = "signed" if mapped.signed else "unsigned"
         raise EmulationError(

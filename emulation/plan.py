@@ -18,6 +18,7 @@ from hwsim.lut import Lut
 from . import native
 from .calibrate import LayerTrace
 from .errors import EmulationError
+from .external import External, ExternalPath
 from .factorise import Term, factorise
 from .geometry import Geometry
 from .layers import LayerParameters
@@ -94,6 +95,7 @@ RELATIVE_COST = {
     "table kernel": 4.0,
     "gather": 400.0,
     "definition": 600.0,
+    "external": 1e5,  # a simulator's
 }
 
 _FORCED: dict[str, Callable[[Lut, torch.Tensor, Geometry], Path]] = {
@@ -122,7 +124,7 @@ def choose(
     name: str,
     parameters: LayerParameters,
     seen: LayerTrace,
-    lut: Lut | None,
+    lut: Lut | External | None,
     *,
     backend: Backend,
 ) -> tuple[Path, LayerPlan]:
@@ -132,7 +134,7 @@ def choose(
         name: the layer's name.
         parameters: its codes and geometry.
         seen: its shapes.
-        lut: the table; None for exact integer arithmetic.
+        lut: the table; None for exact integer arithmetic; or what is asked for each product.
         backend: ``auto``, or the path to force.
 
     Returns:
@@ -142,13 +144,17 @@ def choose(
         EmulationError: ``factorised`` was forced on a table that has no few separable terms.
     """
     codes, geometry, width = parameters.codes, parameters.geometry, parameters.width
-    terms = (exact_term(width),) if lut is None else _factorised(lut)
+    terms = None
+    if not isinstance(lut, External):
+        terms = (exact_term(width),) if lut is None else _factorised(lut)
     path: Path
-    if backend == "factorised" and terms is None:
+    if isinstance(lut, External):
+        path, reason = ExternalPath(lut, codes, geometry), "every product asked for"
+    elif backend == "factorised" and terms is None:
         raise EmulationError(
             f"{name}: the table is no sum of few separable terms; choose another path"
         )
-    if lut is not None and backend in _FORCED:
+    elif lut is not None and backend in _FORCED:
         path, reason = _FORCED[backend](lut, codes, geometry), "asked for"
     elif terms is not None:
         path, reason = _separable(terms, parameters, kernel=backend == "auto")
