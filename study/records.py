@@ -49,7 +49,8 @@ def _row(record: Record) -> dict[str, object]:
     quantisation = settings.pop("quantisation")
     return {
         **settings,
-        **{f"quantisation_{key}": value for key, value in quantisation.items()},
+        # Sorted: a cell that was read back must give the same columns as one just computed.
+        **{f"quantisation_{key}": value for key, value in sorted(quantisation.items())},
         "label": cell.label,
         "eps": record.eps,
         "accuracy": record.accuracy.value,
@@ -58,7 +59,7 @@ def _row(record: Record) -> dict[str, object]:
         "zero_gradient": cell.zero_gradient,
         "warnings": " | ".join(cell.warnings),
         "seconds": cell.seconds / len(cell.settings.budgets),
-        **cell.environment,
+        **dict(sorted(cell.environment.items())),
         "correct": record.correct,
     }
 
