@@ -8,6 +8,7 @@ import json
 import pytest
 from study_samples import SETTINGS, cell
 
+from study.cells import Cell
 from study.records import records_of, write_records
 from study.statistics import proportion
 
@@ -94,3 +95,12 @@ def test_writing_twice_gives_the_same_bytes(tmp_path):
         write_records(records_of(CELLS), tmp_path / name)
     for file in ("records.json", "records.csv"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_cells_read_back_give_the_same_bytes_as_cells_just_computed(tmp_path):
+    stored = [Cell.from_json(one.to_json(), source="x") for one in CELLS]
+    for name, cells in (("computed", CELLS), ("stored", stored)):
+        write_records(records_of(cells), tmp_path / name)
+    for file in ("records.json", "records.csv"):
+        computed, read = ((tmp_path / name / file).read_bytes() for name in ("computed", "stored"))
+        assert computed == read
