@@ -3,12 +3,13 @@
 
 from .calibrate import Calibration
 from .convert import EmulatedNetwork, Prepared, Settings, convert, prepare
-from .data import Images
+from .data import Images, embedded_split
 from .errors import EmulationError
 from .geometry import Geometry
 from .layers import LutConv2d, LutLinear
 from .networks import Network, network
 from .plan import LayerPlan
+from .weights import pretrained
 
 __all__ = [
     "Calibration",
@@ -23,6 +24,8 @@ __all__ = [
     "Prepared",
     "Settings",
     "convert",
+    "embedded_split",
     "network",
     "prepare",
+    "pretrained",
 ]

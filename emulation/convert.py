@@ -49,7 +49,7 @@ class Settings:
     """
 
     weights: Granularity = "tensor"
-    activations: Calibration = "max"
+    activations: Calibration = "percentile"
     batch_norm: BatchNorm = "keep"
 
 

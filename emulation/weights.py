@@ -17,7 +17,7 @@ from torch import nn
 from hwsim.lut import write_atomically
 
 from .errors import EmulationError
-from .networks import Normalized
+from .networks import Normalized, network
 
 _SHIPPED = Path(__file__).parent / "pretrained"
 SHIPPED = {"lenet5": _SHIPPED / "lenet5_mnist.safetensors"}
@@ -130,3 +130,19 @@ def weights_path(name: str, given: Path | None = None) -> Path:
         f"no weights for {name}{looked}: give --weights FILE, point AXHIL_WEIGHTS at a folder with "
         f"{name}_cifar10.safetensors, or make them with `axhil train {name}`"
     )
+
+
+def pretrained(name: str, *, weights: Path | None = None) -> nn.Module:
+    """Build a network and load its weights, in eval mode and without trainable parameters.
+
+    Args:
+        name: see `emulation.network`.
+        weights: file; None for the shipped ones or ``$AXHIL_WEIGHTS``.
+
+    Raises:
+        EmulationError: unknown network, no weights, or weights that do not fit.
+    """
+    path = weights_path(name, weights)
+    model = network(name).build()
+    load_state(model, read_state(path), source=str(path))
+    return model.eval().requires_grad_(False)

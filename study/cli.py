@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from . import cli_cosim
 from . import options as opt
 from .console import err, notice, out, progress
 from .errors import StudyError
@@ -201,7 +202,7 @@ def accuracy(
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 250,
     weights: opt.Weights = None,
     weight_scales: opt.WeightScales = opt.Granularity.tensor,
-    activation_range: opt.ActivationRange = opt.Activations.max,
+    activation_range: opt.ActivationRange = opt.Activations.percentile,
     batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
     data_dir: opt.DataDir = None,
     threads: opt.Threads = None,
@@ -259,7 +260,7 @@ def evaluate(
     jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     weights: opt.Weights = None,
     weight_scales: opt.WeightScales = opt.Granularity.tensor,
-    activation_range: opt.ActivationRange = opt.Activations.max,
+    activation_range: opt.ActivationRange = opt.Activations.percentile,
     batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
     data_dir: opt.DataDir = None,
     threads: opt.Threads = None,
@@ -329,6 +330,9 @@ def info() -> None:
 
     for key, value in information().items():
         out.print(f"[bold]{key:14}[/bold] {value}", soft_wrap=True)
+
+
+cli_cosim.register(app)
 
 
 def main() -> None:

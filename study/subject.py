@@ -12,7 +12,7 @@ from torch import nn
 from emulation import EmulationError, Images, Network, Prepared, Settings, network, prepare
 from emulation.data import EMBEDDED, embedded_split, load
 from emulation.train import RECIPES
-from emulation.weights import load_state, own_state, read_state, sha256_of, weights_path
+from emulation.weights import own_state, pretrained, sha256_of
 
 CALIBRATION_IMAGES = 500
 
@@ -75,10 +75,7 @@ def load_subject(
     entry = network(name)
     if data is not None and not entry.data:
         entry = replace(entry, data=data)
-    path = weights_path(name, weights)
-    model = entry.build()
-    load_state(model, read_state(path), source=str(path))
-    model = model.eval().requires_grad_(False)
+    model = pretrained(name, weights=weights)
     images = calibration_images(entry, root)
     digest = sha256_of(own_state(model))
     # Calibrated on the CPU always, so that every device gets the same scales to the bit.

@@ -13,10 +13,10 @@ using Values = std::vector<std::array<std::uint16_t, 256>>;  // biased: column m
 void deal(const std::vector<std::uint32_t>& sorted, int group, std::vector<std::uint32_t>& dealt) {
   const int n = static_cast<int>(sorted.size()), rest = n % group, groups = n / group;
   dealt.resize(sorted.size());
-  for (int i = 0; i < groups * group; ++i) {
-    const int row = i / std::max(groups, 1), at = i % std::max(groups, 1);
-    const int to = row % 2 ? groups - 1 - at : at;
-    dealt[to * group + row] = sorted[rest + i];
+  const std::uint32_t* from = sorted.data() + rest;
+  for (int row = 0; row < group; ++row, from += groups) {
+    std::uint32_t* to = dealt.data() + row;
+    for (int at = 0; at < groups; ++at) to[(row % 2 ? groups - 1 - at : at) * group] = from[at];
   }
   for (int i = 0; i < rest; ++i) dealt[groups * group + i] = sorted[i];
 }
@@ -39,11 +39,10 @@ Entry unpack(std::uint32_t tap) {
   return {static_cast<std::uint16_t>(tap & 255), static_cast<std::uint16_t>(tap & 0xff00)};
 }
 
-// Sorts the taps of one block (span << 16 | column << 8 | tap) into a list. Two planes of 128
-// entries are 256 bytes, so the column's bits are its offset as they stand.
-TapList make_list(std::vector<std::uint32_t>& taps, std::vector<Entry>& entries) {
+// Makes a list of one block's taps (span << 16 | column << 8 | tap), sorted by falling span. Two
+// planes of 128 entries are 256 bytes, so the column's bits are its offset as they stand.
+TapList make_list(const std::vector<std::uint32_t>& taps, std::vector<Entry>& entries) {
   static thread_local std::vector<std::uint32_t> singles, doubles, dealt;
-  std::sort(taps.begin(), taps.end(), std::greater<>());
   const auto border = std::partition_point(taps.begin(), taps.end(),
                                            [](std::uint32_t t) { return (t >> 16) > 255; });
   doubles.assign(taps.begin(), border);
@@ -118,21 +117,40 @@ TapPlan::TapPlan(const Columns& columns, bool full) : blocks_(block_count(column
   make_planes(low, size, low_);
   if (wide) make_planes(high, size, high_);
 
+  // Columns by falling span, constant ones left out.
+  std::vector<int> order;
+  for (int c = 0; c < count; ++c) {
+    if (span[c] > 0) order.push_back(c);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return span[a] > span[b]; });
+
   std::vector<std::uint32_t> taps, upper;
+  std::array<std::uint16_t, 257> start;  // of each column's taps in the block, counting sort
+  std::array<std::uint8_t, kBlock> sorted;
   low_.entries.reserve(static_cast<std::size_t>(columns.O) * columns.K);
   low_.lists.reserve(static_cast<std::size_t>(columns.O) * blocks_);
   for (int m = 0; m < columns.O; ++m) {
     for (int b = 0; b < blocks_; ++b) {
-      const int begin = block_start(columns.K, b), end = block_start(columns.K, b + 1);
+      const int begin = block_start(columns.K, b), size_k = block_start(columns.K, b + 1) - begin;
+      const std::uint8_t* column =
+          columns.column.data() + static_cast<std::size_t>(m) * columns.K + begin;
       std::uint32_t total = 0;
+      start.fill(0);
+      for (int k = 0; k < size_k; ++k) {
+        ++start[column[k] + 1];
+        total += static_cast<std::uint32_t>(bias[column[k]]);
+      }
+      for (int c = 0; c < count; ++c) start[c + 1] += start[c];
+      auto next = start;
+      for (int k = 0; k < size_k; ++k) sorted[next[column[k]]++] = static_cast<std::uint8_t>(k);
       taps.clear();
       upper.clear();
-      for (int k = begin; k < end; ++k) {
-        const int c = columns.column[static_cast<std::size_t>(m) * columns.K + k];
-        total += static_cast<std::uint32_t>(bias[c]);
-        const std::uint32_t entry = static_cast<std::uint32_t>((k - begin) | c << 8);
-        if (span[c] > 0) taps.push_back(std::min<std::uint32_t>(span[c], 65535) << 16 | entry);
-        if (span[c] > 65535) upper.push_back(span[c] >> 16 << 16 | entry);
+      for (int c : order) {
+        const std::uint32_t low_span = std::min<std::uint32_t>(span[c], 65535) << 16 | c << 8;
+        for (int i = start[c]; i < start[c + 1]; ++i) {
+          taps.push_back(low_span | sorted[i]);
+          if (span[c] > 65535) upper.push_back(span[c] >> 16 << 16 | c << 8 | sorted[i]);
+        }
       }
       low_.lists.push_back(make_list(taps, low_.entries));
       low_.lists.back().bias = static_cast<std::int32_t>(total);

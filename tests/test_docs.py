@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents say is what the project does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_python_example_of_the_readme_runs_as_printed(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len([line for line in code.splitlines() if line and "import" not in line]) <= 6
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    clean, robust = map(float, done.stdout.strip("()\n").split(","))
+    assert 0 <= robust <= clean <= 1
+    assert clean >= 0.9
+
+
+def test_the_results_page_is_what_the_records_say():
+    check = [sys.executable, str(ROOT / "docs" / "build_results.py"), "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"run docs/build_results.py\n{done.stderr}"
+
+
+def test_the_commands_and_folders_of_the_readme_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.M)) <= targets
+    from typer.main import get_command
+
+    from study.cli import app
+
+    assert set(re.findall(r"`axhil ([a-z]+)", README)) <= set(get_command(app).commands)
+    (section,) = re.findall(r"## Where things are\n(.*?)\n## ", README, re.S)
+    folders = re.findall(r"`([a-z]+)/`", section)
+    assert len(folders) == 8
+    assert all((ROOT / folder).is_dir() for folder in folders)
+
+
+def test_the_screen_that_the_readme_shows_is_the_one_on_record():
+    (shown,) = re.findall(r"## What it prints\n\n```\n(.*?)```", README, re.S)
+    assert shown.strip("\n") in (ROOT / "docs" / "records" / "eval.txt").read_text()
+
+
+def test_pictures_and_pages_that_documents_link_to_exist():
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
