@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wheel works where there is no checkout: built from tracked files, in an environment apart."""
+
+import email
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("hwsim", "emulation", "attacks", "study")
+
+# One build, many looks at it: all in one process under xdist's loadgroup, and at most one build
+# per process otherwise.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+
+
+def tracked(destination: Path) -> None:
+    """Copy what git tracks, as it is now; without git, everything but what .gitignore names."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        ignored = (".git", ".venv", "out", "build", "dist", "__pycache__", "*.so", ".*_cache")
+        shutil.copytree(ROOT, destination, ignore=shutil.ignore_patterns(*ignored))
+        return
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (destination / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, destination / name)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    tracked(folder / "source")
+    # The build tools stand beside the interpreter; cmake and ninja are looked up on PATH.
+    scripts = sysconfig.get_path("scripts")
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)],
+        cwd=folder / "source",
+        env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (path,) = folder.glob("axhil-*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def names(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A virtual environment with the wheel in it, and our dependencies from this one."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder / "venv", with_pip=False, symlinks=True)
+    paths = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
+    target = Path(sysconfig.get_path("purelib", "venv", paths))
+    # A plain line of a .pth file adds a folder, and the .pth files in that folder are not looked
+    # at: so the editable installation of this checkout stays out.
+    (target / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    python = folder / "venv" / "bin" / "python"
+    subprocess.run(
+        [*pip, "--python", str(python), "install", "--quiet", "--no-deps", "--no-index",
+         "--ignore-installed", str(wheel)],
+        check=True,
+    )  # fmt: skip
+    return folder / "venv"
+
+
+@pytest.fixture
+def axhil(installed, tmp_path):
+    """The installed console script, in an empty folder, with nothing of the environment's PATH."""
+
+    def run(*arguments, path=None):
+        kept = {key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ}
+        return subprocess.run(
+            [str(installed / "bin" / "axhil"), *arguments],
+            cwd=tmp_path,
+            env={**kept, "PATH": path or str(installed / "bin")},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    return run
+
+
+def test_the_wheel_carries_verilog_tables_and_weights(names):
+    verilog = {f"hwsim/rtl/{path.name}" for path in (ROOT / "rtl").glob("*.v")}
+    tables = {f"hwsim/golden/{path.name}" for path in (ROOT / "hwsim" / "golden").glob("*.npz")}
+    assert len(verilog) >= 5
+    assert len(tables) >= 7
+    assert verilog | tables <= names
+    assert {
+        "emulation/pretrained/lenet5_mnist.safetensors",
+        "emulation/pretrained/lenet5_mnist.json",
+    } <= names
+
+
+def test_the_wheel_carries_every_module_and_nothing_beside_the_packages(names):
+    modules = {
+        str(path.relative_to(ROOT)) for package in OURS for path in (ROOT / package).rglob("*.py")
+    }
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode == 0:
+        modules &= set(listed.stdout.splitlines())
+    assert modules <= names
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == set(OURS)
+    unwanted = (".cpp", ".hpp", ".pyc", ".toml", ".sh", "CMakeLists.txt", "conftest.py")
+    assert [name for name in names if name.endswith(unwanted) or "test_" in name] == []
+
+
+def test_the_wheel_says_what_it_is(wheel):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        fields = email.message_from_bytes(archive.read(metadata))
+        entries = archive.read(metadata.replace("METADATA", "entry_points.txt")).decode()
+        assert any(name.endswith("licenses/LICENSE") for name in archive.namelist())
+    assert (fields["Name"], fields["Version"]) == ("axhil", project["version"])
+    assert fields["License-Expression"] == "Apache-2.0"
+    assert fields["Requires-Python"] == ">=3.11"
+    required = [line for line in fields.get_all("Requires-Dist") if "extra ==" not in line]
+    assert len(required) == len(project["dependencies"])
+    assert "axhil = study.cli:main" in entries.replace("axhil=", "axhil = ")
+
+
+def test_the_kernel_is_in_the_wheel_where_it_can_be_built(names):
+    if not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
+        pytest.skip("no C++ compiler: the wheel has no native kernel")
+    assert [name for name in names if name.startswith("emulation/native/_kernel")]
+
+
+def test_what_is_imported_is_the_wheels(installed, tmp_path):
+    code = (
+        "import hwsim, emulation, attacks, study, json\n"
+        "from hwsim.sources import rtl_dir\n"
+        "from emulation.weights import SHIPPED\n"
+        "print(json.dumps([m.__file__ for m in (hwsim, emulation, attacks, study)]"
+        " + [str(rtl_dir()), str(SHIPPED['lenet5'])]))\n"
+    )
+    done = subprocess.run(
+        [str(installed / "bin" / "python"), "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found) == 6
+    assert all(Path(path).is_relative_to(installed) for path in found), found
+    assert all(Path(path).exists() for path in found)
+
+
+def test_eval_works_from_the_wheel_without_icarus(axhil, tmp_path):
+    done = axhil("eval", "--images", "20", "--eps", "0,0.1", "--multipliers", "exact,drum(3)")
+    assert done.returncode == 0, done.stderr
+    assert "BIM L∞" in done.stdout
+    records = json.loads((tmp_path / "out" / "records.json").read_text())
+    assert len(records) == 2 * 3 * 2 * 2
+    assert {row["images"] for row in records} == {20}
+    clean = [row["accuracy"] for row in records if row["eps"] == 0]
+    assert min(clean) >= 0.9
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "cells", "records.json", "records.csv", "robustness.png", "robustness.svg",
+    }  # fmt: skip
+
+
+def test_lut_from_the_wheel_without_icarus_says_so(axhil, tmp_path):
+    done = axhil("lut")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "axhil: iverilog not found on PATH (Debian: apt-get install iverilog)\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.sim
+def test_verify_works_from_the_wheel_with_icarus(axhil, installed, tmp_path):
+    simulator = os.path.dirname(shutil.which("iverilog"))  # noqa: PTH120  (which returns str)
+    path = os.pathsep.join([str(installed / "bin"), simulator, "/usr/bin", "/bin"])
+    done = axhil("verify", "exact", "drum(3)", path=path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("equal to the golden table in all 65,536 entries") == 2
+    assert list(tmp_path.iterdir()) == []
