@@ -62,7 +62,7 @@ class LiveMultiplier:
         if processes is None:
             processes = 1 if trace else os.cpu_count() or 1
         if instances is None:
-            instances = 1 if trace else 8
+            instances = 1 if trace else 16
         if processes < 1 or instances < 1:
             raise HwsimError(
                 f"expected at least 1 process and 1 instance, got {processes} and {instances}"

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`axhil cosim`: a network's multiplications in the simulator, one by one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options as opt
+from .console import out, progress
+from .errors import StudyError
+
+if TYPE_CHECKING:
+    from hwsim.live_harness import Window
+
+    from .cosim import CosimReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("cosim")(_cosim)
+
+
+def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
+    network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
+    multiplier: Annotated[
+        str, typer.Option("--multiplier", "-m", help="Which.")
+    ] = "scaletrim(4,8)",
+    images: Annotated[int, typer.Option(help="How many, class by class.")] = 2,
+    layers: Annotated[
+        str | None, typer.Option(help="Layers to simulate, e.g. conv1,fc3; default: all.")
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="VCD file to write; then one simulator, one instance.")
+    ] = None,
+    trace_window: Annotated[
+        str | None,
+        typer.Option(metavar="START:COUNT", help="Products to trace; default: the first 1,000."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Simulators at a time; default: all cores.")
+    ] = None,
+    instances: Annotated[
+        int | None, typer.Option(min=1, help="Multipliers side by side in each simulator.")
+    ] = None,
+    patience: Annotated[
+        float, typer.Option(min=0.1, help="Seconds a batch may take before giving up.")
+    ] = 120.0,
+    rtl: Annotated[Path | None, typer.Option(help="Another Verilog folder.")] = None,
+    luts: opt.Luts = None,
+    data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
+    weights: opt.Weights = None,
+    data_dir: opt.DataDir = None,
+) -> None:
+    """Run each multiplication of a network in Icarus Verilog; compare with the table's emulator.
+
+    Every operand pair is really simulated, however often it comes: nothing is cached. Exit code 1
+    if a product or a logit differs.
+    """
+    from emulation.data import load  # noqa: PLC0415  (torch: seconds that --help should not pay)
+    from hwsim import Design, parse_multiplier  # noqa: PLC0415  (likewise)
+    from hwsim.live import LiveMultiplier  # noqa: PLC0415  (likewise)
+
+    from .cosim import chosen_layers, cosim, products_of  # noqa: PLC0415  (likewise)
+    from .multipliers import resolve  # noqa: PLC0415  (likewise)
+    from .subject import load_subject  # noqa: PLC0415  (likewise)
+
+    which = parse_multiplier(multiplier, width=8)
+    window = _window(trace, trace_window)
+    (named,) = resolve([str(which)], folder=luts)
+    design = Design.of(which, width=8, signed=True, rtl=rtl)
+    subject = load_subject(network, weights=weights, root=data_dir, data=data)
+    selected = load(data or subject.network.data, root=data_dir).select(images)
+    names = chosen_layers(subject, None if layers is None else _split(layers))
+    total = products_of(subject.prepared, names, images=len(selected))
+    if window is not None and window.stop > total:
+        raise StudyError(
+            f"--trace-window: expected a window within the {total:,} products of this run, got "
+            f"{window.start}:{window.count}"
+        )
+    layer = "starting the simulator"
+    with progress("simulating", total=total, unit="products") as tick:
+
+        def now(name: str) -> None:
+            nonlocal layer
+            layer = name
+
+        report = cosim(
+            subject,
+            selected,
+            named.lut,
+            lambda: LiveMultiplier(
+                design,
+                processes=jobs,
+                instances=instances,
+                patience=patience,
+                progress=lambda done: tick(done, f"simulating {layer}"),
+                trace=trace,
+                window=window,
+            ),
+            layers=names,
+            now=now,
+        )
+    _print(report, title=f"{network}, {len(selected)} images of {selected.name}, RTL of {which}")
+    if window is not None:
+        out.print(
+            f"trace: products {window.start:,} to {window.stop - 1:,} in {trace}", soft_wrap=True
+        )
+    if not report.equal:
+        raise typer.Exit(1)
+
+
+def _print(report: CosimReport, *, title: str) -> None:
+    out.print(title, soft_wrap=True)
+    for layer in report.layers:
+        mark = "[red]DIFFERS[/red]" if layer.differing else "[green]equal  [/green]"
+        out.print(f"{mark} {layer.sentence()}", soft_wrap=True)
+    differing, count = report.differing_logits, report.logits.size
+    if differing:
+        worst = abs(report.logits - report.expected).max()
+        out.print(
+            f"[red]DIFFERS[/red] logits: {differing} of {count} differ from the emulator's, by at "
+            f"most {worst:.6g}",
+            soft_wrap=True,
+        )
+    else:
+        out.print(
+            f"[green]equal  [/green] logits: all {count} equal the emulator's to the last bit",
+            soft_wrap=True,
+        )
+    out.print(
+        f"{report.products:,} products simulated in {report.seconds:.2f} s: "
+        f"{report.rate:,.0f} products/s",
+        soft_wrap=True,
+    )
+
+
+def _window(trace: Path | None, text: str | None) -> Window | None:
+    from hwsim.live_harness import Window  # noqa: PLC0415  (only this command needs it)
+
+    if trace is None:
+        if text is not None:
+            raise StudyError("--trace-window: expected --trace FILE.vcd with it")
+        return None
+    match = re.fullmatch(r"\s*(\d+)\s*:\s*(\d+)\s*", text or "0:1000", re.ASCII)
+    if match is None:
+        raise StudyError(f"--trace-window: expected START:COUNT such as 0:1000, got {text!r}")
+    return Window(int(match[1]), int(match[2]))
+
+
+def _split(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise StudyError("--layers: expected at least one layer, e.g. --layers conv1,fc3")
+    return names

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network whose multiplications run in the simulator, beside the same network from a table."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emulation import Images, Prepared
+from emulation.convert import Mapped
+from emulation.external import External
+from hwsim import Lut
+from hwsim.live import LiveMultiplier
+
+from .errors import StudyError
+from .subject import Subject
+
+
+@dataclass(frozen=True)
+class LayerProducts:
+    """What the simulator did for one layer.
+
+    Attributes:
+        layer: its name.
+        products: multiplications simulated.
+        differing: how many of them are not what the table says.
+        first: operands, table's product and simulated product of the first that differs.
+    """
+
+    layer: str
+    products: int
+    differing: int
+    first: tuple[int, int, int, int] | None
+
+    def sentence(self) -> str:
+        """One sentence for people."""
+        if self.first is None:
+            return f"{self.layer}: all {self.products:,} products equal the table's"
+        a, b, expected, got = self.first
+        return (
+            f"{self.layer}: {self.differing:,} of {self.products:,} products differ from the "
+            f"table's; first a_i={a}, b_i={b}: table {expected}, RTL {got}"
+        )
+
+
+@dataclass(frozen=True)
+class CosimReport:
+    """A network run twice: its products simulated, and looked up.
+
+    Attributes:
+        layers: those that were simulated, in the network's order.
+        logits: (N, classes) float32 of the simulated network.
+        expected: likewise of the emulator.
+        seconds: of the run, without the simulators' start.
+    """
+
+    layers: tuple[LayerProducts, ...]
+    logits: NDArray[np.float32]
+    expected: NDArray[np.float32]
+    seconds: float
+
+    @property
+    def products(self) -> int:
+        """Multiplications simulated."""
+        return sum(layer.products for layer in self.layers)
+
+    @property
+    def rate(self) -> float:
+        """Products a second."""
+        return self.products / self.seconds
+
+    @property
+    def differing_logits(self) -> int:
+        """Logits that are not the emulator's to the last bit."""
+        return int((self.logits.view(np.int32) != self.expected.view(np.int32)).sum())
+
+    @property
+    def equal(self) -> bool:
+        """Every product and every logit, to the last bit."""
+        return not self.differing_logits and not any(layer.differing for layer in self.layers)
+
+
+def chosen_layers(subject: Subject, patterns: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the layers to simulate.
+
+    Args:
+        subject: the network.
+        patterns: names or shell-style patterns; None for all that a multiplier replaces.
+
+    Raises:
+        StudyError: a pattern that matches no layer.
+    """
+    every = list(subject.prepared.layers)
+    if patterns is None:
+        return tuple(name for name in every if _approximate(subject, name))
+    for pattern in patterns:
+        if not fnmatch.filter(every, pattern):
+            raise StudyError(f"--layers: no layer {pattern!r}; the layers are {', '.join(every)}")
+    return tuple(n for n in every if any(fnmatch.fnmatchcase(n, p) for p in patterns))
+
+
+def products_of(prepared: Prepared, layers: Sequence[str], *, images: int) -> int:
+    """Multiplications that the layers need for so many images."""
+    total = 0
+    for name in layers:
+        outputs = int(np.prod(prepared.traces[name].output_shape))
+        total += outputs * int(np.prod(prepared.layers[name].codes.shape[1:]))
+    return total * images
+
+
+def cosim(
+    subject: Subject,
+    images: Images,
+    lut: Lut,
+    start: Callable[[], LiveMultiplier],
+    *,
+    layers: Sequence[str],
+    batch: int = 32,
+    now: Callable[[str], None] | None = None,
+) -> CosimReport:
+    """Run a network with the products of some layers simulated, and compare with its emulator.
+
+    Args:
+        subject: the network, quantised.
+        images: what to classify.
+        lut: the multiplier's table, for the emulator and for layers that are not simulated.
+        start: starts the simulation of the multiplier; closed here.
+        layers: those to simulate.
+        batch: images at a time.
+        now: told the layer that is being simulated.
+
+    Raises:
+        HwsimError: the simulator does not start, dies, or shows X or Z.
+    """
+    mapped: dict[str, Mapped] = {
+        name: lut if name in layers or _approximate(subject, name) else None
+        for name in subject.prepared.layers
+    }
+    emulator = subject.prepared.emulate(mapped)
+    with start() as live:
+        checks = {name: _Checked(name, live, lut, now) for name in layers}
+        simulated = subject.prepared.emulate(
+            {**mapped, **{n: External(f"RTL of {lut.name}", c) for n, c in checks.items()}}
+        )
+        logits, expected = [], []
+        seconds = 0.0
+        with torch.no_grad():
+            for pixels, _ in images.batches(batch):
+                began = time.perf_counter()
+                logits.append(simulated(pixels))
+                seconds += time.perf_counter() - began
+                expected.append(emulator(pixels))
+    return CosimReport(
+        tuple(check.result() for check in checks.values()),
+        torch.cat(logits).numpy(),
+        torch.cat(expected).numpy(),
+        seconds,
+    )
+
+
+def _approximate(subject: Subject, name: str) -> bool:
+    # A convolution's input has channels, rows and columns.
+    convolution = len(subject.prepared.traces[name].input_shape) == 3
+    return subject.network.approximate == "all" or convolution
+
+
+class _Checked:
+    """The live multiplier as one layer sees it; each product is held against the table."""
+
+    def __init__(
+        self, layer: str, live: LiveMultiplier, lut: Lut, now: Callable[[str], None] | None
+    ) -> None:
+        self._layer, self._live, self._lut, self._now = layer, live, lut, now
+        self._products = self._differing = 0
+        self._first: tuple[int, int, int, int] | None = None
+
+    def __call__(self, a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[Any]:
+        if self._now is not None:
+            self._now(self._layer)
+        products = self._live(a, b)
+        pattern = 2**self._lut.width - 1
+        expected = self._lut.table[a.astype(np.int64) & pattern, b.astype(np.int64) & pattern]
+        (where,) = np.nonzero(products != expected)
+        if len(where) and self._first is None:
+            i = where[0]
+            self._first = int(a[i]), int(b[i]), int(expected[i]), int(products[i])
+        self._products += len(products)
+        self._differing += len(where)
+        return products
+
+    def result(self) -> LayerProducts:
+        return LayerProducts(self._layer, self._products, self._differing, self._first)
