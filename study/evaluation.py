@@ -18,7 +18,7 @@ from emulation.gradient import Precision
 
 from .cells import Cell, CellStore
 from .console import notice, out, progress
-from .experiment import DEFAULT_BUDGETS, Grid, cross_checks, run, total_rows
+from .experiment import Grid, cross_checks, run, total_rows
 from .figure import robustness_figure, save_figure
 from .multipliers import resolve
 from .records import records_of, write_records
@@ -26,7 +26,7 @@ from .subject import load_subject, set_threads
 from .tables import robust_accuracy_tables
 
 # Sized for `make eval` on two cores; see the README for the time it takes.
-DEFAULT_IMAGES = 20
+DEFAULT_IMAGES = 200
 PAPER_IMAGES = {"lenet5": 64}
 PAPER_BUDGETS = tuple(float(eps) for eps in np.round(np.linspace(0.0, 2.0, 100), 6))
 
@@ -61,7 +61,7 @@ class EvalRequest:
         return Grid(
             attacks=self.attacks,
             norms=self.norms,
-            budgets=self.budgets or (PAPER_BUDGETS if self.full else DEFAULT_BUDGETS),
+            budgets=self.budgets or (PAPER_BUDGETS if self.full else None),
             threat_model=self.threat_model,
             gradient=self.gradient,
             seed=self.seed,
@@ -97,10 +97,11 @@ def run_eval(request: EvalRequest) -> list[Cell]:
     everything = load(request.data or subject.network.data, root=request.data_dir)
     images = everything.select(request.image_count())
     total = total_rows(images, multipliers, grid)
+    counts = {len(grid.budgets_for(norm)) for norm in grid.norms}
     notice(
         f"{request.network} on {len(images)} images of {images.name}, {grid.threat_model}: "
         f"{len(multipliers)} multipliers x {len(grid.attacks)} attacks x {len(grid.norms)} norms "
-        f"x {len(grid.budgets)} budgets"
+        f"x {' or '.join(map(str, sorted(counts)))} budgets"
     )
     store = CellStore(request.out / "cells")
     with progress("attacking", total=total, unit="images") as tick:

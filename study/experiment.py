@@ -25,8 +25,11 @@ from .errors import StudyError
 from .multipliers import NamedLut
 from .subject import Subject
 
-# Between 0 and 2 as in the paper, dense where curves fall.
-DEFAULT_BUDGETS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 1.5, 2.0)
+# Between 0 and 2 as in the paper, dense where LeNet-5's curves fall.
+DEFAULT_BUDGETS = {
+    "linf": (0.0, 0.05, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.5, 1.0, 2.0),
+    "l2": (0.0, 0.5, 0.75, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0),
+}
 WHITEBOX = "whitebox"
 THREAT_MODELS = (WHITEBOX, "transfer:float", "transfer:exact")
 
@@ -38,7 +41,7 @@ class Grid:
     Attributes:
         attacks: preset names.
         norms: ``linf``, ``l2``.
-        budgets: eps values, each 0 or more, ascending.
+        budgets: eps values, each 0 or more, ascending; None is `DEFAULT_BUDGETS` of each norm.
         threat_model: who computes the gradient.
         gradient: precision of straight-through gradients.
         seed: of random starts.
@@ -47,19 +50,23 @@ class Grid:
 
     attacks: tuple[str, ...] = ("fgsm", "bim", "pgd")
     norms: tuple[str, ...] = ("linf", "l2")
-    budgets: tuple[float, ...] = DEFAULT_BUDGETS
+    budgets: tuple[float, ...] | None = None
     threat_model: str = WHITEBOX
     gradient: Precision = "float32"
     seed: int = 0
     batch: int = 512
 
     def __post_init__(self) -> None:
-        if not (self.attacks and self.norms and self.budgets):
+        if not (self.attacks and self.norms and self.budgets != ()):
             raise StudyError("expected at least one attack, one norm and one budget")
         if self.threat_model not in THREAT_MODELS:
             raise StudyError(
                 f"unknown threat model {self.threat_model!r}: expected {', '.join(THREAT_MODELS)}"
             )
+
+    def budgets_for(self, norm: str) -> tuple[float, ...]:
+        """The eps values of a norm."""
+        return DEFAULT_BUDGETS[norm] if self.budgets is None else self.budgets
 
 
 def environment(device: str) -> dict[str, str | int]:
@@ -100,7 +107,7 @@ def plan_cells(
                     steps=attack.steps,
                     rel_step=attack.rel_step,
                     random_start=attack.random_start,
-                    budgets=grid.budgets,
+                    budgets=grid.budgets_for(norm),
                     threat_model=grid.threat_model,
                     gradient=grid.gradient,
                     seed=grid.seed,
@@ -182,7 +189,7 @@ def run(
                 x,
                 y,
                 attack,
-                budgets=grid.budgets,
+                budgets=settings.budgets,
                 gradient_model=_gradient_model(own, subject, grid.threat_model, device),
                 gradient_name=grid.threat_model.partition(":")[2],
                 seed=grid.seed,
@@ -193,7 +200,7 @@ def run(
             cell = _finish(settings, multiplier.label, evaluation, device, threads)
             store.put(cell)
         assert cell is not None
-        rows = network_rows(attack, budgets=grid.budgets, samples=len(images))
+        rows = network_rows(attack, budgets=settings.budgets, samples=len(images))
         tick(rows, rows)
         return cell
 
@@ -225,7 +232,7 @@ def _gradient_model(
 def total_rows(images: Images, multipliers: Sequence[NamedLut], grid: Grid) -> int:
     """Network rows of a whole grid: the total of `run`'s progress."""
     per_multiplier = sum(
-        network_rows(preset(name, norm), budgets=grid.budgets, samples=len(images))
+        network_rows(preset(name, norm), budgets=grid.budgets_for(norm), samples=len(images))
         for norm in grid.norms
         for name in grid.attacks
     )

@@ -26,8 +26,8 @@ _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 def robustness_figure(records: Sequence[Record], *, title: str) -> Figure:
     """Draw one panel per attack (across) and norm (down), one line per multiplier.
 
-    Shaded bands are Wilson 95 % intervals. The eps axis grows as a square root, because curves
-    fall where budgets are small.
+    Shaded bands are Wilson 95 % intervals. The eps axis of L-inf grows as a square root, because
+    curves fall where budgets are small.
 
     Args:
         records: one network's, any multipliers, attacks, norms and budgets.
@@ -60,6 +60,7 @@ def robustness_figure(records: Sequence[Record], *, title: str) -> Figure:
                     linewidth=1.3,
                     color=colour,
                     label=label,
+                    zorder=3 - number / 100,  # the first, the accurate multiplier, on top
                 )
                 panel.fill_between(
                     eps,
@@ -70,7 +71,10 @@ def robustness_figure(records: Sequence[Record], *, title: str) -> Figure:
                     linewidth=0,
                 )
             panel.set_title(ATTACK_TITLES[attack, norm], fontsize=10)
-            panel.set_xscale("function", functions=(_root, _square))
+            if norm == "linf":
+                panel.set_xscale("function", functions=(_root, _square))
+                panel.set_xticks([0, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 1.5, 2])
+                panel.xaxis.set_major_formatter("{x:g}")
             panel.set_xlim(left=0)
             panel.set_ylim(-2, 102)
             panel.grid(alpha=0.25, linewidth=0.6)

@@ -111,7 +111,7 @@ def test_the_record_says_what_was_measured_on_what(subject, images, rows, tmp_pa
     assert record["calibration"] == "mnist5k[500]"
     assert record["quantisation"] == {
         "weights": "tensor",
-        "activations": "max",
+        "activations": "percentile",
         "batch_norm": "keep",
     }
     assert record["layers"] == "all"
