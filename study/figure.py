@@ -73,7 +73,7 @@ def robustness_figure(records: Sequence[Record], *, title: str) -> Figure:
             panel.set_title(ATTACK_TITLES[attack, norm], fontsize=10)
             if norm == "linf":
                 panel.set_xscale("function", functions=(_root, _square))
-                panel.set_xticks([0, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 1.5, 2])
+                panel.set_xticks([0, 0.1, 0.2, 0.3, 0.5, 1, 1.5, 2])
                 panel.xaxis.set_major_formatter("{x:g}")
             panel.set_xlim(left=0)
             panel.set_ylim(-2, 102)
