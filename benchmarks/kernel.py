@@ -15,6 +15,12 @@ alike:
   measured on at most 2**26 products of the same shape.
 * product: `ProductKernel`, 8-bit integer dot products.
 * float32: `torch.nn.functional.conv2d` without quantisation.
+
+The floor, in 512-bit operations per 64 products (a core of 2024 does up to four a cycle, two of
+them look-ups or dot products): 7 for the non-negative random table (2 look-ups, 5 to add up), 13
+for the signed one (4 look-ups, 4 to choose a half, 5 to add up), 5 for trained weights (sums of
+four taps in bytes), 1 for a dot product, 4 for float32 (16 lanes). Each record has these and the
+bytes of its float32 input and output, which bind the 1x1 layers: `floor`.
 """
 
 from __future__ import annotations
@@ -140,6 +146,10 @@ def _cases(
     }
 
 
+# 512-bit operations per 64 products, without those that don't grow with the kernel's size.
+OPERATIONS = {
+    "native_non_negative": 7, "native_signed": 13, "native_trained": 5, "product": 1, "float32": 4,
+}  # fmt: skip
 COLUMNS = ("native_non_negative", "native_signed", "native_trained", "gather", "product", "float32")
 
 
@@ -179,6 +189,14 @@ def run(
                 "kernel": layer.kernel, "stride": layer.stride, "size": layer.size,
                 "times": layer.times, "batch": batch, "threads": threads, "products": total,
                 "isa": native.isa(), "products_per_second": rates,
+                "fastest_products_per_second": {
+                    name: count / min(times[name]) for name, (_, count) in cases.items()
+                },
+                "floor": {
+                    "operations_512_bit": {n: total // 64 * ops for n, ops in OPERATIONS.items()},
+                    "bytes": 4 * batch * (layer.inputs * layer.size**2
+                                          + layer.outputs * layer.out_size**2),
+                },
             })  # fmt: skip
             products += layer.times * total
             for name in COLUMNS:
