@@ -199,7 +199,7 @@ def accuracy(
     multipliers: opt.Multipliers = None,
     luts: opt.Luts = None,
     images: Annotated[int | None, typer.Option(help="How many; default: all.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 250,
+    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 128,
     weights: opt.Weights = None,
     weight_scales: opt.WeightScales = opt.Granularity.tensor,
     activation_range: opt.ActivationRange = opt.Activations.percentile,
