@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from .experiment import environment
 from .multipliers import NamedLut
 from .statistics import Proportion, proportion
 from .subject import Subject
+from .workers import shared_out
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,7 @@ def _flags(
 
     starts = range(0, len(images), batch)
     workers = 1 if device != "cpu" else min(torch.get_num_threads(), len(starts))
-    threads = max(1, torch.get_num_threads() // workers)
-    with ThreadPoolExecutor(
-        workers, initializer=torch.set_num_threads, initargs=(threads,)
-    ) as pool:
+    with shared_out(workers) as (pool, _):
         return "".join(str(flag) for part in pool.map(classify, starts) for flag in part)
 
 

@@ -7,7 +7,6 @@ import copy
 import platform
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import cast
@@ -24,6 +23,7 @@ from .cells import Cell, CellSettings, CellStore
 from .errors import StudyError
 from .multipliers import NamedLut
 from .subject import Subject
+from .workers import shared_out
 
 # Between 0 and 2 as in the paper, dense where LeNet-5's curves fall.
 DEFAULT_BUDGETS = {
@@ -168,7 +168,6 @@ def run(
     x, y = images.batch(device=device)
     indices = torch.from_numpy(images.indices)
     layers = subject.network.approximate
-    threads = max(1, torch.get_num_threads() // jobs)
     meter = _Progress(progress)
     own = threading.local()  # each worker's network: an attack may not share it
     stop = threading.Event()
@@ -205,7 +204,7 @@ def run(
         return cell
 
     planned = plan_cells(subject, images, multipliers, grid)
-    with ThreadPoolExecutor(jobs, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+    with shared_out(jobs) as (pool, threads):
         futures = [pool.submit(one, *cell) for cell in planned]
         try:
             return [future.result() for future in futures]
