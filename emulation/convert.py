@@ -19,6 +19,7 @@ from torch import nn
 
 from hwsim.lut import Lut
 
+from .accumulator import Accumulator
 from .batchnorm import Affine, BatchNorm, followers
 from .calibrate import Calibration, LayerTrace, clipping_range, trace
 from .errors import EmulationError
@@ -93,6 +94,7 @@ class Prepared:
         layers: Layers = "all",
         backend: Backend = "auto",
         gradient: Precision = "float32",
+        accumulator: Accumulator | None = None,
     ) -> EmulatedNetwork:
         """Build the network from a multiplier, or from several by layer name.
 
@@ -103,6 +105,7 @@ class Prepared:
             layers: with a single table, ``convolutions`` leaves linear layers exact.
             backend: ``auto`` for the cheapest exact path of each layer; or force one.
             gradient: precision of the straight-through gradients; the forward pass is exact.
+            accumulator: of few bits, in every layer with a table; None: no sum overflows.
 
         Returns:
             The network, in eval mode, without trainable parameters.
@@ -119,7 +122,14 @@ class Prepared:
             if isinstance(mapped, str):
                 continue
             linear = isinstance(root.get_submodule(name), nn.Linear)
-            path, entry = choose(name, parameters, self.traces[name], mapped, backend=backend)
+            path, entry = choose(
+                name,
+                parameters,
+                self.traces[name],
+                mapped,
+                backend=backend,
+                accumulator=accumulator,
+            )
             layer = (LutLinear if linear else LutConv2d)(parameters, path, gradient=gradient)
             _replace(root, name, layer)
             plan.append(entry)

@@ -16,6 +16,7 @@ import torch
 from hwsim.lut import Lut
 
 from . import native
+from .accumulator import Accumulator, AccumulatorPath
 from .calibrate import LayerTrace
 from .errors import EmulationError
 from .external import External, ExternalPath
@@ -95,6 +96,7 @@ RELATIVE_COST = {
     "table kernel": 4.0,
     "gather": 400.0,
     "definition": 600.0,
+    "accumulator": 1e3,
     "external": 1e5,  # a simulator's
 }
 
@@ -127,6 +129,7 @@ def choose(
     lut: Lut | External | None,
     *,
     backend: Backend,
+    accumulator: Accumulator | None = None,
 ) -> tuple[Path, LayerPlan]:
     """Build the path of one layer.
 
@@ -136,6 +139,7 @@ def choose(
         seen: its shapes.
         lut: the table; None for exact integer arithmetic; or what is asked for each product.
         backend: ``auto``, or the path to force.
+        accumulator: of few bits, for a layer with a table; None: no sum overflows.
 
     Returns:
         The path and its line of the plan.
@@ -150,6 +154,8 @@ def choose(
     path: Path
     if isinstance(lut, External):
         path, reason = ExternalPath(lut, codes, geometry), "every product asked for"
+    elif lut is not None and accumulator is not None:
+        path, reason = AccumulatorPath(lut, codes, geometry, accumulator), str(accumulator)
     elif backend == "factorised" and terms is None:
         raise EmulationError(
             f"{name}: the table is no sum of few separable terms; choose another path"
