@@ -23,8 +23,16 @@ def icarus(tmp_path, top, *options, standard="-g2012", parameters=None):
     return subprocess.run(command, capture_output=True, text=True, check=False), output
 
 
-def test_the_five_modules_are_there():
-    assert MODULES == ["leading_one", "mul_drum", "mul_exact", "mul_scaletrim", "mul_signed"]
+def test_the_modules_are_there():
+    assert MODULES == [
+        "leading_one",
+        "mac",
+        "mac_array",
+        "mul_drum",
+        "mul_exact",
+        "mul_scaletrim",
+        "mul_signed",
+    ]
 
 
 @pytest.mark.sim
