@@ -25,9 +25,8 @@ LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t*
 }
 
 void LutLayer::prepare(bool any_full, bool any_half) const {
-  if (!ops_->byte_planes) return;
   for (int full = 0; full < 2; ++full) {
-    if (full ? any_full : any_half) {
+    if ((full ? any_full : any_half) && planes(full)) {
       std::call_once(once_[full],
                      [&] { plan_[full] = std::make_unique<TapPlan>(columns_, full != 0); });
     }
@@ -35,7 +34,7 @@ void LutLayer::prepare(bool any_full, bool any_half) const {
 }
 
 std::int32_t LutLayer::bias(int m, int block, bool full) const {
-  return ops_->byte_planes ? plan_[full]->low(m, block).bias : 0;
+  return planes(full) ? plan_[full]->low(m, block).bias : 0;
 }
 
 void LutLayer::accumulate(const Work& w) const {
@@ -51,7 +50,7 @@ void LutLayer::accumulate(const Work& w) const {
   const TapPlan* plan = plan_[w.full].get();
   for (int m = w.m; m < w.m_end; ++m) {
     a.acc = w.acc + (m - w.m) * w.channel_stride;
-    if (!ops_->byte_planes) {
+    if (!planes(w.full)) {
       a.weights = columns_.column.data() + static_cast<std::size_t>(m) * columns_.K +
                   block_begin(w.block);
       ops_->block(a);

@@ -23,6 +23,8 @@ class LutLayer final : public Layer {
   std::int32_t bias(int m, int block, bool full) const override;
 
  private:
+  bool planes(bool full) const { return full ? ops_->full_planes : ops_->half_planes; }
+
   Columns columns_;
   // Built when first needed: most layers only ever see one kind of activations.
   mutable std::once_flag once_[2];

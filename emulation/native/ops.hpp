@@ -51,13 +51,13 @@ struct BlockArgs {
   const std::uint8_t* base;              // activation bit patterns
   const std::uint32_t* tap_offset;       // of the block's taps, bytes from base
   const std::ptrdiff_t* vector_offset;   // of the vectors, bytes
-  // Byte-plane instruction sets:
+  // Where the ops look up byte planes:
   TapList list;
   const Entry* entries;
   const std::uint8_t* const* tables;     // per radix - 5: [slot][low plane, high plane]
   bool full;                             // 256-entry planes; else 128, activations below 128
   int shift;                             // of the sum before it is added to acc
-  // Scalar:
+  // Elsewhere:
   const std::uint8_t* weights;           // column of every tap of the block
   int taps;
   const std::int32_t* columns;           // [column][256]
@@ -114,7 +114,8 @@ struct ProductArgs {
 
 struct Ops {
   const char* name;
-  bool byte_planes;
+  bool half_planes, full_planes;         // whether block looks up byte planes, of 128 and 256
+                                         // entries; else columns
   int products_per_microsecond;          // roughly: what is too short to share among threads
   void (*block)(const BlockArgs&);
   // Returns the bitwise or of all codes written.

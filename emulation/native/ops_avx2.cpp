@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// AVX2. A byte plane of 128 or 256 entries is a row of 16-byte tables for vpshufb, which looks up
-// the low four bits of an activation in each; a tree of blends on the higher bits picks one.
+// AVX2. A byte plane of 128 entries is a row of 16-byte tables for vpshufb, which looks up the low
+// four bits of an activation in each; a tree of blends on the higher bits picks one. With 256
+// entries that is no faster than loads from the table's columns, which is what it does then.
 // Widening is that of ops_avx512.cpp, in registers of 32 lanes.
 #include "portable.hpp"
 
@@ -23,17 +24,17 @@ inline void widen(Sums& s, __m256i bytes) {
 
 // An activation register and its bits 4, 5 and 6 moved to where vpblendvb looks.
 struct Codes {
-  __m256i code, nibble, bit4, bit5, bit6;
+  __m256i code, bit4, bit5, bit6;
 };
 
 inline Codes prepare(const std::uint8_t* p) {
   const __m256i code = load(p);
-  return {code, _mm256_and_si256(code, _mm256_set1_epi8(0x7f)), _mm256_slli_epi16(code, 3),
-          _mm256_slli_epi16(code, 2), _mm256_slli_epi16(code, 1)};
+  return {code, _mm256_slli_epi16(code, 3), _mm256_slli_epi16(code, 2),
+          _mm256_slli_epi16(code, 1)};
 }
 
 // 128 entries at `table`, looked up for both halves of a vector.
-inline void lookup128(const std::uint8_t* table, const Codes* c, __m256i* out) {
+inline void lookup(const std::uint8_t* table, const Codes* c, __m256i* out) {
   __m256i level[2][3];
 #pragma GCC unroll 4
   for (int pair = 0; pair < 4; ++pair) {
@@ -42,8 +43,8 @@ inline void lookup128(const std::uint8_t* table, const Codes* c, __m256i* out) {
     const __m256i odd = _mm256_broadcastsi128_si256(_mm_loadu_si128(t + 1));
 #pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) {
-      __m256i v = _mm256_blendv_epi8(_mm256_shuffle_epi8(even, c[h].nibble),
-                                     _mm256_shuffle_epi8(odd, c[h].nibble), c[h].bit4);
+      __m256i v = _mm256_blendv_epi8(_mm256_shuffle_epi8(even, c[h].code),
+                                     _mm256_shuffle_epi8(odd, c[h].code), c[h].bit4);
       if (pair % 2 == 0) {
         level[h][0] = v;
       } else {
@@ -58,20 +59,9 @@ inline void lookup128(const std::uint8_t* table, const Codes* c, __m256i* out) {
   }
 }
 
-template <bool kFull>
-inline void lookup(const std::uint8_t* table, const Codes* c, __m256i* out) {
-  lookup128(table, c, out);
-  if constexpr (kFull) {
-    __m256i upper[2];
-    lookup128(table + 128, c, upper);
-    for (int h = 0; h < 2; ++h) out[h] = _mm256_blendv_epi8(out[h], upper[h], c[h].code);
-  }
-}
-
-template <bool kFull, int kPlanes, bool kLowBytes>
+template <int kPlanes, bool kLowBytes>
 void add_taps(const BlockArgs& a, std::ptrdiff_t vector, const std::uint8_t* tables,
               const Entry* entry, int count, int group, Sums* low, Sums* high) {
-  constexpr int kSize = kFull ? 256 : 128;
   const int grouped = count / group * group;
   for (int t = 0; t < count;) {
     const int n = t < grouped ? group : 1;
@@ -79,10 +69,10 @@ void add_taps(const BlockArgs& a, std::ptrdiff_t vector, const std::uint8_t* tab
     for (int h = 0; h < 2; ++h) low_bytes[h] = high_bytes[h] = _mm256_setzero_si256();
     for (int g = 0; g < n; ++g, ++t) {
       const std::uint8_t* p = a.base + a.tap_offset[entry[t].tap] + vector;
-      const std::uint8_t* table = tables + std::size_t{entry[t].planes} * (kSize / 128);
+      const std::uint8_t* table = tables + entry[t].planes;
       const Codes codes[2] = {prepare(p), prepare(p + 32)};
       __m256i v[2];
-      lookup<kFull>(table, codes, v);
+      lookup(table, codes, v);
       for (int h = 0; h < 2; ++h) {
         if constexpr (kLowBytes) {
           low_bytes[h] = _mm256_add_epi8(low_bytes[h], v[h]);
@@ -91,7 +81,7 @@ void add_taps(const BlockArgs& a, std::ptrdiff_t vector, const std::uint8_t* tab
         }
       }
       if constexpr (kPlanes == 2) {
-        lookup<kFull>(table + kSize, codes, v);
+        lookup(table + 128, codes, v);
         for (int h = 0; h < 2; ++h) high_bytes[h] = _mm256_add_epi8(high_bytes[h], v[h]);
       }
     }
@@ -112,7 +102,6 @@ inline void parts(const Sums& s, __m256i* out) {
   out[3] = _mm256_srli_epi32(s.odd, 16);
 }
 
-template <bool kFull>
 void block_vector(const BlockArgs& a, int index) {
   Sums low[2], high[2];
   for (int h = 0; h < 2; ++h) {
@@ -122,18 +111,18 @@ void block_vector(const BlockArgs& a, int index) {
   const Entry* entry = a.entries + a.list.first;
   const std::uint8_t* bytes = a.tables[kRadices - 1];
   if (a.list.single_group > 1) {
-    add_taps<kFull, 1, true>(a, vector, bytes, entry, a.list.singles, a.list.single_group, low,
+    add_taps<1, true>(a, vector, bytes, entry, a.list.singles, a.list.single_group, low,
                              high);
   } else {
-    add_taps<kFull, 1, false>(a, vector, bytes, entry, a.list.singles, 1, low, high);
+    add_taps<1, false>(a, vector, bytes, entry, a.list.singles, 1, low, high);
   }
   entry += a.list.singles;
   const int radix = kFormRadix[a.list.form];
   if (radix < 8) {
-    add_taps<kFull, 2, true>(a, vector, a.tables[radix - 5], entry, a.list.doubles,
+    add_taps<2, true>(a, vector, a.tables[radix - 5], entry, a.list.doubles,
                              kFormGroup[a.list.form], low, high);
   } else {
-    add_taps<kFull, 2, false>(a, vector, bytes, entry, a.list.doubles, kFormGroup[a.list.form],
+    add_taps<2, false>(a, vector, bytes, entry, a.list.doubles, kFormGroup[a.list.form],
                               low, high);
   }
   for (int h = 0; h < 2; ++h) {
@@ -150,14 +139,14 @@ void block_vector(const BlockArgs& a, int index) {
   }
 }
 
+int lane_slot(int lane) { return lane / 32 * 32 + 8 * (lane % 4) + lane % 32 / 4; }
+
 void block(const BlockArgs& a) {
-  for (int v = 0; v < a.vectors; ++v) {
-    if (a.full) {
-      block_vector<true>(a, v);
-    } else {
-      block_vector<false>(a, v);
-    }
+  if (a.full) {
+    block_columns(a, lane_slot);
+    return;
   }
+  for (int v = 0; v < a.vectors; ++v) block_vector(a, v);
 }
 
 std::uint8_t quantize(const QuantizeArgs& a) { return quantize_portable(a); }
@@ -214,8 +203,6 @@ void product(const ProductArgs& a) {
   }
 }
 
-int lane_slot(int lane) { return lane / 32 * 32 + 8 * (lane % 4) + lane % 32 / 4; }
-
 void interleave(const std::uint8_t* from, std::size_t stride, int count, int lanes,
                 const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out) {
   interleave_portable(from, stride, count, lanes, map, rest, out, lane_slot);
@@ -223,7 +210,8 @@ void interleave(const std::uint8_t* from, std::size_t stride, int count, int lan
 
 void store(const StoreArgs& a) { store_portable(a, lane_slot); }
 
-constexpr Ops kOps = {"avx2", true, 6000, block, quantize, product, interleave, store, gather_portable, lane_slot};
+constexpr Ops kOps = {"avx2", true, false, 6000,
+                      block, quantize, product, interleave, store, gather_portable, lane_slot};
 
 }  // namespace
 

@@ -495,7 +495,8 @@ void interleave(const std::uint8_t* from, std::size_t stride, int count, int lan
   }
 }
 
-constexpr Ops kOps = {"avx512vbmi", true, 80000, block, quantize, product, interleave, store, gather_portable, lane_slot};
+constexpr Ops kOps = {"avx512vbmi", true, true, 80000,
+                      block, quantize, product, interleave, store, gather_portable, lane_slot};
 
 }  // namespace
 

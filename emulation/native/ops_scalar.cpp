@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Portable path: a weight's column of the table stays in L1 while 64 pixels look it up.
+// The portable path: plain loops, see portable.hpp.
 #include "portable.hpp"
 
 namespace axhil {
 namespace {
-
-void block(const BlockArgs& a) {
-  for (int v = 0; v < a.vectors; ++v) {
-    std::int32_t sum[kLanes] = {};
-    for (int t = 0; t < a.taps; ++t) {
-      const std::int32_t* column = a.columns + 256 * a.weights[t];
-      const std::uint8_t* codes = a.base + a.tap_offset[t] + a.vector_offset[v];
-      for (int lane = 0; lane < kLanes; ++lane) sum[lane] += column[codes[lane]];
-    }
-    std::int32_t* acc = a.acc + v * kLanes;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      acc[lane] = (a.overwrite ? 0 : acc[lane]) + sum[lane];
-    }
-  }
-}
 
 void product(const ProductArgs& a) {
   for (int m = 0; m < a.channels; ++m) {
@@ -41,6 +26,8 @@ void product(const ProductArgs& a) {
 
 int lane_slot(int lane) { return lane; }
 
+void block(const BlockArgs& a) { block_columns(a, lane_slot); }
+
 void interleave(const std::uint8_t* from, std::size_t stride, int count, int lanes,
                 const std::uint8_t* map, std::uint8_t rest, std::uint8_t* out) {
   interleave_portable(from, stride, count, lanes, map, rest, out, lane_slot);
@@ -48,7 +35,8 @@ void interleave(const std::uint8_t* from, std::size_t stride, int count, int lan
 
 void store(const StoreArgs& a) { store_portable(a, lane_slot); }
 
-constexpr Ops kOps = {"scalar", false, 2500, block, quantize_portable, product, interleave, store, gather_portable, lane_slot};
+constexpr Ops kOps = {"scalar", false, false, 2500,
+                      block, quantize_portable, product, interleave, store, gather_portable, lane_slot};
 
 }  // namespace
 

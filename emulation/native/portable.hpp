@@ -10,6 +10,23 @@
 namespace axhil {
 namespace {  // per translation unit, so that no AVX copy is linked into the scalar one
 
+// A weight's column of the table stays in L1 while 64 pixels look it up.
+template <class Slot>
+inline void block_columns(const BlockArgs& a, Slot slot) {
+  for (int v = 0; v < a.vectors; ++v) {
+    std::int32_t sum[kLanes] = {};
+    for (int t = 0; t < a.taps; ++t) {
+      const std::int32_t* column = a.columns + 256 * a.weights[t];
+      const std::uint8_t* codes = a.base + a.tap_offset[t] + a.vector_offset[v];
+      for (int lane = 0; lane < kLanes; ++lane) sum[lane] += column[codes[lane]];
+    }
+    std::int32_t* acc = a.acc + v * kLanes;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      acc[slot(lane)] = (a.overwrite ? 0 : acc[slot(lane)]) + sum[lane];
+    }
+  }
+}
+
 // Round half to even of a value that the clamp has made small (below 2^22).
 inline float round_small(float v) { return (v + 12582912.0f) - 12582912.0f; }
 
