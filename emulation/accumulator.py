@@ -20,7 +20,7 @@ from hwsim.lut import Lut
 
 from .errors import EmulationError
 from .geometry import Geometry
-from .paths import Path, _columns
+from .paths import Path, window_rows
 
 Overflow = Literal["wrap", "saturate"]
 BITS = range(8, 33)
@@ -126,7 +126,7 @@ class AccumulatorPath(Path):
         """See `Path.accumulate`."""
         n, _, h, w = codes.shape
         oh, ow = self._geometry.output_size(h, w, self._kernel)
-        columns = _columns(codes.cpu(), self._kernel, self._geometry)  # (groups, R, K)
+        columns = window_rows(codes.cpu(), self._kernel, self._geometry)  # (groups, R, K)
         acc = np.stack(
             [
                 lut_matmul_bits(x.to(torch.int8).numpy(), w, self._table, self._accumulator)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from .geometry import Geometry
-from .paths import Path, _columns
+from .paths import Path, window_rows
 
 Products = Callable[[NDArray[np.int8], NDArray[np.int8]], NDArray[Any]]
 """(N,) activation codes and (N,) weight codes to (N,) integer products."""
@@ -61,7 +61,7 @@ class ExternalPath(Path):
         n, _, h, w = codes.shape
         oh, ow = self._geometry.output_size(h, w, self._kernel)
         # Float32, because unfold takes no integers.
-        columns = _columns(codes.cpu(), self._kernel, self._geometry)  # (groups, R, K)
+        columns = window_rows(codes.cpu(), self._kernel, self._geometry)  # (groups, R, K)
         groups = [
             self._matmul(x.to(torch.int8).numpy(), w)
             for x, w in zip(columns, self._weight, strict=True)

@@ -69,7 +69,7 @@ class Path(nn.Module):
         self.register_buffer(name, tensor, persistent=False)
 
 
-def _columns(x: torch.Tensor, kernel: tuple[int, int], geometry: Geometry) -> torch.Tensor:
+def window_rows(x: torch.Tensor, kernel: tuple[int, int], geometry: Geometry) -> torch.Tensor:
     """Lay the windows of (N, C, H, W) out as (groups, N * OH * OW, K), channel-major taps."""
     n, c, h, w = x.shape
     if kernel == (1, 1) and geometry == Geometry(groups=geometry.groups):
@@ -122,9 +122,9 @@ class GatherPath(Path):
         n, _, h, w = codes.shape
         oh, ow = self._geometry.output_size(h, w, self._kernel)
         table, columns = self._table, self._columns
-        rows = (_columns(codes, self._kernel, self._geometry).to(torch.int64) & self._pattern) * (
-            self._pattern + 1
-        )  # (groups, R, K)
+        rows = (
+            window_rows(codes, self._kernel, self._geometry).to(torch.int64) & self._pattern
+        ) * (self._pattern + 1)  # (groups, R, K)
         groups, total, taps = rows.shape
         outputs = columns.shape[1]
         step = max(1, _GATHER_ELEMENTS // (outputs * taps))
@@ -196,8 +196,10 @@ class KernelPath(Path):
 
 def table_kernel(lut: Lut, weight: torch.Tensor, geometry: Geometry) -> KernelPath:
     """The native kernel for any table."""
+    from .rowsums import RowSumPath  # noqa: PLC0415  (it builds on this module)
+
     kernel = LutKernel(lut.table, weight, width=lut.width, **_options(geometry))
-    return KernelPath(kernel, partial(GatherPath, lut, weight, geometry), name="table kernel")
+    return KernelPath(kernel, partial(RowSumPath, lut, weight, geometry), name="table kernel")
 
 
 def product_kernel(
@@ -287,7 +289,7 @@ class FactorisedPath(Path):
             # CPU: none of them exact. A float64 matrix product is.
             x, v = x.to(torch.float64), v.to(torch.float64)
             unpadded = Geometry(geometry.stride, (ph, pw), geometry.dilation, geometry.groups)
-            rows = _columns(x, self._kernel, unpadded)  # (groups, R, K)
+            rows = window_rows(x, self._kernel, unpadded)  # (groups, R, K)
             out = rows @ v.view(geometry.groups, -1, rows.shape[2]).transpose(1, 2)
             n = x.shape[0]
             oh, ow = unpadded.output_size(x.shape[2], x.shape[3], self._kernel)

@@ -32,8 +32,9 @@ from .paths import (
     product_kernel,
     table_kernel,
 )
+from .rowsums import RowSumPath
 
-Backend = Literal["auto", "definition", "gather", "factorised", "native"]
+Backend = Literal["auto", "definition", "gather", "row sums", "factorised", "native"]
 
 
 class PortableWarning(UserWarning):
@@ -94,6 +95,7 @@ RELATIVE_COST = {
     "product kernel": 1.0,
     "factorised": 2.0,  # per separable term
     "table kernel": 4.0,
+    "row sums": 20.0,
     "gather": 400.0,
     "definition": 600.0,
     "accumulator": 1e3,
@@ -103,6 +105,7 @@ RELATIVE_COST = {
 _FORCED: dict[str, Callable[[Lut, torch.Tensor, Geometry], Path]] = {
     "definition": DefinitionPath,
     "gather": GatherPath,
+    "row sums": RowSumPath,
     "native": table_kernel,
 }
 
@@ -171,7 +174,7 @@ def choose(
     else:
         assert lut is not None
         _tell_once()
-        path = GatherPath(lut, codes, geometry)
+        path = RowSumPath(lut, codes, geometry)
         reason = "not separable; the native kernel is not built"
     taps = prod(codes.shape[1:])
     macs = prod(seen.output_shape) * taps

@@ -126,7 +126,7 @@ def test_none_equals_the_exact_table_to_the_bit(model, images):
     assert torch.equal(prepared.emulate(None)(images), prepared.emulate(EXACT)(images))
 
 
-@pytest.mark.parametrize("backend", ["definition", "gather"])
+@pytest.mark.parametrize("backend", ["definition", "gather", "row sums"])
 def test_every_backend_gives_the_same_logits_to_the_bit(model, images, backend):
     prepared = prepare(model, images)
     lut = golden(parse_multiplier("scaletrim(4,4)"))

@@ -10,9 +10,10 @@ from emulation.definition import lut_conv2d
 from emulation.factorise import Term, factorise
 from emulation.geometry import Geometry
 from emulation.paths import DefinitionPath, FactorisedPath, GatherPath, product_kernel, table_kernel
+from emulation.rowsums import RowSumPath
 from hwsim import Lut, golden, parse_multiplier
 
-PATHS = [DefinitionPath, GatherPath, *([table_kernel] if native.available() else [])]
+PATHS = [DefinitionPath, GatherPath, RowSumPath, *([table_kernel] if native.available() else [])]
 
 GEOMETRIES = {
     "1x1": ((1, 1), Geometry()),
@@ -83,6 +84,30 @@ def test_factors_beyond_8_bits_have_no_product_kernel():
     _, w = operands((1, 1), Geometry())
     term = Term(np.arange(256), np.ones(256, np.int64))
     assert product_kernel(term, torch.from_numpy(w), Geometry(), width=8) is None
+
+
+def test_row_sums_stay_exact_when_a_sum_would_leave_float32():
+    table = np.full((256, 256), 2**20 + 1)
+    lut = Lut(table, width=8, signed=True)
+    x = np.ones((2, 50, 1, 1), np.int8)
+    w = np.ones((3, 50, 1, 1), np.int8)
+    path = RowSumPath(lut, torch.from_numpy(w), Geometry())
+    acc = path.accumulate(torch.from_numpy(x).float())
+    assert (acc == 50 * (2**20 + 1)).all()
+
+
+@pytest.mark.parametrize("windows", [1, 40])
+def test_row_sums_of_a_layer_too_large_to_keep_are_made_or_gathered(windows):
+    lut = random_table(9)
+    rng = np.random.default_rng(9)
+    x = rng.integers(-127, 128, (windows, 600, 6, 6), dtype=np.int8)
+    w = rng.integers(-127, 128, (128, 600, 1, 1), dtype=np.int8)
+    path = RowSumPath(lut, torch.from_numpy(w), Geometry())
+    assert not path._keeps
+    part = torch.from_numpy(x).float()
+    acc = path.accumulate(part)
+    gathered = GatherPath(lut, torch.from_numpy(w), Geometry()).accumulate(part[:1])
+    assert torch.equal(acc[:1], gathered)
 
 
 def test_two_separable_terms_are_summed():
