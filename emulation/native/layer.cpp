@@ -160,7 +160,8 @@ void Layer::tile(const Call& c, long item) const {
   for (int m = m_begin; m < m_end;) {
     const int group = m / per_group;
     const int group_end = std::min(m_end, (group + 1) * per_group);
-    const std::uint8_t* base = c.scratch + static_cast<std::size_t>(group) * planes_ * c.plane_bytes;
+    const std::uint8_t* base =
+        c.scratch + static_cast<std::size_t>(group) * planes_ * c.plane_bytes;
     std::int32_t* group_acc = acc + (m - m_begin) * channel_stride;
     for (int v = 0; v < count; v += kPanel) {
       const int vectors = std::min(kPanel, count - v);

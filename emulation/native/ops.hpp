@@ -28,7 +28,8 @@ constexpr int kForms = 5;
 constexpr int kFormRadix[kForms] = {8, 8, 7, 6, 5};
 constexpr int kFormGroup[kForms] = {1, 2, 2, 4, 8};
 
-// A tap of a list: its number in the block, and where its column's planes are, in 128ths of a plane.
+// A tap of a list: its number in the block, and where its column's planes are, in bytes for planes
+// of 128 entries.
 struct Entry {
   std::uint16_t tap, planes;
 };

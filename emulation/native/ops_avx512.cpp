@@ -167,8 +167,8 @@ inline __attribute__((always_inline)) void add_taps(const Source& s, const Entry
 }
 
 // acc's lane order: slot 16 j + i holds lane 4 i + j.
-inline void spill(std::int32_t* acc, bool overwrite, const Sums& low, const Sums& high, bool doubles,
-                  int radix, int shift) {
+inline void spill(std::int32_t* acc, bool overwrite, const Sums& low, const Sums& high,
+                  bool doubles, int radix, int shift) {
   const __m512i mask = _mm512_set1_epi32(0xffff);
   const __m512i low_even = _mm512_sub_epi16(low.word, _mm512_slli_epi16(low.odd, 8));
   __m512i sum[4] = {_mm512_and_si512(low_even, mask), _mm512_and_si512(low.odd, mask),

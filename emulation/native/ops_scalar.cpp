@@ -36,7 +36,8 @@ void interleave(const std::uint8_t* from, std::size_t stride, int count, int lan
 void store(const StoreArgs& a) { store_portable(a, lane_slot); }
 
 constexpr Ops kOps = {"scalar", false, false, 2500,
-                      block, quantize_portable, product, interleave, store, gather_portable, lane_slot};
+                      block, quantize_portable, product, interleave, store, gather_portable,
+                      lane_slot};
 
 }  // namespace
 
