@@ -23,6 +23,7 @@ Path("pid").write_text(str(os.getpid()))
 @cocotb.test()
 async def serve(dut: Any) -> None:
     """Serves batches until the other side closes its end."""
+    await Timer(1, "ns")  # what the Verilog does at its start is done, a $fatal for instance
     with Path("commands").open() as commands, Path("answers").open("w", buffering=1) as answers:
         answers.write(json.dumps({"ready": True}) + "\n")
         for number, line in enumerate(commands, start=1):

@@ -10,6 +10,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from .icarus import Icarus
 from .live_harness import OPERANDS, PRODUCTS, TOP, VCD, Window, live_harness
 
 _POLL = 0.2  # seconds between looks at whether the process still lives
+_FAREWELL = 10.0  # seconds that a simulator without work may take to end
 
 
 class LiveProcess:
@@ -45,9 +47,11 @@ class LiveProcess:
         window: Window | None = None,
     ) -> None:
         self._design, self._instances, self._patience = design, instances, patience
+        self._window = window
         self._folder = Path(tempfile.mkdtemp(prefix="axhil-live-"))
         self._icarus = Icarus(self._folder, TOP, design.sources, name=design.name)
         self._pending: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._busy = False  # with something that only its end or a kill can end
         self._deadline = 0.0
         self._unread = b""
         self._served = 0
@@ -68,11 +72,13 @@ class LiveProcess:
             HwsimError: the Verilog does not compile, or stops the simulation.
         """
         self._icarus.build()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        self._deadline = time.monotonic() + self._patience
-        while self._answer() is None:
-            select.select([self._answers], [], [], _POLL)
+        with _dumping() if self._window is not None else contextlib.nullcontext():
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+            self._deadline, self._busy = time.monotonic() + self._patience, True
+            while self._answer() is None:
+                select.select([self._answers], [], [], _POLL)
+            self._busy = False
 
     def _run(self) -> None:
         try:
@@ -108,7 +114,7 @@ class LiveProcess:
         pairs = np.pad(pairs, ((0, padding), (0, 0)), mode="edge")
         # $fread fills a word from its top byte: the first operand stands in the upper half.
         (self._folder / OPERANDS).write_bytes(pairs.astype(">u2").tobytes())
-        self._pending = (a, b)
+        self._pending, self._busy = (a, b), True
         self._deadline = time.monotonic() + self._patience
         os.write(self._commands, json.dumps({"count": count + padding}).encode() + b"\n")
 
@@ -122,6 +128,7 @@ class LiveProcess:
         answer = self._answer()
         if answer is None:
             return None
+        self._busy = False
         (a, b), width = self._pending, self._design.width
         if "bad" in answer:
             # An index beyond the pairs is the padding, which repeats the last pair.
@@ -166,7 +173,7 @@ class LiveProcess:
 
     def _death(self) -> str:
         reason = str(self._ended or self._icarus.failure())
-        if "died" in reason or "stopped the simulation" in reason:
+        if "stopped the simulation" in reason:
             return reason
         return (
             f"{self._design.name}: the simulator died after {self._served:,} products "
@@ -186,12 +193,12 @@ class LiveProcess:
             return
         os.close(self._commands)  # the bench reads the end of its commands
         self._commands = -1
-        if self._pending is not None and self.pid is not None and self._alive:
-            # In the middle of a batch, which nobody waits for any more.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-        if self._thread is not None:
-            self._thread.join(self._patience)
+        # In the middle of something that nobody waits for any more, there is no point in waiting.
+        if self._thread is not None and not self._busy:
+            self._thread.join(_FAREWELL)
+        if self._thread is not None and self._thread.is_alive():
+            self._kill()
+            self._thread.join(_FAREWELL)
         os.close(self._answers)
         try:
             if trace is not None:
@@ -199,9 +206,10 @@ class LiveProcess:
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    @property
-    def _alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+    def _kill(self) -> None:
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def _keep(self, trace: Path) -> None:
         try:
@@ -211,3 +219,22 @@ class LiveProcess:
             raise HwsimError(
                 f"cannot write the trace {trace}: {error.strerror or error}"
             ) from error
+
+
+@contextlib.contextmanager
+def _dumping() -> Iterator[None]:
+    """Let a simulator that starts meanwhile write a VCD.
+
+    cocotb's runner ends its command with `-none`, which suppresses dumps, unless it is told to
+    dump everything; of such options Icarus heeds the last one, and this variable comes after it.
+    """
+    name = "SIM_CMD_SUFFIX"
+    before = os.environ.get(name)
+    os.environ[name] = f"{before or ''} -vcd"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
