@@ -7,6 +7,7 @@ int32 accumulators. Which path a layer gets is decided in `plan`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -31,14 +32,14 @@ FLOAT32_EXACT = 2**24
 _GATHER_ELEMENTS = 2**21
 
 
-class Path(nn.Module):
+class Path(nn.Module, ABC):
     """Activation codes in, accumulators out; a module, so that it follows its layer's device."""
 
     name: str
 
+    @abstractmethod
     def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
         """Map (N, C, H, W) integer-valued float32 codes to (N, O, OH, OW) int32."""
-        raise NotImplementedError
 
     def run(
         self,
