@@ -128,8 +128,7 @@ def _jobs(request: EvalRequest) -> int:
 def _check_writable(folder: Path) -> None:
     """Find out before the work whether its results can be written."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+    tempfile.TemporaryFile(dir=folder).close()  # noqa: SIM115  (it is closed at once)
 
 
 def _present(

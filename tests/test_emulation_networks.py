@@ -134,4 +134,11 @@ def test_torchvision_and_python_networks_are_found(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["resnet50", "vgg19"])
 def test_the_trained_networks_load(name):
     model = network(name).build()
-    load_state(model, read_state(weights_path(name)), source=name)
+    state = read_state(weights_path(name))
+    load_state(model, state, source=name)
+    loaded = own_state(model)
+    assert all(
+        torch.equal(loaded[key], value.float())
+        for key, value in state.items()
+        if value.is_floating_point()
+    )

@@ -51,7 +51,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(data, tmp_path):
     whole = train("lenet5", recipe=TINY, out=tmp_path / "a.safetensors", root=data)
 
     class KilledError(Exception):
-        pass
+        """Stands for a kill between two epochs."""
 
     def stop(report):
         raise KilledError
