@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every format by name and suffix, and reading and writing files in them."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from hwsim.errors import HwsimError
+from hwsim.lut import Lut, write_atomically
+from hwsim.metrics import error_metrics
+
+from .format import Asked, Format, Kind, UnknownKindError
+from .headers import ADAPT, TRANSAXX
+from .plain import CSV, HEX, NPY
+from .texts import APPMULT, APPROXTORCH
+from .tfapprox import TFAPPROX
+
+# Where formats share a suffix, the one that can be told by its content stands first.
+FORMATS: dict[str, Format] = {
+    one.name: one for one in (TRANSAXX, ADAPT, TFAPPROX, APPMULT, APPROXTORCH, NPY, HEX, CSV)
+}
+_WRITTEN_BY_SUFFIX = {".h": ADAPT, ".hpp": ADAPT, ".cuh": TRANSAXX}
+NPZ = "npz"
+"""The name of axhil's own tables, which are read and written by `Lut`."""
+
+NAMES = (NPZ, *FORMATS)
+
+
+def has_format(path: Path) -> bool:
+    """Whether the suffix means a table file."""
+    suffix = path.suffix.lower()
+    return suffix == ".npz" or any(suffix in one.suffixes for one in FORMATS.values())
+
+
+def read_table(
+    path: str | os.PathLike[str], *, form: str | None = None, asked: Asked | None = None
+) -> Lut:
+    """Reads a table of any format.
+
+    Args:
+        path: the file.
+        form: one of NAMES; None goes by the suffix and, where several share it, the content.
+        asked: what the user, or the table compared with, says of the operands.
+
+    Returns:
+        The table; its manifest names the file, the format and the file's SHA-256.
+
+    Raises:
+        UnknownKindError: nobody says whether its operands are signed.
+        HwsimError: missing, cut, not a table, or contradicting what is asked.
+    """
+    file, asked = Path(path), asked or Asked()
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    name = form or _named_by(file, data)
+    if name == NPZ:
+        lut = Lut.load(file)
+        _agree(asked, lut, path)
+        return lut
+    try:
+        bare = _format(name).read(data, asked)
+    except UnknownKindError as error:
+        raise UnknownKindError(f"{path}: {error}") from error
+    except HwsimError as error:
+        raise HwsimError(f"{path} is no table in the format {name}: {error}") from error
+    manifest = {
+        "top": file.stem,
+        "imported": {
+            "file": file.name,
+            "format": name,
+            "sha256": hashlib.sha256(data).hexdigest(),
+        },
+        "metrics": error_metrics(bare).as_dict(),
+    }
+    return Lut(bare.table, width=bare.width, signed=bare.signed, manifest=manifest)
+
+
+def write_table(lut: Lut, path: str | os.PathLike[str], *, form: str | None = None) -> str:
+    """Writes a table in any format, atomically.
+
+    Args:
+        lut: the table.
+        path: the file; its folder must exist.
+        form: one of NAMES; None goes by the suffix.
+
+    Returns:
+        The format's name.
+
+    Raises:
+        HwsimError: the format cannot hold the table, the suffix does not tell the format, or the
+            file cannot be written. Nothing is written then.
+    """
+    file = Path(path)
+    name = form or _chosen_by_suffix(file)
+    if name == NPZ:
+        lut.save(file)
+        return name
+    try:
+        data = _format(name).write(lut)
+    except HwsimError as error:
+        raise HwsimError(f"cannot write {lut.name} as {name}: {error}") from error
+    write_atomically(file, data)
+    return name
+
+
+def _format(name: str) -> Format:
+    if name not in FORMATS:
+        raise HwsimError(f"unknown format {name!r}: expected one of {', '.join(NAMES)}")
+    return FORMATS[name]
+
+
+def _candidates(path: Path) -> list[Format]:
+    return [one for one in FORMATS.values() if path.suffix.lower() in one.suffixes]
+
+
+def _named_by(path: Path, data: bytes) -> str:
+    if path.suffix.lower() == ".npz":
+        return NPZ
+    for one in _candidates(path):
+        if one.sniff(data):
+            return one.name
+    raise HwsimError(_unknown_suffix(path, "--from"))
+
+
+def _chosen_by_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return NPZ
+    if suffix in _WRITTEN_BY_SUFFIX:
+        return _WRITTEN_BY_SUFFIX[suffix].name
+    candidates = _candidates(path)
+    if not candidates:
+        raise HwsimError(_unknown_suffix(path, "--to"))
+    if len(candidates) > 1:
+        names = " or ".join(f"--to {one.name}" for one in candidates)
+        raise HwsimError(f"{path}: several formats use the suffix {suffix}, say {names}")
+    return candidates[0].name
+
+
+def _unknown_suffix(path: Path, option: str) -> str:
+    suffix = f"the suffix {path.suffix}" if path.suffix else "a name without suffix"
+    return f"{path}: {suffix} tells no table format, say {option} with one of {', '.join(NAMES)}"
+
+
+def _agree(asked: Asked, lut: Lut, path: str | os.PathLike[str]) -> None:
+    try:
+        Asked(asked.width, asked.signed).settle(width=lut.width, signed=lut.signed)
+    except HwsimError as error:
+        raise HwsimError(f"{path}: {error} (it is a table of {Kind.of(lut)})") from error

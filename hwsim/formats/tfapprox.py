@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TFApprox's binary table: 65,536 little-endian unsigned 16-bit products, nothing else.
+
+Entry (p << 8) | q, p = quantised input (activation), q = quantised filter (weight), both 0..255:
+TFApprox quantises to unsigned 8 bits with an offset and takes no signed tables. The file is read in
+the machine's byte order, which is little-endian wherever the tool runs.
+Sources: `LoadLookupTable` in tf-approximate's `tf2/src/approx_ops_types.h`, and the fetch in
+`tf2/src/cuda/approx_nn_conv_kernels.cu`.
+"""
+
+import numpy as np
+
+from hwsim.errors import HwsimError
+from hwsim.lut import Lut
+
+from .format import Asked, Format, require_range, table_of
+
+_SIDE = 256
+_BYTES = 2 * _SIDE * _SIDE
+
+
+def _read(data: bytes, asked: Asked) -> Lut:
+    """Reads 131,072 bytes: row p = activation, column q = weight."""
+    if len(data) != _BYTES:
+        raise HwsimError(
+            f"expected {_BYTES:,} bytes, one 16-bit product for each of 65,536 operand pairs, "
+            f"got {len(data):,}"
+        )
+    kind = asked.settle(width=8, signed=False)
+    table = np.frombuffer(data, dtype="<u2").reshape(_SIDE, _SIDE).astype(np.int32)
+    return table_of(table, kind)
+
+
+def _write(lut: Lut) -> bytes:
+    """Writes 131,072 bytes; refuses signed tables and products beyond 16 bits."""
+    if lut.width != 8 or lut.signed:
+        raise HwsimError(
+            "TFApprox takes unsigned 8-bit tables only; `axhil lut --unsigned` makes one"
+        )
+    require_range(lut, 0, 2**16 - 1, what="an unsigned 16-bit entry")
+    return lut.table.astype("<u2").tobytes()
+
+
+TFAPPROX = Format(
+    name="tfapprox",
+    suffixes=(".bin",),
+    order="entry p * 256 + q, p = first operand port, q = second, 0..255",
+    encoding="unsigned 16-bit little-endian products of unsigned 8-bit operands",
+    roles="p = activation, q = weight",
+    source="tf-approximate, tf2/src/approx_ops_types.h and approx_nn_conv_kernels.cu",
+    read=_read,
+    write=_write,
+)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a word on the command line to a table: a name, a file, a model."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from pathlib import Path
+from typing import cast
+
+from .catalog import FAMILIES, Multiplier, parse_multiplier
+from .cmodel import TIME_LIMIT, c_model_table
+from .errors import HwsimError
+from .extraction import extract
+from .figures import Figure, read_figures
+from .formats import Asked, Kind, UnknownKindError, has_format, read_table
+from .golden_tables import golden
+from .lut import Lut
+from .pymodel import python_model_table
+
+FIGURES_PREFIX = "figures:"
+_GOLDEN_KIND = Kind(width=8, signed=True)
+
+
+class Origin(IntEnum):
+    """What a word means; the first of two that tells the kind of operands tells it for both."""
+
+    lut = 0
+    rtl = 1
+    table = 2
+    c_model = 3
+    catalogue = 4
+    python_model = 5
+    figures = 6
+
+
+@dataclass(frozen=True)
+class Options:
+    """How tables are made.
+
+    Attributes:
+        asked: the user's word on the operands.
+        function: of a C model.
+        simulate: simulate multipliers of the catalogue again; else the golden tables are taken.
+        rtl: another Verilog folder for the catalogue.
+        time_limit: seconds that a model may take.
+    """
+
+    asked: Asked = field(default_factory=Asked)
+    function: str | None = None
+    simulate: bool = False
+    rtl: Path | None = None
+    time_limit: float = TIME_LIMIT
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A table and where it comes from.
+
+    Attributes:
+        name: what to call it: the multiplier's spelling or the file as it was given.
+        lut: the table.
+        notes: what was assumed.
+    """
+
+    name: str
+    lut: Lut
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LoadedFigures:
+    """Printed figures and where they come from."""
+
+    name: str
+    figures: tuple[Figure, ...]
+
+
+def origin_of(text: str) -> Origin:
+    """What a word means.
+
+    Raises:
+        HwsimError: it is no file, model or multiplier.
+    """
+    if text.startswith(FIGURES_PREFIX):
+        return Origin.figures
+    path = Path(text)
+    suffix = path.suffix.lower()
+    by_suffix = {
+        ".npz": Origin.lut,
+        ".v": Origin.rtl,
+        ".sv": Origin.rtl,
+        ".c": Origin.c_model,
+    }
+    if suffix in by_suffix:
+        return by_suffix[suffix]
+    if has_format(path):
+        return Origin.table
+    if ":" in text:
+        return Origin.python_model
+    family = text.partition("(")[0].partition("_")[0].strip()
+    if family in FAMILIES:
+        return Origin.catalogue
+    if path.exists():
+        raise HwsimError(
+            f"{text}: expected a table (.npz, .h, .bin, .txt, .npy, .hex, .csv), Verilog (.v, "
+            ".sv), a C model (.c), or figures:FILE"
+        )
+    raise HwsimError(
+        f"{text}: no such file, and no multiplier: expected exact, drum(K), scaletrim(H,M), a file "
+        "or module:function"
+    )
+
+
+def load_pair(
+    x: str, y: str, options: Options
+) -> tuple[Loaded | LoadedFigures, Loaded | LoadedFigures]:
+    """Both sides of a comparison.
+
+    Where one does not tell what its operands are, the other does.
+
+    Raises:
+        HwsimError: one cannot be made, or neither tells.
+    """
+    words = (x, y)
+    origins = tuple(map(origin_of, words))
+    done: dict[int, Loaded | LoadedFigures] = {}
+    kind: Kind | None = None
+    unknown: UnknownKindError | None = None
+    # Twice: what the first round could not know, the second may.
+    for _ in range(2):
+        for side in sorted(range(2), key=origins.__getitem__):
+            if side in done:
+                continue
+            asked = replace(options.asked, default=kind)
+            try:
+                done[side] = loaded = load(words[side], replace(options, asked=asked))
+            except UnknownKindError as error:
+                unknown = unknown or error
+                continue
+            if isinstance(loaded, Loaded):
+                kind = kind or Kind.of(loaded.lut)
+    if len(done) < 2:
+        assert unknown is not None
+        raise unknown
+    return done[0], done[1]
+
+
+def load(text: str, options: Options) -> Loaded | LoadedFigures:
+    """One side of a comparison.
+
+    Raises:
+        UnknownKindError: nobody says what its operands are.
+        HwsimError: it cannot be made; the sentence names it.
+    """
+    origin, path = origin_of(text), Path(text)
+    if origin is Origin.figures:
+        file = Path(text.removeprefix(FIGURES_PREFIX))
+        return LoadedFigures(f"the header of {file.name}", read_figures(file))
+    if origin in {Origin.lut, Origin.table}:
+        return Loaded(text, read_table(path, asked=options.asked))
+    if origin is Origin.rtl:
+        return Loaded(text, _verilog_table(path, options.asked))
+    if origin is Origin.c_model:
+        lut, notes = c_model_table(
+            path,
+            asked=options.asked,
+            function=options.function,
+            time_limit=options.time_limit,
+        )
+        return Loaded(text, lut, tuple(f"{text}: {note}" for note in notes))
+    if origin is Origin.python_model:
+        lut = python_model_table(text, asked=options.asked, time_limit=options.time_limit)
+        return Loaded(text, lut)
+    return _catalogue_table(text, options)
+
+
+def _catalogue_table(text: str, options: Options) -> Loaded:
+    asked = options.asked
+    try:
+        kind = replace(asked, default=asked.default or _GOLDEN_KIND).settle()
+    except HwsimError as error:
+        raise HwsimError(f"{text}: {error}") from error
+    multiplier: Multiplier = parse_multiplier(text, width=kind.width)
+    if kind == _GOLDEN_KIND and not options.simulate and options.rtl is None:
+        try:
+            return Loaded(str(multiplier), golden(multiplier), ("golden table",))
+        except HwsimError:
+            pass  # not one of the seven: simulate it
+    tables = extract([multiplier], width=kind.width, signed=kind.signed, rtl=options.rtl)
+    return Loaded(str(multiplier), tables[multiplier])
+
+
+def _verilog_table(path: Path, asked: Asked) -> Lut:
+    """The table of a Verilog file, by the front end for designs outside the catalogue."""
+    package = importlib.import_module(__package__ or "hwsim")
+    extract_file = cast("Callable[..., Lut] | None", getattr(package, "extract_file", None))
+    if extract_file is None:
+        raise HwsimError(
+            f"{path}: this axhil takes no Verilog file here; make a table of it and compare that"
+        )
+    return extract_file(path, width=asked.width, signed=asked.signed)
