@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from . import cli_cosim
+from . import cli_cosim, cli_exchange
 from . import options as opt
 from .console import err, notice, out, progress
 from .errors import StudyError
@@ -333,6 +333,7 @@ def info() -> None:
 
 
 cli_cosim.register(app)
+cli_exchange.register(app)
 
 
 def main() -> None:

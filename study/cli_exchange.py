@@ -182,8 +182,9 @@ def _convert(  # noqa: PLR0917  (typer reads the options from the signature)
     )
 
     asked = Asked(width, signed)
+    notes: tuple[str, ...] = ()
     if read_as is not None or origin_of(source) in {Origin.lut, Origin.table}:
-        lut, notes = read_table(source, form=read_as, asked=asked), ()
+        lut = read_table(source, form=read_as, asked=asked)
     else:
         loaded = load(source, Options(asked=asked, function=function, time_limit=time_limit))
         if isinstance(loaded, LoadedFigures):
