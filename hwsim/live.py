@@ -74,6 +74,11 @@ class LiveMultiplier:
             )
         require_simulator()
         check_ports(design)
+        if trace is not None:
+            try:  # now, not when hours of simulation are over
+                trace.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise HwsimError(f"cannot write the trace {trace}: {error.strerror}") from error
         self._progress, self._trace = progress, trace
         self._batch = max(batch // instances, 1) * instances
         self._served = 0

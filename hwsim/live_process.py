@@ -213,7 +213,6 @@ class LiveProcess:
 
     def _keep(self, trace: Path) -> None:
         try:
-            trace.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(self._folder / VCD, trace)
         except OSError as error:
             raise HwsimError(

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Products from a function: the same sums as the definition, from every pair, in its order."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from emulation import EmulationError, Geometry, prepare
+from emulation.definition import lut_conv2d
+from emulation.external import External, ExternalPath
+from hwsim import golden, parse_multiplier
+
+RNG = np.random.default_rng(5)
+# lut[0, w] is not 0: padding has to go through the multiplier.
+TABLE = RNG.integers(-20000, 20000, (256, 256)).astype(np.int32)
+
+
+class Recorder:
+    """Looks products up, and keeps what it was asked."""
+
+    def __init__(self, table=TABLE):
+        self._table, self.a, self.b = table, [], []
+
+    def __call__(self, a, b):
+        assert a.dtype == b.dtype == np.int8
+        assert a.ndim == b.ndim == 1
+        self.a += a.tolist()
+        self.b += b.tolist()
+        return self._table[a.astype(int) & 255, b.astype(int) & 255]
+
+
+CASES = {
+    "plain": ((2, 3, 6, 5), (4, 3, 3, 3), Geometry()),
+    "padded": ((2, 3, 5, 5), (4, 3, 3, 2), Geometry(padding=(1, 2))),
+    "strided and dilated": ((1, 2, 9, 8), (3, 2, 2, 3), Geometry((2, 1), (1, 0), (2, 2))),
+    "grouped": ((2, 4, 5, 5), (6, 2, 3, 3), Geometry(padding=(1, 1), groups=2)),
+    "depthwise": ((1, 3, 6, 6), (3, 1, 3, 3), Geometry(groups=3)),
+    "linear, fewer rows than outputs": ((2, 7, 1, 1), (5, 7, 1, 1), Geometry()),
+    "linear, fewer outputs than rows": ((5, 7, 1, 1), (2, 7, 1, 1), Geometry()),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("pairs", [1, 50, 2**20])
+def test_sums_are_the_definitions_for_any_geometry_and_size_of_a_request(monkeypatch, case, pairs):
+    shape, weights, geometry = CASES[case]
+    x = RNG.integers(-127, 128, shape).astype(np.int8)
+    w = RNG.integers(-127, 128, weights).astype(np.int8)
+    monkeypatch.setattr("emulation.external._PAIRS", pairs)
+    ask = Recorder()
+    path = ExternalPath(External("mine", ask), torch.from_numpy(w), geometry)
+    acc = path.accumulate(torch.from_numpy(x).float())
+    np.testing.assert_array_equal(acc.numpy(), lut_conv2d(x, w, TABLE, geometry))
+    assert acc.dtype == torch.int32
+    # Every pair, as often as it comes.
+    assert len(ask.a) == acc.numel() * w[0].size
+
+
+def test_the_operand_with_more_partners_is_held():
+    x, w = np.arange(1, 7, dtype=np.int8), np.arange(10, 30, 10, dtype=np.int8)
+    for rows, weights in ((x.reshape(3, 2), w.reshape(1, 2)), (w.reshape(1, 2), x.reshape(3, 2))):
+        ask = Recorder()
+        path = ExternalPath(
+            External("mine", ask), torch.from_numpy(weights[:, :, None, None]), Geometry()
+        )
+        path.accumulate(torch.from_numpy(rows[:, :, None, None]).float())
+        held, passing = (ask.b, ask.a) if len(rows) > len(weights) else (ask.a, ask.b)
+        assert held == [10, 10, 10, 20, 20, 20]
+        assert passing == [1, 3, 5, 2, 4, 6]
+
+
+def test_chosen_layers_of_a_network_ask_and_the_plan_says_so():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4))
+    images = torch.rand(3, 1, 6, 6)
+    lut = golden(parse_multiplier("drum(3)"))
+    prepared, ask = prepare(model, images), Recorder(lut.table)
+    network = prepared.emulate({"0": External("my RTL", ask), "3": lut})
+    assert torch.equal(network(images), prepared.emulate(lut)(images))
+    assert len(ask.a) == 3 * 16 * 2 * 9
+    assert [(e.multiplier, e.path == "external") for e in network.plan] == [
+        ("my RTL", True),
+        ("drum(3)", False),
+    ]
+    with pytest.raises(EmulationError, match="quantised to signed 8-bit codes; wide is 9-bit"):
+        prepared.emulate(External("wide", ask, width=9))

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network in the simulator: equal to its emulator to the last bit, or told where it is not."""
+
+import contextlib
+import dataclasses
+import os
+import re
+import shutil
+import signal
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from emulation.data import embedded_split
+from hwsim import Design, HwsimError, golden, parse_multiplier
+from hwsim.live import LiveMultiplier
+from hwsim.sources import rtl_dir
+from study import cli
+from study.cosim import chosen_layers, cosim, products_of
+from study.errors import StudyError
+from study.subject import load_subject
+
+DRUM = parse_multiplier("drum(4)")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def subject():
+    return load_subject("lenet5")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return embedded_split("evaluation").select(2)
+
+
+@pytest.fixture
+def axhil(monkeypatch, capsys, tmp_path):
+    """Run a command as the console script does, in an empty folder: (exit code, out, err)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["axhil", "cosim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        return stopped.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.sim
+def test_every_multiplication_of_lenet5_in_icarus_gives_the_emulators_logits(axhil):
+    code, out, _ = axhil("lenet5", "--images", 2, "--multiplier", "scaletrim(4,8)")
+    assert code == 0
+    assert "logits: all 20 equal the emulator's to the last bit" in out
+    # 281,640 multiplications an image.
+    layers = dict(re.findall(r"(\w+): all ([\d,]+) products equal", out))
+    assert layers == {
+        "conv1": "172,800",
+        "conv2": "307,200",
+        "fc1": "61,440",
+        "fc2": "20,160",
+        "fc3": "1,680",
+    }
+    assert re.search(r"^563,280 products simulated in [\d.]+ s: [\d,]+ products/s$", out, re.M)
+
+
+@pytest.mark.sim
+def test_rtl_that_is_not_the_tables_is_told_with_layer_and_operands(axhil, tmp_path):
+    rtl = tmp_path / "edited"
+    shutil.copytree(rtl_dir(), rtl)
+    source = rtl / "mul_drum.v"
+    forced = "if (cut != 1'b0) segment[0] = 1'b1;"
+    assert forced in source.read_text()
+    source.write_text(source.read_text().replace(forced, ""))
+
+    code, out, _ = axhil("--images", 1, "-m", DRUM, "--layers", "fc2,fc3", "--rtl", rtl)
+    assert code == 1
+    differs = re.findall(
+        r"^DIFFERS (fc\d): [\d,]+ of [\d,]+ products differ from the table's; "
+        r"first a_i=(-?\d+), b_i=(-?\d+): table (-?\d+), RTL (-?\d+)$",
+        out,
+        re.M,
+    )
+    assert [layer for layer, *_ in differs] == ["fc2", "fc3"]
+    for _, *numbers in differs:
+        a, b, table, rtl_product = map(int, numbers)
+        assert table == golden(DRUM).table[a & 255, b & 255]
+        cut = [max(abs(x).bit_length() - 4, 0) for x in (a, b)]
+        truncated = (abs(a) >> cut[0] << cut[0]) * (abs(b) >> cut[1] << cut[1])
+        assert rtl_product == (truncated if a * b >= 0 else -truncated)
+    assert re.search(r"^DIFFERS logits: \d+ of 10 differ", out, re.M)
+
+
+@pytest.mark.sim
+def test_a_trace_has_one_step_for_each_product_of_its_window(axhil, tmp_path):
+    # From the last products of fc2 into the first of fc3.
+    window = ["--trace", "t.vcd", "--trace-window", "10070:30"]
+    code, out, _ = axhil("--images", 1, "-m", "drum(3)", "--layers", "fc*", *window)
+    assert code == 0
+    assert "trace: products 10,070 to 10,099 in t.vcd" in out
+    text = (tmp_path / "t.vcd").read_text()
+    served = re.search(r"\$var reg +64 (\S+) served ", text)[1]
+    numbers = [int(n, 2) for n in re.findall(rf"^b([01]+) {re.escape(served)}$", text, re.M)]
+    assert numbers == list(range(10070, 10101))
+    assert "u_leading_one_a" in text
+
+
+@pytest.mark.sim
+def test_a_simulator_that_dies_under_the_network_is_one_sentence(subject, images):
+    lives = []
+
+    def start():
+        lives.append(LiveMultiplier(Design.of(DRUM, width=8, signed=True), batch=4096))
+        lives[0]._progress = lambda _: os.kill(lives[0].pids[0], signal.SIGKILL)
+        return lives[0]
+
+    with pytest.raises(HwsimError, match=r"^drum\(4\): the simulator died after [\d,]+ products"):
+        cosim(subject, images, golden(DRUM), start, layers=["conv1"])
+    assert lives[0].pids == ()
+
+
+USER_ERRORS = [
+    (["--layers", "conv9"], "--layers: no layer 'conv9'; the layers are conv1, conv2, fc1, fc2"),
+    (["--layers", ","], "--layers: expected at least one layer, e.g. --layers conv1,fc3"),
+    (["-m", "drum(77)"], "drum(77): expected 2 <= K <= WIDTH=16, got K=77"),
+    (["-m", "drum(5)"], "no golden table of drum(5)"),
+    (["--images", "0"], "expected a number of images from 1 to 4500"),
+    (["--rtl", "nowhere"], "expected the Verilog of mul_signed at nowhere/mul_signed.v"),
+    (["--trace-window", "0:9"], "--trace-window: expected --trace FILE.vcd with it"),
+    (["--trace", "t.vcd", "--trace-window", "9"], "expected START:COUNT such as 0:1000, got '9'"),
+    (["--trace", "t.vcd", "--trace-window", "3:0"], "COUNT >= 1, got 3:0"),
+    (
+        ["--trace", "t.vcd", "--trace-window", "281640:1", "--images", "1"],
+        "expected a window within the 281,640 products of this run, got 281640:1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), USER_ERRORS)
+def test_a_mistake_is_one_sentence_and_exit_code_2(axhil, arguments, sentence):
+    code, out, err = axhil(*arguments)
+    assert (code, out) == (2, "")
+    assert sentence in " ".join(err.split())
+    assert len(err.strip().splitlines()) == 1
+
+
+class Table:
+    """Stands in for the simulator."""
+
+    def __init__(self, table):
+        self._table, self.pairs = table, 0
+
+    def __call__(self, a, b):
+        self.pairs += len(a)
+        return self._table[a.astype(int) & 255, b.astype(int) & 255]
+
+
+def test_layers_that_no_multiplier_replaces_stay_exact(subject, images):
+    entry = dataclasses.replace(subject.network, approximate="convolutions")
+    convolutions = dataclasses.replace(subject, network=entry)
+    assert chosen_layers(subject, None) == ("conv1", "conv2", "fc1", "fc2", "fc3")
+    assert chosen_layers(convolutions, None) == ("conv1", "conv2")
+    assert chosen_layers(convolutions, ["fc[23]", "conv1"]) == ("conv1", "fc2", "fc3")
+    with pytest.raises(StudyError, match="no layer 'nothing'"):
+        chosen_layers(subject, ["conv1", "nothing"])
+
+    stand_in, lut = Table(golden(DRUM).table), golden(DRUM)
+    layers = chosen_layers(convolutions, ["conv2"])
+    report = cosim(
+        convolutions, images, lut, lambda: contextlib.nullcontext(stand_in), layers=layers
+    )
+    assert report.equal
+    assert report.products == stand_in.pairs == 2 * 153_600
+    assert report.products == products_of(subject.prepared, layers, images=2)
+    pixels, _ = images.batch()
+    expected = subject.prepared.emulate(lut, layers="convolutions")(pixels)
+    np.testing.assert_array_equal(report.logits, expected.numpy())
+
+
+def test_one_wrong_product_in_the_table_is_counted_and_shown(subject, images):
+    lut = golden(DRUM)
+    wrong = lut.table.copy()
+    # A weight code of fc3 with the activation code 0, which ReLU makes often.
+    weight = int(subject.prepared.layers["fc3"].codes.flatten()[0])
+    wrong[0, weight & 255] += 1
+    report = cosim(
+        subject, images, lut, lambda: contextlib.nullcontext(Table(wrong)), layers=["fc2", "fc3"]
+    )
+    assert not report.equal
+    for layer in report.layers:
+        assert layer.first == (0, weight, 0, 1)
+        assert f"{layer.layer}: {layer.differing:,} of" in layer.sentence()
