@@ -70,9 +70,9 @@ class EpochReport:
     test_accuracy: float
 
 
-def training_images(recipe: Recipe, root: Path | None) -> Images:
+def training_images(recipe: Recipe, root: Path | None, *, download: bool = False) -> Images:
     """Read a recipe's training split; MNIST's comes without the 5,000 embedded images."""
-    images = load(recipe.data, "train", root=root)
+    images = load(recipe.data, "train", root=root, download=download)
     if recipe.data != "mnist":
         return images
     held_out = embedded_hashes()

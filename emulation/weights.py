@@ -126,6 +126,8 @@ def weights_path(name: str, given: Path | None = None) -> Path:
         if path.is_file():
             return path
     looked = f" (looked for {candidates[0]})" if candidates else ""
+    if ":" in name:  # torchvision's and the user's own have no recipe here
+        raise EmulationError(f"no weights for {name}: give --weights FILE")
     raise EmulationError(
         f"no weights for {name}{looked}: give --weights FILE, point AXHIL_WEIGHTS at a folder with "
         f"{name}_cifar10.safetensors, or make them with `axhil train {name}`"

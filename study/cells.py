@@ -120,6 +120,9 @@ class Cell:
                 )
             settings = dict(body.pop("settings"))
             settings["budgets"] = tuple(settings["budgets"])
+            shape = {len(row) for row in body["correct"]}
+            if len(body["correct"]) != len(settings["budgets"]) or shape != {settings["images"]}:
+                raise ValueError("its flags are not one for each image and budget")
             return cls(
                 settings=CellSettings(**settings),
                 label=body["label"],

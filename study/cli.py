@@ -17,6 +17,7 @@ from . import cli_cosim, cli_exchange
 from . import options as opt
 from .console import err, notice, out, progress
 from .errors import StudyError
+from .output import ready_folder
 
 app = typer.Typer(
     help="From Verilog to adversarial robustness: approximate multipliers, hardware in the loop.",
@@ -57,6 +58,7 @@ def lut(
         else [*PAPER_MULTIPLIERS]
     )
     total = len(wanted)
+    ready_folder(out_dir)
     with progress("simulating", total=total, unit="tables") as tick:
         tables = extract(
             wanted,
@@ -65,7 +67,6 @@ def lut(
             jobs=jobs,
             progress=lambda m, done, _total: tick(done, f"simulated {m}"),
         )
-    out_dir.mkdir(parents=True, exist_ok=True)
     differ = False
     for multiplier, table in tables.items():
         path = out_dir / f"{multiplier.slug}.npz"
@@ -173,6 +174,7 @@ def train(
         Path | None, typer.Option("--out", help="Weights to write; default out/<network>.")
     ] = None,
     data_dir: opt.DataDir = None,
+    download: opt.Download = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     seed: int = 0,
     threads: opt.Threads = None,
@@ -185,6 +187,7 @@ def train(
         network,
         out_file or Path(f"out/{network}.safetensors"),
         data_dir=data_dir,
+        download=download,
         epochs=epochs,
         seed=seed,
         threads=threads,
@@ -205,6 +208,7 @@ def accuracy(
     activation_range: opt.ActivationRange = opt.Activations.percentile,
     batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
     data_dir: opt.DataDir = None,
+    download: opt.Download = False,
     threads: opt.Threads = None,
     device: opt.DeviceOption = opt.Device.cpu,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the record.")] = Path("out"),
@@ -219,13 +223,15 @@ def accuracy(
     from .tables import accuracy_table
 
     set_threads(threads)
+    ready_folder(out_dir)
     where = opt.check_device(device)
     chosen = resolve(multipliers, folder=luts)
     settings = Settings(weight_scales.value, activation_range.value, batch_norm.value)
     subject = load_subject(
         network, weights=weights, root=data_dir, data=data, settings=settings, device=where
     )
-    selected = load(data or subject.network.data, root=data_dir).select(images)
+    everything = load(data or subject.network.data, root=data_dir, download=download)
+    selected = everything.select(images)
     total = (1 + len(chosen)) * len(selected)
     with progress("classifying", total=total, unit="images") as tick:
         rows = measure(subject, selected, chosen, batch=batch, device=where, progress=tick)
@@ -263,6 +269,7 @@ def evaluate(
     activation_range: opt.ActivationRange = opt.Activations.percentile,
     batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
     data_dir: opt.DataDir = None,
+    download: opt.Download = False,
     threads: opt.Threads = None,
     device: opt.DeviceOption = opt.Device.cpu,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path("out"),
@@ -290,6 +297,7 @@ def evaluate(
             weights=weights,
             settings=Settings(weight_scales.value, activation_range.value, batch_norm.value),
             data_dir=data_dir,
+            download=download,
             threads=threads,
             jobs=jobs,
             device=opt.check_device(device),

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from .console import notice, out, progress
 from .experiment import Grid, cross_checks, run, total_rows
 from .figure import robustness_figure, save_figure
 from .multipliers import resolve
+from .output import ready_folder
 from .records import records_of, write_records
 from .subject import load_subject, set_threads
 from .tables import robust_accuracy_tables
@@ -51,6 +51,7 @@ class EvalRequest:
     weights: Path | None
     settings: Settings
     data_dir: Path | None
+    download: bool
     threads: int | None
     jobs: int | None
     device: str
@@ -83,7 +84,7 @@ def run_eval(request: EvalRequest) -> list[Cell]:
     """
     began = time.perf_counter()
     set_threads(request.threads)
-    _check_writable(request.out)
+    ready_folder(request.out)
     grid = request.grid()
     multipliers = resolve(request.multipliers, folder=request.luts)
     subject = load_subject(
@@ -94,7 +95,9 @@ def run_eval(request: EvalRequest) -> list[Cell]:
         settings=request.settings,
         device=request.device,
     )
-    everything = load(request.data or subject.network.data, root=request.data_dir)
+    everything = load(
+        request.data or subject.network.data, root=request.data_dir, download=request.download
+    )
     images = everything.select(request.image_count())
     total = total_rows(images, multipliers, grid)
     counts = {len(grid.budgets_for(norm)) for norm in grid.norms}
@@ -123,12 +126,6 @@ def _jobs(request: EvalRequest) -> int:
     """One cell per core for a small network, whose layers are too short to split."""
     small = request.network == "lenet5" and request.device == "cpu"
     return torch.get_num_threads() if small else 1
-
-
-def _check_writable(folder: Path) -> None:
-    """Find out before the work whether its results can be written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=folder).close()  # noqa: SIM115  (it is closed at once)
 
 
 def _present(

@@ -89,6 +89,9 @@ DataDir = Annotated[
     Path | None,
     typer.Option(help="Data folder.", envvar="AXHIL_DATA"),
 ]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch MNIST or CIFAR-10 into the data folder.")
+]
 Weights = Annotated[Path | None, typer.Option(help="Weights (.safetensors or a torch state dict).")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where networks run.")]

@@ -39,8 +39,10 @@ def robust_accuracy_tables(records: Sequence[Record]) -> list[Table]:
             r for r in records if (r.cell.settings.attack, r.cell.settings.norm) == (attack, norm)
         ]
         budgets = sorted({r.eps for r in chosen})
+        title = f"{ATTACK_TITLES[attack, norm]}: robust accuracy, %"
         table = Table(
-            title=f"{ATTACK_TITLES[attack, norm]}: robust accuracy, %",
+            title=title,
+            min_width=len(title) + 2,  # else a title wraps above a narrow table
             title_justify="left",
             title_style="bold",
             box=box.SIMPLE_HEAD,

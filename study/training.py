@@ -12,6 +12,7 @@ from hwsim.lut import write_atomically
 
 from .console import err, out, progress
 from .errors import StudyError
+from .output import ready_folder
 from .subject import set_threads
 
 
@@ -20,6 +21,7 @@ def run_training(
     path: Path,
     *,
     data_dir: Path | None,
+    download: bool,
     epochs: int | None,
     seed: int,
     threads: int | None,
@@ -37,7 +39,7 @@ def run_training(
     recipe = RECIPES[network]
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-    images = training_images(recipe, data_dir)
+    images = training_images(recipe, data_dir, download=download)
     total = recipe.epochs * (len(images) // recipe.batch) * recipe.batch
 
     def report(epoch: EpochReport) -> None:
@@ -46,7 +48,7 @@ def run_training(
             f"test accuracy {100 * epoch.test_accuracy:.2f} %"
         )
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    ready_folder(path.parent)
     with progress(f"training {network}", total=total, unit="images") as tick:
         record = train(
             network,

@@ -138,3 +138,15 @@ def test_putting_is_all_or_nothing(moment, before, tmp_path, monkeypatch):
         store.put(cell())
     assert store.get(SETTINGS) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+@pytest.mark.parametrize("change", ["budget", "image"])
+def test_a_cell_with_flags_missing_is_refused(change):
+    whole = cell("0010", "0111", budgets=(0.0, 0.5))
+    body = json.loads(whole.to_json())
+    if change == "budget":
+        body["correct"].pop()
+    else:
+        body["correct"][1] = body["correct"][1][:-1]
+    with pytest.raises(StudyError, match="flags are not one for each image and budget"):
+        Cell.from_json(json.dumps(body), source="x")
