@@ -142,9 +142,10 @@ class FigureComparison:
         if not wrong:
             names = ", ".join(one.figure.label for one in self.figures)
             return f"{self.x} has the figures that {self.y} prints: {names}"
+        names = ", ".join(one.figure.label for one in wrong)
         return (
             f"{self.x} does not have the figures that {self.y} prints: "
-            f"{len(wrong)} of {len(self.figures)} differ, {'; '.join(map(str, wrong))}"
+            f"{len(wrong)} of {len(self.figures)} differ, {names}"
         )
 
     def as_dict(self) -> dict[str, Any]:

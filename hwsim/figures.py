@@ -92,7 +92,10 @@ class CheckedFigure:
         return self.figure.agrees(self.computed)
 
     def __str__(self) -> str:
-        return f"{self.figure.label} = {self.computed:.6g}, printed {self.figure.printed}"
+        verdict = "agrees" if self.agrees else "DIFFERS"
+        return (
+            f"{self.figure.label} = {self.computed:.6g}, printed {self.figure.printed}: {verdict}"
+        )
 
 
 def read_figures(path: Path) -> tuple[Figure, ...]:

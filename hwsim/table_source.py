@@ -132,7 +132,7 @@ def load_pair(
         for side in sorted(range(2), key=origins.__getitem__):
             if side in done:
                 continue
-            asked = replace(options.asked, default=kind)
+            asked = replace(options.asked, default=kind or options.asked.default)
             try:
                 done[side] = loaded = load(words[side], replace(options, asked=asked))
             except UnknownKindError as error:
@@ -184,7 +184,7 @@ def _catalogue_table(text: str, options: Options) -> Loaded:
     multiplier: Multiplier = parse_multiplier(text, width=kind.width)
     if kind == _GOLDEN_KIND and not options.simulate and options.rtl is None:
         try:
-            return Loaded(str(multiplier), golden(multiplier), ("golden table",))
+            return Loaded(str(multiplier), golden(multiplier), (f"{multiplier}: golden table",))
         except HwsimError:
             pass  # not one of the seven: simulate it
     tables = extract([multiplier], width=kind.width, signed=kind.signed, rtl=options.rtl)

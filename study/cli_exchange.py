@@ -16,6 +16,7 @@ from .errors import StudyError
 if TYPE_CHECKING:
     from hwsim import Lut
     from hwsim.comparison import Comparison
+    from hwsim.formats import Asked
 
 Width = Annotated[int | None, typer.Option(help="Operand bits, where nothing else tells.")]
 Signed = Annotated[
@@ -68,7 +69,6 @@ def _compare(  # noqa: PLR0917  (typer reads the options from the signature)
         compare_tables,
     )
     from hwsim.figures import check_figures  # noqa: PLC0415  (likewise)
-    from hwsim.formats import Asked  # noqa: PLC0415  (likewise)
     from hwsim.table_source import LoadedFigures, Options, load_pair  # noqa: PLC0415  (likewise)
 
     if heatmap is not None and no_heatmap:
@@ -76,7 +76,7 @@ def _compare(  # noqa: PLR0917  (typer reads the options from the signature)
     if heatmap is not None and heatmap.suffix.lower() != ".png":
         raise StudyError(f"--heatmap: expected a file that ends in .png, got {heatmap}")
     options = Options(
-        asked=Asked(width, signed),
+        asked=_asked(width, signed),
         function=function,
         simulate=simulate,
         rtl=rtl,
@@ -168,7 +168,6 @@ def _convert(  # noqa: PLR0917  (typer reads the options from the signature)
     """Convert a table between axhil's and other tools' formats; nothing is rounded or cut."""
     from hwsim.formats import (  # noqa: PLC0415  (numpy: --help should not pay for it)
         FORMATS,
-        Asked,
         Kind,
         read_table,
         write_table,
@@ -181,7 +180,7 @@ def _convert(  # noqa: PLR0917  (typer reads the options from the signature)
         origin_of,
     )
 
-    asked = Asked(width, signed)
+    asked = _asked(width, signed)
     notes: tuple[str, ...] = ()
     if read_as is not None or origin_of(source) in {Origin.lut, Origin.table}:
         lut = read_table(source, form=read_as, asked=asked)
@@ -206,6 +205,13 @@ def _convert(  # noqa: PLR0917  (typer reads the options from the signature)
         form = FORMATS[name]
         out.print(f"  order: {form.order}", soft_wrap=True, markup=False)
         out.print(f"  roles: {form.roles}", soft_wrap=True, markup=False)
+
+
+def _asked(width: int | None, signed: bool | None) -> Asked:
+    """The user's word; operands have 8 bits where neither it nor anything else says."""
+    from hwsim.formats import Asked, Kind  # noqa: PLC0415  (numpy: --help should not pay for it)
+
+    return Asked(width, signed, default=None if signed is None else Kind(8, signed))
 
 
 def _swapped(lut: Lut) -> Lut:

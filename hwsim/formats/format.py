@@ -76,7 +76,10 @@ class Asked:
         width = _first(width, self.width, default.width if default else None)
         signed = _first(signed, self.signed, default.signed if default else None)
         if width is None:
-            raise UnknownKindError("it does not say how wide its operands are: add --width 8")
+            raise UnknownKindError(
+                "it does not say what its operands are: add --signed or --unsigned, and --width "
+                "unless they have 8 bits"
+            )
         if signed is None:
             raise UnknownKindError(
                 "it does not say whether its operands are signed: add --signed or --unsigned"
