@@ -2,15 +2,13 @@
 """A design's ports, widths and parameters as pyverilog reads them, checked before simulating."""
 
 import re
-import tempfile
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
 
 from .design import FIRST, PRODUCT, SECOND, Design, Parameter
 from .errors import HwsimError
+from .syntax import parse_modules
 
 
 @dataclass(frozen=True)
@@ -21,11 +19,13 @@ class Port:
         name: as in the Verilog.
         direction: `input`, `output` or `inout`.
         width: bits, with the design's parameters in place.
+        signed: declared `signed`.
     """
 
     name: str
     direction: str
     width: int
+    signed: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.direction} {self.name} of {self.width} bits"
@@ -80,34 +80,51 @@ def read_interface(design: Design) -> Interface:
             parameter.
     """
     path, text = _top_source(design)
-    with _PARSING:  # one thread parses, the others find its tree in the cache
-        module = _parse(text, design.top, path)
+    modules = parse_modules(text, where=path)
+    if design.top not in modules:
+        raise HwsimError(f"expected a module {design.top}, pyverilog found none in {path}")
+    return module_interface(modules[design.top], design.parameters, where=path)
+
+
+def module_interface(module: Any, parameters: Mapping[str, Parameter], *, where: str) -> Interface:
+    """The interface of a module's syntax tree.
+
+    Args:
+        module: pyverilog's tree.
+        parameters: values that replace defaults.
+        where: file, for messages.
+
+    Raises:
+        HwsimError: no such parameter, or a width that is beyond constant arithmetic.
+    """
     declared = _declarations(module)
 
     values: dict[str, Parameter] = {}
     public: list[str] = []
     for kind, item in declared:
         if kind in ("Parameter", "Localparam"):
-            given = kind == "Parameter" and item.name in design.parameters
+            given = kind == "Parameter" and item.name in parameters
             values[item.name] = (
-                design.parameters[item.name] if given else _evaluate(item.value.var, values, path)
+                parameters[item.name] if given else _evaluate(item.value.var, values, where)
             )
             if kind == "Parameter":
                 public.append(item.name)
-    for name in design.parameters:
+    for name in parameters:
         if name not in public:
             known = ", ".join(public) or "none"
-            raise HwsimError(f"{design.top} ({path}): no parameter {name}; it has {known}")
+            raise HwsimError(f"{module.name} ({where}): no parameter {name}; it has {known}")
 
+    # Outside the header a port may be declared twice: `input [7:0] a; wire signed [7:0] a;`.
+    signed = {item.name for kind, item in declared if kind in _DIRECTIONS + _NETS and item.signed}
     ports = []
     for kind, item in declared:
-        if kind in ("Input", "Output", "Inout"):
+        if kind in _DIRECTIONS:
             width = 1
             if item.width is not None:
-                msb = _evaluate(item.width.msb, values, path)
-                lsb = _evaluate(item.width.lsb, values, path)
+                msb = _evaluate(item.width.msb, values, where)
+                lsb = _evaluate(item.width.lsb, values, where)
                 width = abs(int(msb) - int(lsb)) + 1
-            ports.append(Port(item.name, kind.lower(), width))
+            ports.append(Port(item.name, kind.lower(), width, item.name in signed))
     return Interface(tuple(ports), {name: values[name] for name in public})
 
 
@@ -124,31 +141,8 @@ def _top_source(design: Design) -> tuple[str, str]:
     raise HwsimError(f"expected a module {design.top}, found none in {names}")
 
 
-_PARSING = threading.Lock()
-
-
-@lru_cache(maxsize=32)
-def _parse(text: str, top: str, path: str) -> Any:
-    """The syntax tree of one module. A parse takes about a second, hence the cache."""
-    from pyverilog.vparser.parser import ParseError, VerilogParser  # noqa: PLC0415  (slow import)
-
-    # The parser generator writes its tables where it is told to.
-    with tempfile.TemporaryDirectory(prefix="axhil-ports-") as scratch:
-        try:
-            tree = VerilogParser(outputdir=scratch, debug=False).parse(text)
-        except ParseError as error:
-            where = " ".join(str(error).split())
-            raise UnreadableVerilogError(
-                f"pyverilog, which reads Verilog-2001, cannot read {path}: {where}"
-            ) from error
-    for item in tree.description.definitions:
-        if type(item).__name__ == "ModuleDef" and item.name == top:
-            return item
-    raise HwsimError(f"expected a module {top}, pyverilog found none in {path}")
-
-
-class UnreadableVerilogError(HwsimError):
-    """Verilog that pyverilog cannot read: an error in it, or beyond Verilog-2001."""
+_DIRECTIONS = ("Input", "Output", "Inout")
+_NETS = ("Wire", "Reg")
 
 
 def _declarations(module: Any) -> list[tuple[str, Any]]:

@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from .design import Design
 from .errors import HwsimError
 from .harness import OPERAND_BITS, TOP, harness
-from .ports import UnreadableVerilogError, check_ports
+from .ports import check_ports
+from .syntax import UnreadableVerilogError
 
 _BUILD_LOG, _RUN_LOG, _RESULTS = "build.log", "run.log", "results.xml"
 

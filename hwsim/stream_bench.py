@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs inside the simulator: starts the stream chunk by chunk and tells how far it is.
+
+`stream.json` says how many cycles there are, how many of them a chunk has, and which ports of which
+width the design is said to have. `progress` gets the number of finished cycles after each chunk.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.triggers import Timer, ValueChange
+
+# Written when the module is loaded, before the Verilog's time starts: a design that never settles
+# at time 0 can then still be ended.
+Path("pid").write_text(str(os.getpid()))
+
+
+class WrongPortError(Exception):
+    """The elaborated design has another port than the one that was read from its text."""
+
+
+@cocotb.test()
+async def stream(dut: Any) -> None:
+    """Sends every operand pair through the design."""
+    settings = json.loads(Path("stream.json").read_text())
+    for name, width in settings["ports"].items():
+        found = len(getattr(dut.u_dut, name))
+        if found != width:
+            message = (
+                f"{settings['name']}: expected {name} of {width} bits as its Verilog was read, "
+                f"got {found} bits once elaborated"
+            )
+            Path("failure.txt").write_text(message)
+            raise WrongPortError(message)
+    cycles, chunk = settings["cycles"], settings["chunk"]
+    progress = Path("progress")
+    for number, start in enumerate(range(0, cycles, chunk), start=1):
+        dut.count.value = min(chunk, cycles - start)
+        await Timer(1, "ns")  # the count stands before the chunk starts
+        dut.go.value = number % 2
+        await ValueChange(dut.done)
+        progress.write_text(str(min(start + chunk, cycles)))
