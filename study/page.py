@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report: one HTML file that needs nothing else, not even a network.
+
+Everything that comes from records or tables is escaped, and the page's own policy lets nothing
+run but the script it carries. The bytes depend on the cells and tables alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from hwsim.lut import write_atomically
+
+from .cells import Cell
+from .comparisons import Comparison, accurate_multiplier, compare
+from .errors import StudyError
+from .multipliers import NamedLut
+from .page_charts import chart_panels, legend, symbols
+from .page_findings import caution, finding, plural
+from .page_sections import multiplier_section, provenance_section, warning_section
+from .page_tables import accuracy_section, difference_section, verdict_table
+from .records import Record, records_of
+
+# What has to be the same for flags to be compared image by image.
+_COMMON = ("network", "weights_sha256", "data_sha256", "quantisation", "layers", "threat_model")
+
+
+def write_page(cells: Sequence[Cell], path: Path, *, tables: Sequence[NamedLut] = ()) -> Path:
+    """Write the report atomically.
+
+    Args:
+        cells: of one network, on the same images.
+        path: of the HTML file.
+        tables: the multipliers' tables, where they are at hand; those whose hash is not in a
+            cell are left out.
+
+    Returns:
+        The path.
+
+    Raises:
+        StudyError: see `report_page`.
+        HwsimError: the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, report_page(cells, tables=tables).encode())
+    return path
+
+
+def report_page(cells: Sequence[Cell], *, tables: Sequence[NamedLut] = ()) -> str:
+    """Build the report.
+
+    Args:
+        cells: of one network, on the same images.
+        tables: see `write_page`.
+
+    Returns:
+        The HTML document.
+
+    Raises:
+        StudyError: no cells, or cells whose images or networks differ.
+    """
+    _check(cells)
+    records = records_of(cells)
+    used = {(cell.settings.multiplier, cell.settings.lut_sha256) for cell in cells}
+    tables = [one for one in tables if (one.name, one.lut.sha256) in used]
+    labels = list(dict.fromkeys(record.cell.label for record in records))
+    reference = accurate_multiplier(records, tables)
+    comparisons = [] if reference is None else compare(records, reference)
+    figures, panels = chart_panels(records, labels)
+    data = {
+        "samples": cells[0].settings.images,
+        "labels": labels,
+        "panels": panels,
+    }
+    body = "".join(
+        (
+            symbols(),
+            _head(cells, records, comparisons, reference, labels),
+            _section("Verdict", "verdict", verdict_table(records, comparisons, reference, tables)),
+            _section(
+                "Robust accuracy over eps",
+                "curves",
+                '<p class="note">Percent of images still classified correctly; bands are Wilson '
+                '95 % intervals.<span class="script"> Point at a panel, or focus it and use the '
+                "arrow keys, to read it; click a multiplier to hide it, double-click to see it "
+                f"alone.</span></p>{legend(labels)}"
+                f'<div class="panels">{"".join(figures)}</div>',
+            ),
+            difference_section(comparisons, labels, reference),
+            accuracy_section(records, comparisons, labels),
+            warning_section(cells),
+            multiplier_section(tables, labels),
+            provenance_section(cells),
+        )
+    )
+    return _document(f"axhil: {_title(cells, labels)}", body, data)
+
+
+def _check(cells: Sequence[Cell]) -> None:
+    if not cells:
+        raise StudyError("expected at least one finished cell to report on, got none")
+    for key in _COMMON:
+        values = {json.dumps(getattr(cell.settings, key), sort_keys=True) for cell in cells}
+        if len(values) > 1:
+            raise StudyError(
+                f"expected cells of one network on the same images, got {len(values)} values of "
+                f"{key} ({', '.join(sorted(values))[:120]}): report on each alone"
+            )
+
+
+def _title(cells: Sequence[Cell], labels: Sequence[str]) -> str:
+    return f"{cells[0].settings.network} built from {plural(len(labels), 'multiplier')}"
+
+
+def _head(
+    cells: Sequence[Cell],
+    records: Sequence[Record],
+    comparisons: Sequence[Comparison],
+    reference: str | None,
+    labels: Sequence[str],
+) -> str:
+    settings = cells[0].settings
+    evaluations = len(records)
+    seconds = sum(cell.seconds for cell in cells)
+    warned = sum(1 for cell in cells if cell.warnings)
+    facts = [
+        f"{plural(settings.images, 'image')} of {settings.data}",
+        settings.threat_model,
+        plural(evaluations, "evaluation"),
+        f"{seconds / evaluations:.2f} s each",
+    ]
+    chips = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
+    if warned:
+        chips += (
+            f'<li class="warn"><a href="#warnings">{plural(warned, "cell")} of {len(cells)} '
+            "with warnings</a></li>"
+        )
+    return (
+        f'<header><p class="brand">axhil report</p><h1>{escape(_title(cells, labels))}</h1>'
+        f'<p class="finding">{escape(finding(comparisons, reference))}</p>'
+        f'<p class="caution">{escape(caution(records, comparisons))}</p>'
+        f'<ul class="facts">{chips}</ul></header>'
+    )
+
+
+def _section(title: str, name: str, content: str) -> str:
+    return f'<section id="{name}"><h2>{title}</h2>{content}</section>'
+
+
+def _document(title: str, body: str, data: dict[str, object]) -> str:
+    folder = files("study")
+    style = folder.joinpath("page.css").read_text(encoding="utf-8")
+    script = folder.joinpath("page.js").read_text(encoding="utf-8")
+    # The policy names the script by its hash: a script that slipped in through a record is dead.
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    )
+    # "<" ends a script element wherever it stands, in a string too.
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<main>{body}</main>\n"
+        '<div id="tip" role="status" aria-live="polite" hidden></div>\n'
+        f'<script type="application/json" id="data">{text}</script>\n'
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
