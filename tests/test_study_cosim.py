@@ -121,7 +121,7 @@ def test_a_simulator_that_dies_under_the_network_is_one_sentence(subject, images
     lives = []
 
     def start():
-        lives.append(LiveMultiplier(Design.of(DRUM, width=8, signed=True), batch=4096))
+        lives.append(LiveMultiplier(Design.of(DRUM, width=8, signed=True), processes=1, batch=4096))
         lives[0]._progress = lambda _: os.kill(lives[0].pids[0], signal.SIGKILL)
         return lives[0]
 
