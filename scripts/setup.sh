@@ -35,7 +35,7 @@ if [ ! -x "$VENV/bin/pip" ]; then
 fi
 
 say "setup: installing axhil and its pinned dependencies into $VENV (about a minute)"
-pip_install() { "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt "$@"; }
+pip_install() { "$VENV/bin/python" -m pip install -qq --disable-pip-version-check -c constraints.txt "$@"; }
 # The build requirements go into the same environment, pinned, so the build is the tested one
 # and nothing is downloaded twice.
 pip_install scikit-build-core nanobind cmake ninja

@@ -23,7 +23,7 @@ from .multipliers import resolve
 from .output import ready_folder
 from .records import records_of, write_records
 from .subject import load_subject, set_threads
-from .tables import robust_accuracy_tables
+from .tables import robust_accuracy_tables, summarised_warnings
 
 # Sized for `make eval` on two cores; see the README for the time it takes.
 DEFAULT_IMAGES = 200
@@ -134,10 +134,7 @@ def _present(
     records = records_of(cells)
     for table in robust_accuracy_tables(records):
         out.print(table)
-    for cell in cells:
-        for warning in cell.warnings:
-            out.print(f"warning: {cell.label} {cell.settings.norm}: {warning}", soft_wrap=True)
-    for warning in cross_checks(cells):
+    for warning in [*summarised_warnings(cells), *cross_checks(cells)]:
         out.print(f"warning: {warning}", soft_wrap=True)
     title = (
         f"{request.network}, {len(images)} images of {images.name}, "

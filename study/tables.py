@@ -12,6 +12,7 @@ from emulation import LayerPlan
 from hwsim import ErrorMetrics
 
 from .accuracy import AccuracyRow
+from .cells import Cell
 from .multipliers import NamedLut
 from .records import Record
 
@@ -62,6 +63,21 @@ def robust_accuracy_tables(records: Sequence[Record]) -> list[Table]:
             )
         tables.append(table)
     return tables
+
+
+def summarised_warnings(cells: Sequence[Cell]) -> list[str]:
+    """One sentence for each kind of warning under each attack, with the multipliers it is about."""
+    groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for cell in cells:
+        for warning in cell.warnings:
+            code, _, sentence = warning.partition(": ")
+            key = (cell.settings.attack, cell.settings.norm, code)
+            groups.setdefault(key, []).append((cell.label, sentence))
+    return [
+        f"{ATTACK_TITLES[attack, norm]}, {code} ({', '.join(label for label, _ in found)}): "
+        f"{found[0][1]}{f' (figures of {found[0][0]})' if len(found) > 1 else ''}"
+        for (attack, norm, code), found in groups.items()
+    ]
 
 
 def accuracy_table(rows: Sequence[AccuracyRow], *, title: str) -> Table:
