@@ -5,18 +5,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options as opt
-from .console import out, progress
+from .console import notice, out, progress
 from .errors import StudyError
 
 if TYPE_CHECKING:
+    from hwsim import Design, Lut
     from hwsim.live_harness import Window
 
     from .cosim import CosimReport
+
+
+_VERILOG = {".v", ".sv"}
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +32,8 @@ def register(app: typer.Typer) -> None:
 def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
     network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
     multiplier: Annotated[
-        str, typer.Option("--multiplier", "-m", help="Which.")
+        str,
+        typer.Option("--multiplier", "-m", help="A name, or a combinational 8-bit mul.v."),
     ] = "scaletrim(4,8)",
     images: Annotated[int, typer.Option(help="How many, class by class.")] = 2,
     layers: Annotated[
@@ -50,6 +56,10 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
         float, typer.Option(min=0.1, help="Seconds a batch may take before giving up.")
     ] = 120.0,
     rtl: Annotated[Path | None, typer.Option(help="Another Verilog folder.")] = None,
+    top: Annotated[str | None, typer.Option(help="Top module of mul.v.")] = None,
+    signed: Annotated[
+        bool | None, typer.Option("--signed/--unsigned", help="Operands of mul.v.")
+    ] = None,
     luts: opt.Luts = None,
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
     weights: opt.Weights = None,
@@ -61,56 +71,84 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
     if a product or a logit differs.
     """
     from emulation.data import load  # noqa: PLC0415  (torch: seconds that --help should not pay)
-    from hwsim import Design, parse_multiplier  # noqa: PLC0415  (likewise)
     from hwsim.live import LiveMultiplier  # noqa: PLC0415  (likewise)
 
     from .cosim import chosen_layers, cosim, products_of  # noqa: PLC0415  (likewise)
-    from .multipliers import resolve  # noqa: PLC0415  (likewise)
     from .subject import load_subject  # noqa: PLC0415  (likewise)
 
-    which = parse_multiplier(multiplier, width=8)
     window = _window(trace, trace_window)
-    (named,) = resolve([str(which)], folder=luts)
-    design = Design.of(which, width=8, signed=True, rtl=rtl)
-    subject = load_subject(network, weights=weights, root=data_dir, data=data)
-    selected = load(data or subject.network.data, root=data_dir).select(images)
-    names = chosen_layers(subject, None if layers is None else _split(layers))
-    total = products_of(subject.prepared, names, images=len(selected))
-    if window is not None and window.stop > total:
-        raise StudyError(
-            f"--trace-window: expected a window within the {total:,} products of this run, got "
-            f"{window.start}:{window.count}"
-        )
     layer = "starting the simulator"
-    with progress("simulating", total=total, unit="products") as tick:
 
-        def now(name: str) -> None:
-            nonlocal layer
-            layer = name
+    def now(name: str) -> None:
+        nonlocal layer
+        layer = name
 
-        report = cosim(
-            subject,
-            selected,
-            named.lut,
-            lambda: LiveMultiplier(
-                design,
-                processes=jobs,
-                instances=instances,
-                patience=patience,
-                progress=lambda done: tick(done, f"simulating {layer}"),
-                trace=trace,
-                window=window,
-            ),
-            layers=names,
-            now=now,
-        )
-    _print(report, title=f"{network}, {len(selected)} images of {selected.name}, RTL of {which}")
+    with TemporaryDirectory(prefix="axhil-cosim-") as scratch:
+        if Path(multiplier).suffix in _VERILOG:
+            lut, design = _own(Path(multiplier), Path(scratch), top=top, signed=signed, jobs=jobs)
+        else:
+            lut, design = _catalogued(multiplier, rtl=rtl, luts=luts)
+        subject = load_subject(network, weights=weights, root=data_dir, data=data)
+        selected = load(data or subject.network.data, root=data_dir).select(images)
+        names = chosen_layers(subject, None if layers is None else _split(layers))
+        total = products_of(subject.prepared, names, images=len(selected))
+        if window is not None and window.stop > total:
+            raise StudyError(
+                f"--trace-window: expected a window within the {total:,} products of this run, got "
+                f"{window.start}:{window.count}"
+            )
+        with progress("simulating", total=total, unit="products") as tick:
+            report = cosim(
+                subject,
+                selected,
+                lut,
+                lambda: LiveMultiplier(
+                    design,
+                    processes=jobs,
+                    instances=instances,
+                    patience=patience,
+                    progress=lambda done: tick(done, f"simulating {layer}"),
+                    trace=trace,
+                    window=window,
+                ),
+                layers=names,
+                now=now,
+            )
+    _print(
+        report, title=f"{network}, {len(selected)} images of {selected.name}, RTL of {design.name}"
+    )
     if window is not None:
         out.print(
             f"trace: products {window.start:,} to {window.stop - 1:,} in {trace}", soft_wrap=True
         )
     if not report.equal:
         raise typer.Exit(1)
+
+
+def _catalogued(text: str, *, rtl: Path | None, luts: Path | None) -> tuple[Lut, Design]:
+    """Table and signed design of a multiplier of the catalogue."""
+    from hwsim import Design, parse_multiplier  # noqa: PLC0415  (only this command needs it)
+
+    from .multipliers import resolve  # noqa: PLC0415  (likewise)
+
+    multiplier = parse_multiplier(text, width=8)
+    (named,) = resolve([str(multiplier)], folder=luts)
+    return named.lut, Design.of(multiplier, width=8, signed=True, rtl=rtl)
+
+
+def _own(
+    source: Path, scratch: Path, *, top: str | None, signed: bool | None, jobs: int | None
+) -> tuple[Lut, Design]:
+    """Table, simulated exhaustively, and signed design of somebody's Verilog file."""
+    from hwsim.adapter import adapted  # noqa: PLC0415  (only this command needs it)
+    from hwsim.frontend import read_circuit  # noqa: PLC0415  (likewise)
+    from hwsim.tabulation import tabulate  # noqa: PLC0415  (likewise)
+
+    circuit = read_circuit([source], top=top, signed=signed)
+    design = adapted(circuit, scratch)
+    for note in circuit.notes:
+        notice(note)
+    return tabulate(circuit, wrap_signed=not circuit.signed, jobs=jobs), design
 
 
 def _print(report: CosimReport, *, title: str) -> None:

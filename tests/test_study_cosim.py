@@ -103,6 +103,18 @@ def test_rtl_that_is_not_the_tables_is_told_with_layer_and_operands(axhil, tmp_p
 
 
 @pytest.mark.sim
+def test_a_users_verilog_file_runs_under_the_network(axhil, tmp_path):
+    (tmp_path / "theirs.v").write_text(
+        "module theirs (input signed [7:0] A, input signed [7:0] B, output signed [15:0] O);\n"
+        "  assign O = (A * B) & 16'hfffc;\nendmodule\n"
+    )
+    code, out, _ = axhil("--images", 1, "-m", "theirs.v", "--layers", "fc3")
+    assert code == 0
+    assert "fc3: all 840 products equal the table's" in out
+    assert "RTL of theirs (theirs.v)" in out
+
+
+@pytest.mark.sim
 def test_a_trace_has_one_step_for_each_product_of_its_window(axhil, tmp_path):
     # From the last products of fc2 into the first of fc3.
     window = ["--trace", "t.vcd", "--trace-window", "10070:30"]
