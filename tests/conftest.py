@@ -6,6 +6,10 @@ import shutil
 
 import pytest
 
+# Workers of pytest-xdist share the cores: OpenMP's threads would wait for each other across them.
+# Before torch is imported, and inherited by the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_runtest_setup(item):
     if item.get_closest_marker("sim") is None or shutil.which("iverilog"):
