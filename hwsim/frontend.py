@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from .constants import NotConstantError
 from .design import Parameter
 from .elaboration import elaborate
 from .errors import HwsimError
 from .ports import Interface, module_interface
 from .roles import Roles, recognise
 from .safety import check_tasks, memories
+from .scalarize import scalarized
 from .simulate import require_simulator
 from .sources import sha256
 from .syntax import UnreadableVerilogError, parse_modules, preprocess
@@ -37,6 +39,9 @@ class Circuit:
         roles: of its ports.
         signed: operands and product are two's complement.
         signed_from: who says so.
+        text: Verilog that is simulated in place of the sources: the same circuit with vectors taken
+            apart, see `scalarize`; None where there are none.
+        scalarized: the vectors.
         reader: `pyverilog`, or `Icarus Verilog` where pyverilog cannot read the files.
         notes: sentences about what was concluded and not told.
     """
@@ -52,6 +57,8 @@ class Circuit:
     roles: Roles
     signed: bool
     signed_from: SignedFrom
+    text: str | None
+    scalarized: tuple[str, ...]
     reader: str
     notes: tuple[str, ...]
 
@@ -104,25 +111,21 @@ def read_circuit(
     notes: list[str] = []
     try:
         modules = parse_modules(text.text, where=label)
-        top = top or _only(_candidates(modules, label), top_hint=label, notes=notes)
-        if top not in modules:
-            raise HwsimError(
-                f"{label}: expected a module {top}, got {', '.join(modules) or 'none'}"
-            )
+        top = choose_top(modules, top, where=label, notes=notes)
         interface = module_interface(modules[top], parameters, where=label)
         reader = "pyverilog"
-    except UnreadableVerilogError:
+    except (UnreadableVerilogError, NotConstantError):
         include_folders = [*dict.fromkeys([*includes, *folders])]
         if top is None:
             roots = elaborate(
                 sources, includes=include_folders, top=None, parameters={}, name=label
             )
-            top = _only(roots, top_hint=label, notes=notes)
+            top = choose_top(roots, None, where=label, notes=notes)
         interface = elaborate(
             sources, includes=include_folders, top=top, parameters=parameters, name=label
         )[top]
         reader = "Icarus Verilog"
-        notes.append("read as Icarus Verilog elaborates it: beyond pyverilog's Verilog-2001")
+        notes.append("read as Icarus Verilog elaborates it: beyond what pyverilog reads")
 
     name = f"{top} ({label})"
     roles = recognise(interface, where=name, a=a, b=b, p=p, weight=weight, ties=ties)
@@ -132,6 +135,7 @@ def read_circuit(
         notes.append(
             f"the operands are taken as {kind} from the name {top}; say --{kind} to be sure"
         )
+    simulated, vectors = scalarized(text.text)
     return Circuit(
         name=name,
         top=top,
@@ -144,6 +148,8 @@ def read_circuit(
         roles=roles,
         signed=is_signed,
         signed_from=signed_from,
+        text=simulated if vectors else None,
+        scalarized=vectors,
         reader=reader,
         notes=(*notes, *roles.notes),
     )
@@ -158,28 +164,41 @@ def short_names(paths: Sequence[Path]) -> list[str]:
     return [path.resolve().relative_to(shared).as_posix() for path in paths]
 
 
-def _candidates(modules: Mapping[str, Any], where: str) -> dict[str, Interface]:
-    """The modules that nobody instantiates, with their interfaces at default parameters."""
-    used = {name for module in modules.values() for name in _instantiated(module)}
-    return {
-        name: module_interface(module, {}, where=where)
-        for name, module in modules.items()
-        if name not in used
-    }
-
-
 def _instantiated(node: Any) -> set[str]:
     found = {node.module} if type(node).__name__ == "InstanceList" else set()
     return found.union(*(_instantiated(child) for child in node.children()))
 
 
-def _only(candidates: Mapping[str, Interface], *, top_hint: str, notes: list[str]) -> str:
-    """The one candidate that could be a multiplier.
+def choose_top(
+    modules: Mapping[str, Any], top: str | None, *, where: str, notes: list[str] | None = None
+) -> str:
+    """The top that was named, or the one module that nobody instantiates.
 
-    A netlist may bring cells that it does not use; they have no operands.
+    A netlist may bring cells that it does not use; they have no operands and are passed over.
+
+    Args:
+        modules: pyverilog's trees, or the interfaces of elaborated roots, by name.
+        top: the user's word.
+        where: files, for messages.
+        notes: gets a sentence about modules that were passed over.
+
+    Raises:
+        HwsimError: there is no such module, no candidate, or more than one.
     """
+    if top is not None:
+        if top not in modules:
+            known = ", ".join(modules) or "none"
+            raise HwsimError(f"{where}: expected a module {top}, got {known}")
+        return top
+    trees = [module for module in modules.values() if not isinstance(module, Interface)]
+    used = {name for tree in trees for name in _instantiated(tree)}
+    candidates = {
+        name: module if isinstance(module, Interface) else module_interface(module, {}, where=where)
+        for name, module in modules.items()
+        if name not in used
+    }
     if not candidates:
-        raise HwsimError(f"{top_hint}: expected a module that no other instantiates, found none")
+        raise HwsimError(f"{where}: expected a module that no other instantiates, found none")
     wide = [
         name
         for name, interface in candidates.items()
@@ -188,11 +207,11 @@ def _only(candidates: Mapping[str, Interface], *, top_hint: str, notes: list[str
     chosen = wide or [*candidates]
     if len(chosen) > 1:
         raise HwsimError(
-            f"{top_hint}: expected one top module, got {' and '.join(chosen)}, which no other "
+            f"{where}: expected one top module, got {' and '.join(chosen)}, which no other "
             "module instantiates; choose one with --top"
         )
     unused = [name for name in candidates if name != chosen[0]]
-    if unused:
+    if unused and notes is not None:
         notes.append(f"modules that nothing uses and that cannot be the top: {', '.join(unused)}")
     return chosen[0]
 

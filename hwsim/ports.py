@@ -2,10 +2,11 @@
 """A design's ports, widths and parameters as pyverilog reads them, checked before simulating."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .constants import evaluate
 from .design import FIRST, PRODUCT, SECOND, Design, Parameter
 from .errors import HwsimError
 from .syntax import parse_modules
@@ -105,7 +106,7 @@ def module_interface(module: Any, parameters: Mapping[str, Parameter], *, where:
         if kind in ("Parameter", "Localparam"):
             given = kind == "Parameter" and item.name in parameters
             values[item.name] = (
-                parameters[item.name] if given else _evaluate(item.value.var, values, where)
+                parameters[item.name] if given else evaluate(item.value.var, values, where)
             )
             if kind == "Parameter":
                 public.append(item.name)
@@ -121,8 +122,8 @@ def module_interface(module: Any, parameters: Mapping[str, Parameter], *, where:
         if kind in _DIRECTIONS:
             width = 1
             if item.width is not None:
-                msb = _evaluate(item.width.msb, values, where)
-                lsb = _evaluate(item.width.lsb, values, where)
+                msb = evaluate(item.width.msb, values, where)
+                lsb = evaluate(item.width.lsb, values, where)
                 width = abs(int(msb) - int(lsb)) + 1
             ports.append(Port(item.name, kind.lower(), width, item.name in signed))
     return Interface(tuple(ports), {name: values[name] for name in public})
@@ -159,65 +160,3 @@ def _declarations(module: Any) -> list[tuple[str, Any]]:
                 continue
         found.extend((type(item).__name__, item) for item in items)
     return found
-
-
-_OPERATORS: dict[str, Callable[..., int]] = {
-    "Plus": lambda x, y: x + y,
-    "Minus": lambda x, y: x - y,
-    "Times": lambda x, y: x * y,
-    "Divide": lambda x, y: int(x / y),
-    "Mod": lambda x, y: x % y,
-    "Power": lambda x, y: x**y,
-    "Sll": lambda x, y: x << y,
-    "Srl": lambda x, y: x >> y,
-    "LessThan": lambda x, y: int(x < y),
-    "GreaterThan": lambda x, y: int(x > y),
-    "LessEq": lambda x, y: int(x <= y),
-    "GreaterEq": lambda x, y: int(x >= y),
-    "Eq": lambda x, y: int(x == y),
-    "NotEq": lambda x, y: int(x != y),
-}
-
-
-def _evaluate(node: Any, values: Mapping[str, Parameter], path: str) -> Parameter:
-    """The value of a constant expression.
-
-    Raises:
-        HwsimError: it uses something that a width or a parameter of a multiplier has no need of.
-    """
-    kind = type(node).__name__
-
-    def value(part: Any) -> int:
-        result = _evaluate(part, values, path)
-        if isinstance(result, str):
-            raise HwsimError(f"{path}: expected a number in a width, got {result!r}")
-        return result
-
-    match kind:
-        case "IntConst":
-            result: Parameter = _integer(node.value)
-        case "StringConst":
-            result = str(node.value)
-        case "Identifier" if node.name in values:
-            result = values[node.name]
-        case "Uminus":
-            result = -value(node.right)
-        case "Cond":
-            result = value(node.true_value if value(node.cond) else node.false_value)
-        case "SystemCall" if node.syscall == "clog2":
-            result = max(value(node.args[0]) - 1, 0).bit_length()
-        case _ if kind in _OPERATORS:
-            result = _OPERATORS[kind](value(node.left), value(node.right))
-        case _:
-            what = f"{kind} {getattr(node, 'name', '')}".strip()
-            raise HwsimError(f"{path}: cannot evaluate {what} in a width or a parameter")
-    return result
-
-
-def _integer(text: str) -> int:
-    """A Verilog integer: 12, 4'd12, 8'hff, with underscores."""
-    plain = text.replace("_", "").lower()
-    if "'" not in plain:
-        return int(plain)
-    base, digits = re.fullmatch(r"\d*'s?([bodh])(\w+)", plain).groups()  # type: ignore[union-attr]  # the lexer's own pattern
-    return int(digits, {"b": 2, "o": 8, "d": 10, "h": 16}[base])

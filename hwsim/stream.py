@@ -33,9 +33,6 @@ from .stream_harness import (
     stream_harness,
 )
 
-CHUNK = 8192
-"""Cycles between two signs of life; only progress and the time limit depend on it."""
-
 _POLL = 0.1  # seconds between looks at the progress
 
 
@@ -106,7 +103,7 @@ def run_stream(
         (folder / OPERANDS).write_bytes(pairs.tobytes())
         ports = {roles.activation: roles.width, roles.weight: roles.width}
         ports[roles.product] = roles.product_width
-        settings = {"name": subject.name, "cycles": len(a), "chunk": CHUNK, "ports": ports}
+        settings = {"name": subject.name, "cycles": len(a), "ports": ports}
         (folder / "stream.json").write_text(json.dumps(settings))
         for name, path in subject.memories.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

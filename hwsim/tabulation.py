@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -205,6 +205,7 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
         "outputs_left_open": list(roles.unread),
         "sources": hashes,
         "read_by": circuit.reader,
+        "vectors_taken_apart": list(circuit.scalarized),
         "notes": list(circuit.notes),
         "simulator": {
             "name": found.simulator.title,
@@ -218,15 +219,16 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
 def _subject(
     circuit: Circuit, simulator: Simulator, *, wrap_signed: bool, limit: float
 ) -> tuple[Subject, str | None, bool]:
+    verbatim = circuit.text is None
     core = Subject(
         name=circuit.name,
         top=circuit.top,
         parameters=circuit.parameters,
-        sources=circuit.sources,
+        sources=circuit.sources if verbatim else (),
         roles=circuit.roles,
         includes=circuit.includes,
         memories=circuit.memories,
-        generated={},
+        generated={} if circuit.text is None else {"scalarized.v": circuit.text},
     )
     if not wrap_signed:
         return core, None, circuit.signed
@@ -241,16 +243,8 @@ def _subject(
         outputs = run_stream(core, a, b, simulator=simulator, limit=limit)
         latency = measure(outputs, width=circuit.roles.width, name=circuit.name)
     text, roles = sign_magnitude(circuit.top, circuit.parameters, circuit.roles, latency=latency)
-    wrapped = Subject(
-        name=circuit.name,
-        top=WRAPPER,
-        parameters={},
-        sources=circuit.sources,
-        roles=roles,
-        includes=circuit.includes,
-        memories=circuit.memories,
-        generated={f"{WRAPPER}.v": text},
-    )
+    generated = {**core.generated, f"{WRAPPER}.v": text}
+    wrapped = replace(core, top=WRAPPER, parameters={}, roles=roles, generated=generated)
     return wrapped, text, True
 
 
