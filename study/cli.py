@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from . import cli_cosim, cli_exchange
+from . import cli_design as design
 from . import options as opt
 from .console import err, notice, out, progress
 from .errors import StudyError
@@ -33,25 +34,68 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(help="Multipliers, e.g. exact 'drum(4)' 'scaletrim(4,8)'; default: seven."),
 ]
+Designs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Multipliers, e.g. 'drum(4)', default: seven; or Verilog files of one design."
+    ),
+]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Simulators at a time; default: all cores.")]
 
 
 @app.command()
 def lut(
-    multipliers: Names = None,
+    multipliers: Designs = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the tables.")] = Path(
         "out/luts"
     ),
-    width: Annotated[int, typer.Option(help="Operand bits, 4 to 12.")] = 8,
-    signed: Annotated[bool, typer.Option("--signed/--unsigned", help="Operand type.")] = True,
+    width: Annotated[int | None, typer.Option(help="Operand bits, 4 to 12; default: 8.")] = None,
+    signed: Annotated[
+        bool | None,
+        typer.Option("--signed/--unsigned", help="Operand type; default: signed, or as declared."),
+    ] = None,
     jobs: Jobs = None,
     check_golden: Annotated[
         bool, typer.Option(help="Compare with the golden tables; differ: exit code 1.")
     ] = False,
+    top: design.Top = None,
+    a: design.PortA = None,
+    b: design.PortB = None,
+    p: design.PortP = None,
+    weight_port: design.WeightPort = None,
+    param: design.Param = None,
+    include: design.Include = None,
+    tie: design.Tie = None,
+    wrap_signed: design.WrapSigned = False,
+    sample: design.SampleSize = None,
+    time_limit: design.TimeLimit = 60.0,
 ) -> None:
-    """Simulate RTL exhaustively in Icarus Verilog and write its golden tables."""
+    """Simulate RTL exhaustively and write its table: our multipliers, or Verilog files."""
     from hwsim import PAPER_MULTIPLIERS, compare, extract, golden, parse_multiplier
 
+    files = design.FileOptions(
+        top=top,
+        a=a,
+        b=b,
+        p=p,
+        weight_port=weight_port,
+        param=param,
+        include=include,
+        tie=tie,
+        signed=signed,
+        wrap_signed=wrap_signed,
+        sample=sample,
+        time_limit=time_limit,
+        jobs=jobs,
+    )
+    if any(design.is_file_argument(text) for text in multipliers or ()):
+        catalogue = {"--width": width is not None, "--check-golden": check_golden}
+        unused = [option for option, given in catalogue.items() if given]
+        design.extract_file(multipliers or [], files, out_dir=out_dir, unused=unused)
+        return
+    if files.given():
+        raise StudyError(f"{files.given()[0]}: for Verilog files, e.g. axhil lut path/to/mul.v")
+    width, signed = 8 if width is None else width, signed is not False
     wanted = (
         [parse_multiplier(m, width=width) for m in multipliers]
         if multipliers
@@ -341,6 +385,7 @@ def info() -> None:
 
 
 cli_cosim.register(app)
+design.register(app)
 cli_exchange.register(app)
 
 
