@@ -149,6 +149,34 @@ def test_more_outputs_than_a_tile_holds_give_the_oracles_sums(isa, rng):
     check(table, random_codes(rng, (5, 2, 31, 17)), random_codes(rng, (70, 2, 1, 1)))
 
 
+# Outputs of 12 MiB and more of full batches are written past the caches, where a cache line is
+# written whole: with every tile full, with a last tile of 16 positions, with a channel in one tile,
+# with several channels in a line, and with 6 images more than a vector holds. Where rows (7x7) or
+# the output start within a line, lines are written as usual.
+@pytest.mark.parametrize(
+    "shape",
+    [(64, 48, 32), (64, 128, 20), (64, 768, 8), (64, 3072, 4), (64, 12288, 2), (63, 1040, 7),
+     (70, 64, 28)],
+)  # fmt: skip
+@pytest.mark.parametrize("shift", [0, 1, 16], ids=["aligned", "4 bytes off", "a line further"])
+def test_large_outputs_are_the_oracles_sums_and_nothing_beside_them_is_written(
+    isa, rng, shape, shift
+):
+    batch, outputs, size = shape
+    table = random_table(rng, 16384)
+    x = random_codes(rng, (batch, 1, size, size), least=0)
+    w = random_codes(rng, (outputs, 1, 1, 1))
+    # One tap: sums are products. (O, N, H, W) -> (N, O, H, W)
+    expected = table[:, w.ravel().view(np.uint8)].T[:, x[:, 0]].swapaxes(0, 1)
+    memory = np.full(expected.size + 64, 77, np.int32)
+    start = -memory.ctypes.data % 64 // 4 + shift
+    out = memory[start : start + expected.size].reshape(expected.shape)
+    LutKernel(table, w).accumulate(x, threads=2, out=out)
+    assert np.array_equal(out, expected)
+    assert (memory[:start] == 77).all()
+    assert (memory[start + expected.size :] == 77).all()
+
+
 def test_zero_padding_goes_through_the_multiplier(isa):
     table = np.zeros((256, 256), np.int32)
     table[0, 3] = 1000

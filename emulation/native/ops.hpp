@@ -86,6 +86,7 @@ struct StoreArgs {
   void* out;                             // element (image 0, first channel, first position)
   std::size_t image_stride, channel_stride;
   int images;
+  bool stream;                           // past the caches, where whole lines are written
 };
 
 // One image's consecutive outputs of one channel, for lanes that are pixels.

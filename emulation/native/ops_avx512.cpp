@@ -354,6 +354,7 @@ struct Rows {
   std::size_t next;            // distance of the next sixteen in the output
 };
 
+template <bool kStream>
 void store_rows(const StoreArgs& a, const Rows& rows, std::size_t to) {
   const auto valid = static_cast<__mmask16>((1u << rows.count) - 1);
   for (int j = 0; j < 4; ++j) {
@@ -379,17 +380,20 @@ void store_rows(const StoreArgs& a, const Rows& rows, std::size_t to) {
     for (int i = 0; i < 16 && 4 * i + j < a.images; ++i) {
       std::int32_t* line = out + (4 * i + j) * a.image_stride;
       // As for reading: 64 streams of single cache lines, which the next call wants owned.
-      __builtin_prefetch(line + rows.next, 1);
-      if (rows.count == 16) {
-        _mm512_storeu_si512(line, r[i]);
-      } else {
+      if constexpr (!kStream) __builtin_prefetch(line + rows.next, 1);
+      if (rows.count != 16) {
         _mm512_mask_storeu_epi32(line, valid, r[i]);
+      } else if constexpr (kStream) {
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(line), r[i]);
+      } else {
+        _mm512_storeu_si512(line, r[i]);
       }
     }
   }
 }
 
-void store(const StoreArgs& a) {
+template <bool kStream>
+void store_all(const StoreArgs& a) {
   const std::size_t positions = a.positions;
   if (a.channel_stride == positions) {
     // All positions of the channels: their rows are contiguous in the output.
@@ -398,7 +402,7 @@ void store(const StoreArgs& a) {
       if (positions % 16 == 0 || 16 % positions == 0) {
         const Rows rows{a.acc + row * kLanes, total - row < 16 ? total - row : 16, a.positions,
                         static_cast<int>(row / positions), 16};
-        store_rows(a, rows, row);
+        store_rows<kStream>(a, rows, row);
       } else {
         break;
       }
@@ -410,8 +414,20 @@ void store(const StoreArgs& a) {
       const Rows rows{a.acc + (static_cast<std::size_t>(m) * positions + p) * kLanes,
                       a.positions - p < 16 ? a.positions - p : 16, a.positions, m,
                       p + 16 < a.positions ? 16 : a.channel_stride - p};
-      store_rows(a, rows, m * a.channel_stride + p);
+      store_rows<kStream>(a, rows, m * a.channel_stride + p);
     }
+  }
+}
+
+void store(const StoreArgs& a) {
+  // Sixteen outputs are a line if every row of them starts on one.
+  const bool lines = reinterpret_cast<std::uintptr_t>(a.out) % 64 == 0 &&
+                     a.image_stride % 16 == 0 && a.channel_stride % 16 == 0;
+  if (a.stream && lines) {
+    store_all<true>(a);
+    _mm_sfence();  // streamed stores are not ordered by the atomics that end a job
+  } else {
+    store_all<false>(a);
   }
 }
 
