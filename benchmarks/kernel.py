@@ -4,28 +4,34 @@
     python benchmarks/kernel.py [--threads 1] [--repeats 7] [--layers layer1] [--json FILE]
 
 Every layer of ResNet-50 for CIFAR (3x3 stride-1 stem, max-pool kept) at batch 64. Each column is a
-whole call, float32 in and out, median of several, interleaved so that a busy machine slows all
-alike:
+whole call, float32 in and out, into an output that exists already, median of several. Calls are
+interleaved, so that what others do to the caches and the clock meets all columns alike; on one
+thread, time is the thread's own (`clock`), since a scheduler takes turns from calls of 3 and of 40
+milliseconds in very different shares.
 
 * native, non-negative / signed: `LutKernel` on a random full-rank signed table and uniform weight
   codes, the hardest case; activations after ReLU, or of both signs.
 * native, trained: a table close to the exact product and weight codes as a trained layer has them
   (normal, standard deviation 14), non-negative activations.
-* gather: one scalar table load per product, from codes already in im2col order to int32 sums,
-  measured on at most 2**26 products of the same shape.
+* gather: one scalar table load per product, over the whole layer as the kernels do: every pixel
+  and output channel, all int32 sums written. Its codes, below 128, are quantised and in im2col
+  order before the clock starts; the kernels' columns include both.
 * product: `ProductKernel`, 8-bit integer dot products.
-* float32: `torch.nn.functional.conv2d` without quantisation.
+* float32: `torch.nn.functional.conv2d` without quantisation; it has no way to name an output, so a
+  large one is new memory every time.
 
 The floor, in 512-bit operations per 64 products (a core of 2024 does up to four a cycle, two of
 them look-ups or dot products): 7 for the non-negative random table (2 look-ups, 5 to add up), 13
 for the signed one (4 look-ups, 4 to choose a half, 5 to add up), 5 for trained weights (sums of
 four taps in bytes), 1 for a dot product, 4 for float32 (16 lanes). Each record has these and the
-bytes of its float32 input and output, which bind the 1x1 layers: `floor`.
+bytes of its float32 input and output, which bind the 1x1 layers and the stem, where every output
+has only 27 products: `floor`.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import platform
 import statistics
@@ -128,18 +134,20 @@ def _cases(
             )
 
     K = layer.inputs * layer.kernel**2
-    pixels = min(batch * layer.out_size**2, 4096)
-    rows = max(1, min(layer.outputs, 2**26 // (K * pixels)))
+    pixels = batch * layer.out_size**2
     columns = rng.integers(0, 128, (K, pixels), dtype=np.uint8)
-    patterns = uniform.reshape(layer.outputs, K)[:rows].astype(np.uint8)
+    patterns = uniform.reshape(layer.outputs, K).astype(np.uint8)
+    sums = np.zeros((layer.outputs, pixels), np.int32)
+    # Not native.gather_baseline, which makes a new output every time.
+    gather = importlib.import_module("emulation.native._kernel").gather_baseline
     total = layer.products(batch)
     return {
         "native_non_negative": (forward(hard, positive), total),
         "native_signed": (forward(hard, signed), total),
         "native_trained": (forward(usual, positive), total),
         "gather": (
-            lambda: native.gather_baseline(table, columns, patterns),
-            rows * K * pixels,
+            lambda: gather(table, columns, patterns, sums),
+            total,
         ),
         "product": (forward(product, positive), total),
         "float32": (conv2d, total),
@@ -165,6 +173,7 @@ def run(
     rng = np.random.default_rng(seed)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
+    clock = time.thread_time if threads == 1 else time.perf_counter
     records: list[dict[str, Any]] = []
     seconds = dict.fromkeys(COLUMNS, 0.0)
     products = 0
@@ -176,10 +185,10 @@ def run(
             times: dict[str, list[float]] = {name: [] for name in cases}
             for repeat in range(repeats + 1):
                 for name, (call, _) in cases.items():
-                    start = time.perf_counter()
+                    start = clock()
                     call()
                     if repeat:  # the first warms up
-                        times[name].append(time.perf_counter() - start)
+                        times[name].append(clock() - start)
             rates = {
                 name: count / statistics.median(times[name]) for name, (_, count) in cases.items()
             }
@@ -188,6 +197,7 @@ def run(
                 "layer": layer.name, "inputs": layer.inputs, "outputs": layer.outputs,
                 "kernel": layer.kernel, "stride": layer.stride, "size": layer.size,
                 "times": layer.times, "batch": batch, "threads": threads, "products": total,
+                "clock": clock.__name__,
                 "isa": native.isa(), "products_per_second": rates,
                 "fastest_products_per_second": {
                     name: count / min(times[name]) for name, (_, count) in cases.items()
