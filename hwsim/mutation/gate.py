@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What judges a mutant of `rtl/`: the tables it must make, the parameters it must refuse.
+
+Two parts. The *gate* is what a change of the Verilog has to get past: small widths with every legal
+parameter, the golden tables, samples at wide operands, parameters out of their range. The *proof*
+is more of the same, and only what the gate let through meets it: a mutant that differs there has
+survived the gate, one that does not is called equivalent. Every table is one of `golden`,
+`reference` or, for constants that the fit never makes, of the formula below.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwsim import reference
+from hwsim.catalog import FAMILIES, PAPER_MULTIPLIERS, Multiplier, legal_multipliers
+from hwsim.design import FIRST, PRODUCT, SECOND, SIGNED_TOP, Design, Parameter
+from hwsim.errors import HwsimError
+from hwsim.golden_tables import golden
+
+from .sweep import Instance, Integers, Refusal, Sweep
+
+HELPER = "leading_one"
+MODULES = (*(family.module for family in FAMILIES.values()), SIGNED_TOP, HELPER)
+"""Files of `rtl/` that tables can judge."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Everything that judges mutants of one module.
+
+    Attributes:
+        module: the module that is mutated.
+        others: files that are compiled with it.
+        sweeps: of the gate.
+        refusals: of the gate.
+        proof: sweeps that a mutant must also pass to be called equivalent.
+        basis: what "equivalent" rests on, for a person.
+    """
+
+    module: str
+    others: tuple[Path, ...]
+    sweeps: tuple[Sweep, ...]
+    refusals: tuple[Refusal, ...]
+    proof: tuple[Sweep, ...]
+    basis: str
+
+
+def gate(module: str, *, rtl: Path) -> Gate:
+    """The gate of one file of `rtl/`.
+
+    Args:
+        module: one of MODULES.
+        rtl: folder of the other files.
+
+    Raises:
+        HwsimError: no table can judge this module.
+    """
+    if module not in MODULES:
+        known = ", ".join(f"{name}.v" for name in MODULES)
+        raise HwsimError(
+            f"expected a design that tables can judge, {known}, got {module}.v; "
+            "clocked modules have benches of their own"
+        )
+    others = tuple(rtl / f"{name}.v" for name in MODULES if name != module)
+    missing = [path for path in others if not path.is_file()]
+    if missing:
+        raise HwsimError(f"expected {missing[0].name} beside {module}.v, found no such file")
+    if module == HELPER:
+        sweeps = (*(_positions(width) for width in (4, 5, 16)), _default_positions())
+        sweeps += (_table(module, 4), _table(module, 5), *_golden(module))
+        proof = tuple(_positions(width) for width in (*range(6, 16),))
+        basis = "every input of every legal WIDTH, 4 to 16"
+    else:
+        sweeps = (_table(module, 4), _table(module, 5), _defaults(module))
+        sweeps += (*_free_constants(module), *(_sample(module, w) for w in (9, 11, 16)))
+        sweeps += _golden(module)
+        # All 8-bit tables of scaleTRIM would be a minute for every mutant that gets this far.
+        widest = 8 if module in {"mul_exact", "mul_drum"} else 7
+        proof = tuple(_table(module, width) for width in range(6, widest + 1))
+        basis = (
+            f"every operand pair of every legal parameter at widths 4 to {widest}, of the golden "
+            "tables and of the defaults at width 8, and samples at widths 9, 11 and 16"
+        )
+    return Gate(module, others, sweeps, _refusals(module), proof, basis)
+
+
+def _takes_part(module: str, multiplier: Multiplier) -> bool:
+    return module == SIGNED_TOP or module in multiplier.modules
+
+
+def _pairs(width: int) -> tuple[Integers, Integers]:
+    side = np.arange(2**width, dtype=np.int64)
+    return np.repeat(side, 2**width), np.tile(side, 2**width)
+
+
+def _instance(multiplier: Multiplier, *, width: int, signed: bool, expected: Integers) -> Instance:
+    design = Design.of(multiplier, width=width, signed=signed)
+    return _multiplier(str(multiplier), design.top, design.parameters, width, expected)
+
+
+def _multiplier(
+    name: str, top: str, parameters: Mapping[str, Parameter], width: int, expected: Integers
+) -> Instance:
+    ports = {FIRST: "a", SECOND: "b"}
+    bits = 2 * width
+    wires = np.asarray(expected, np.int64).ravel() & (2**bits - 1)
+    return Instance(name, top, parameters, ports, PRODUCT, bits, wires)
+
+
+def _kind(signed: bool) -> str:
+    return "signed" if signed else "unsigned"
+
+
+def _table(module: str, width: int) -> Sweep:
+    """Every operand pair of every legal multiplier."""
+    signed = module == SIGNED_TOP
+    instances = tuple(
+        _instance(
+            m,
+            width=width,
+            signed=signed,
+            expected=reference.table(m, width=width, signed=signed).astype(np.int64),
+        )
+        for m in legal_multipliers(width)
+        if _takes_part(module, m)
+    )
+    return Sweep(f"{width}-bit {_kind(signed)} table", width, *_pairs(width), instances)
+
+
+def _golden(module: str) -> tuple[Sweep, ...]:
+    tables = {m: golden(m) for m in PAPER_MULTIPLIERS if _takes_part(module, m)}
+    instances = tuple(
+        _instance(m, width=8, signed=True, expected=lut.table.astype(np.int64))
+        for m, lut in tables.items()
+    )
+    return (Sweep("8-bit signed golden table", 8, *_pairs(8), instances),)
+
+
+def _sample(module: str, width: int) -> Sweep:
+    """Corners and 2,000 random pairs, for widths whose tables are too large."""
+    signed = module == SIGNED_TOP
+    low, high = (-(2 ** (width - 1)), 2 ** (width - 1)) if signed else (0, 2**width)
+    near = {sign * 2**i + d for i in range(width) for d in (-1, 0, 1) for sign in (1, -1)}
+    corners = sorted(x for x in {*near, low, low + 1, high - 2, high - 1} if low <= x < high)
+    pairs = np.array(list(itertools.product(corners, corners)), np.int64)
+    drawn = np.random.default_rng(width).integers(low, high, (2000, 2))
+    a, b = np.concatenate([pairs, drawn]).T
+    instances = tuple(
+        _instance(
+            m,
+            width=width,
+            signed=signed,
+            expected=reference.product(m, a, b, width=width, signed=signed),
+        )
+        for m in _wide(width)
+        if _takes_part(module, m)
+    )
+    mask = 2**width - 1
+    return Sweep(f"{width}-bit {_kind(signed)} sample", width, a & mask, b & mask, instances)
+
+
+def _wide(width: int) -> Iterable[Multiplier]:
+    yield Multiplier("exact")
+    yield from (Multiplier("drum", (k,)) for k in range(2, width + 1))
+    arguments = [(1, 0), (3, 0), (4, 8), (7, 256), (width - 2, 2), (width - 1, 0), (width - 1, 16)]
+    yield from (Multiplier("scaletrim", args) for args in arguments)
+
+
+def _defaults(module: str) -> Sweep:
+    """Parameters that are not given have the values that the headers print."""
+    a, b = _pairs(8)
+    signed = module == SIGNED_TOP
+    values = np.arange(256)
+    if signed:
+        values = np.where(values < 128, values, values - 256)
+    x, y = values[a], values[b]
+
+    def products(spelling: Multiplier) -> Integers:
+        return reference.product(spelling, x, y, width=8, signed=signed)
+
+    drum, scale_trim = Multiplier("drum", (4,)), Multiplier("scaletrim", (4, 0))
+    cases: list[tuple[str, dict[str, Parameter], Integers]] = []
+    if signed:
+        cases = [
+            ("exact", {}, products(Multiplier("exact"))),
+            ("drum", {"CORE": "drum"}, products(drum)),
+            ("scaletrim", {"CORE": "scaletrim"}, products(scale_trim)),
+            ("scaletrim, M = 4", {"CORE": "scaletrim", "M": 4}, products(scale_trim)),
+        ]
+    elif module == "mul_scaletrim":
+        cases = [
+            ("none given", {}, products(scale_trim)),
+            ("M = 4", {"M": 4}, products(scale_trim)),
+        ]
+    else:
+        cases = [
+            ("none given", {}, products(drum if module == "mul_drum" else Multiplier("exact")))
+        ]
+    instances = tuple(_multiplier(n, module, given, 8, expected) for n, given, expected in cases)
+    return Sweep("defaults", 8, a, b, instances)
+
+
+def _free_constants(module: str) -> tuple[Sweep, ...]:
+    """DEE and COMP that no fit makes, through the whole of their range."""
+    if module not in {"mul_scaletrim", SIGNED_TOP}:
+        return ()
+    width, signed = 5, module == SIGNED_TOP
+    a, b = _pairs(width)
+    if signed:
+        x, y = (np.where(v < 2 ** (width - 1), v, v - 2**width) for v in (a, b))
+    else:
+        x, y = a, b
+    rng = np.random.default_rng(5)
+    instances = []
+    for h, dee in itertools.product((1, 2, 4), (-16, -9, -4, -1, 0, 1)):
+        # One constant per value of s, anywhere that keeps 0 <= 1 + s (1 + 2^DEE) + C < 4.
+        m = 2 ** (h + 1)
+        line = [1 + i / 2**h * (1 + 2.0**dee) for i in range(m)]
+        comp = [int(rng.integers(np.ceil(-256 * v), np.ceil(256 * (4 - v)))) for v in line]
+        for constants in ((), comp) if dee < 0 else (comp,):
+            magnitude = _scale_trim(np.abs(x), np.abs(y), h=h, dee=dee, comp=constants)
+            packed = sum((c & 0xFFFF) << 16 * i for i, c in enumerate(constants))
+            given: dict[str, Parameter] = {"CORE": "scaletrim"} if signed else {}
+            given |= {"WIDTH": width, "H": h, "M": len(constants), "DEE": dee, "COMP": packed}
+            name = f"scaletrim({h},{len(constants)}), DEE = {dee}"
+            expected = np.sign(x) * np.sign(y) * magnitude
+            instances.append(_multiplier(name, module, given, width, expected))
+    return (Sweep("constants that no fit makes", width, a, b, tuple(instances)),)
+
+
+def _scale_trim(a: Integers, b: Integers, *, h: int, dee: int, comp: Iterable[int]) -> Integers:
+    """floor((1 + s + s*2^DEE + C) * 2^(n_a+n_b)) in integers with 24 fractional bits."""
+    one = 1 << 24
+
+    def cut(x: Integers) -> tuple[Integers, Integers]:
+        n = np.frexp(np.maximum(x, 1).astype(np.float64))[1].astype(np.int64) - 1
+        return n, (np.maximum(x, 1) << h >> n) - (1 << h)
+
+    (n_a, a_h), (n_b, b_h) = cut(a), cut(b)
+    s = (a_h + b_h) * (one >> h)
+    value = one + s + (s >> -dee if dee < 0 else s << dee)
+    table = np.array([*comp], np.int64)
+    if len(table):
+        value = value + table[(a_h + b_h) * len(table) >> (h + 1)] * (one >> 8)
+    return np.where((a == 0) | (b == 0), 0, value << (n_a + n_b) >> 24)
+
+
+def _positions(width: int) -> Sweep:
+    """The helper by itself: every input of one width."""
+    x = np.arange(2**width, dtype=np.int64)
+    return Sweep(f"{width}-bit positions", width, x, x, (_position(width, {"WIDTH": width}),))
+
+
+def _default_positions() -> Sweep:
+    x = np.arange(256, dtype=np.int64)
+    return Sweep("defaults", 8, x, x, (_position(8, {}),))
+
+
+def _position(width: int, given: Mapping[str, Parameter]) -> Instance:
+    expected = np.array([max(x.bit_length() - 1, 0) for x in range(2**width)], np.int64)
+    bits = (width - 1).bit_length()
+    return Instance(HELPER, HELPER, given, {"x_i": "a"}, "pos_o", bits, expected)
+
+
+def _refusals(module: str) -> tuple[Refusal, ...]:
+    """One step, and more, out of every range."""
+    given: list[dict[str, Parameter]] = [{"WIDTH": width} for width in (3, 17, 20)]
+    if module == "mul_drum":
+        # A small WIDTH needs a K that it allows, or K's own check would stop it.
+        given[0]["K"] = 2
+        given += [{"K": k} for k in (1, 0, -1, 9, 12)]
+        given += [{"WIDTH": 16, "K": 17}, {"WIDTH": 4, "K": 5}]
+    if module == "mul_scaletrim":
+        given[0]["H"] = 2
+        given += [{"H": h} for h in (0, -1, 8, 9)]
+        given += [{"M": m} for m in (1, 3, 6, 12, 24, 33, 64, -1, -2)]
+        given += [{"H": 1, "M": 8}, {"WIDTH": 16, "H": 16}]
+        given += [{"DEE": dee} for dee in (2, 3, -17, -18)]
+    if module == SIGNED_TOP:
+        given += [{"CORE": core} for core in ("other", "Exact", "drumm")]
+    return tuple(Refusal(module, parameters) for parameters in given)

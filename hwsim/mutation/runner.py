@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One mutant through a gate: compiled and run by Icarus Verilog, a process of its own per sweep.
+
+The harness compares in Verilog, with `!==`, so an X or Z differs from everything. No cocotb here:
+its start-up would cost more than most sweeps, and a mutant that hangs, stops the simulation or
+does not compile takes no other with it.
+"""
+
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from hwsim.design import literal
+from hwsim.errors import HwsimError
+
+from .gate import Gate
+from .sweep import MARK, TOP, Sweep, write_harness
+
+_MEMORY_KIB = 4 * 1024 * 1024
+"""Address space of a compiler or simulator: a mutated width may ask for anything."""
+_SECONDS = 5
+"""Processor seconds for what takes a hundredth of one."""
+_UNKNOWN_SECONDS = 300
+"""Processor seconds for a sweep of a design that nobody has timed yet."""
+
+
+class Killer(StrEnum):
+    """What told a mutant from the design."""
+
+    compile = "compile"
+    """It does not compile."""
+    ports = "ports"
+    """A port has another width."""
+    parameters = "parameters"
+    """A legal parameter is refused, or an illegal one is not."""
+    unknown = "X/Z"
+    """An output is X or Z."""
+    table = "table"
+    """A product differs."""
+    timeout = "timeout"
+    """It does not end."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Why a mutant is told from the design.
+
+    Attributes:
+        by: kind of evidence.
+        sweep: name of the sweep, or the parameters that were given.
+        wrong: entries that differ, over the instances of the sweep.
+        total: entries in all.
+        detail: a sentence.
+    """
+
+    by: Killer
+    sweep: str
+    wrong: int
+    total: int
+    detail: str
+
+    def __str__(self) -> str:
+        if self.wrong:
+            return f"{self.sweep}: {self.wrong:,} of {self.total:,} entries; {self.detail}"
+        return f"{self.sweep}: {self.detail}"
+
+
+class Runner:
+    """Runs mutants of one module.
+
+    Args:
+        gate: what judges them.
+        original: the file as it is; every sweep and refusal is first tried on it.
+        folder: scratch, for the harnesses that all mutants share.
+    """
+
+    def __init__(self, gate: Gate, original: Path, folder: Path) -> None:
+        self.gate, self.folder, self._original = gate, folder, original
+        self._sweeps = (*gate.sweeps, *gate.proof)
+        self._locks = [threading.Lock() for _ in self._sweeps]
+        # By sweep, processor seconds for a compilation or a run: other work does not count.
+        self._limits: dict[int, int] = {}
+        # By refusal, what the file as it is says.
+        self._sentences: list[str] = []
+
+    def control(self) -> None:
+        """Put the file as it is through the gate.
+
+        Raises:
+            HwsimError: it fails.
+        """
+        for index, refusal in enumerate(self.gate.refusals):
+            said = self._refused(self._original, index)
+            if not re.search(rf"(^|; ){self.gate.module}: expected ", said):
+                raise HwsimError(f"{self._original}: expected a refusal of {refusal}, got: {said}")
+            self._sentences.append(said)
+        for index in range(len(self.gate.sweeps)):
+            self._limit(index)
+
+    def _limit(self, index: int) -> int:
+        """Make a sweep ready, once: the harness, the original's pass, and its time as a measure."""
+        with self._locks[index]:
+            if index not in self._limits:
+                write_harness(self._sweeps[index], *self._harness(index))
+                began = time.monotonic()
+                found = self._compare(self._original, index, _UNKNOWN_SECONDS)
+                if found is not None:
+                    raise HwsimError(
+                        f"{self._original}: the design as it is fails its own gate: {found}"
+                    )
+                self._limits[index] = _SECONDS + int(10 * (time.monotonic() - began))
+            return self._limits[index]
+
+    def _harness(self, index: int) -> tuple[Path, Path]:
+        return self.folder / f"sweep_{index}.v", self.folder / f"sweep_{index}.hex"
+
+    def judge(self, path: Path) -> Kill | None:
+        """The first thing of the gate that a file fails, or None."""
+        first, *rest = range(len(self.gate.sweeps))
+        return (
+            self._swept(path, first)
+            or self._refusals(path)
+            or next(filter(None, (self._swept(path, i) for i in rest)), None)
+        )
+
+    def prove(self, path: Path) -> Kill | None:
+        """The first sweep beyond the gate that a file fails, or None."""
+        count = len(self.gate.sweeps)
+        indices = range(count, len(self._sweeps))
+        return next(filter(None, (self._swept(path, i) for i in indices)), None)
+
+    def _refusals(self, path: Path) -> Kill | None:
+        for i, refusal in enumerate(self.gate.refusals):
+            said = self._refused(path, i)
+            if said != self._sentences[i]:
+                detail = f"expected a refusal ({self._sentences[i]}), got: {said}"
+                return Kill(Killer.parameters, str(refusal), 0, 0, detail)
+        return None
+
+    def _refused(self, path: Path, index: int) -> str:
+        """All sentences that the design stops with, or what happened instead."""
+        try:
+            with tempfile.TemporaryDirectory(prefix="axhil-mutant-") as scratch:
+                output = Path(scratch) / "out.vvp"
+                refusal = self.gate.refusals[index]
+                given = [
+                    f"-P{refusal.module}.{name}={literal(value)}"
+                    for name, value in refusal.parameters.items()
+                ]
+                compiled = self._compile(path, output, refusal.module, *given)
+                if compiled.returncode != 0:
+                    return f"it does not compile: {_error(compiled.stderr)}"
+                return _fatal(_limited("vvp", "-n", str(output)).stdout) or "it is accepted"
+        except _EndlessError:
+            return "it does not end"
+
+    def _swept(self, path: Path, index: int) -> Kill | None:
+        return self._compare(path, index, self._limit(index))
+
+    def _compare(self, path: Path, index: int, limit: int) -> Kill | None:
+        sweep = self._sweeps[index]
+
+        def kill(by: Killer, detail: str, wrong: int = 0) -> Kill:
+            return Kill(by, sweep.name, wrong, len(sweep.a) * len(sweep.instances), detail)
+
+        try:
+            with tempfile.TemporaryDirectory(prefix="axhil-mutant-") as scratch:
+                output = Path(scratch) / "out.vvp"
+                harness, _ = self._harness(index)
+                compiled = self._compile(path, output, TOP, str(harness), seconds=limit)
+                if compiled.returncode != 0:
+                    return kill(Killer.compile, f"it does not compile: {_error(compiled.stderr)}")
+                ports = re.search(
+                    r"warning: (Port \d+ \(\w+\) of \w+ expects \d+ bits?, got \d+)",
+                    compiled.stderr,
+                )
+                if ports:
+                    return kill(Killer.ports, ports[1])
+                text = _limited("vvp", "-n", str(output), seconds=limit).stdout
+        except _EndlessError:
+            return kill(Killer.timeout, f"it does not end within {limit} s")
+        fatal = _fatal(text)
+        if fatal:
+            return kill(Killer.parameters, f"legal parameters are refused: {fatal}")
+        if f"{MARK} done" not in text:
+            lines = text.strip().splitlines() or ["it said nothing"]
+            return kill(Killer.compile, f"the simulation stopped: {lines[-1]}")
+        return _differences(sweep, text, kill)
+
+    def _compile(
+        self, path: Path, output: Path, top: str, *more: str, seconds: int = _SECONDS
+    ) -> subprocess.CompletedProcess[str]:
+        sources = map(str, (path, *self.gate.others))
+        options = ("-g2012", "-Wportbind", "-s", top, "-o", str(output))
+        return _limited("iverilog", *options, *more, *sources, seconds=seconds)
+
+
+class _EndlessError(Exception):
+    """A process used up its time."""
+
+
+def _limited(*command: str, seconds: int = _SECONDS) -> subprocess.CompletedProcess[str]:
+    limits = f'ulimit -v {_MEMORY_KIB}; ulimit -t {seconds}; exec "$@"'
+    try:
+        done = subprocess.run(
+            ["sh", "-c", limits, "sh", *command],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=100 * seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _EndlessError from error
+    # The limit of processor time ends in one signal or the other.
+    if done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
+        raise _EndlessError
+    return done
+
+
+def _differences(sweep: Sweep, text: str, kill: Callable[..., Kill]) -> Kill | None:
+    counts = [
+        tuple(map(int, m)) for m in re.findall(rf"^{MARK} count (\d+) (\d+) (\d+)$", text, re.M)
+    ]
+    wrong, unknown = sum(c[1] for c in counts), sum(c[2] for c in counts)
+    if not wrong:
+        return None
+    first = re.search(rf"^{MARK} first (\d+) (\d+) (\d+) (\S+) (\d+)$", text, re.M)
+    assert first is not None
+    instance = sweep.instances[int(first[1])]
+    bits = first[4][-instance.bits :]
+    got = str(int(bits, 2)) if set(bits) <= {"0", "1"} else f"b'{bits}"
+    tables = sum(c[1] > 0 for c in counts)
+    where = f"{tables} of {len(counts)} instances" if len(counts) > 1 else "its only instance"
+    detail = (
+        f"{where}, first {instance.name} at a={first[2]}, b={first[3]}: {got}, expected {first[5]}"
+    )
+    return kill(Killer.unknown if unknown == wrong else Killer.table, detail, wrong)
+
+
+def _fatal(text: str) -> str:
+    """The sentences of every `$fatal`, or nothing: a helper refuses what its caller refuses."""
+    found = re.findall(r"^FATAL: .*?:\d+: (.+)$", text, re.MULTILINE)
+    return "; ".join(sorted({sentence.strip() for sentence in found}))
+
+
+def _error(log: str) -> str:
+    """The compiler's first error, without the scratch folder's name."""
+    lines: Sequence[str] = [line for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"error|sorry", line)]
+    first = (errors or lines or ["iverilog said nothing"])[0]
+    return re.sub(r"^\S*/", "", first)
