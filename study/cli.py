@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from . import cli_cosim, cli_exchange
+from . import cli_cosim, cli_exchange, cli_mutate
 from . import cli_design as design
 from . import options as opt
 from .console import err, notice, out, progress
@@ -387,6 +387,7 @@ def info() -> None:
 cli_cosim.register(app)
 design.register(app)
 cli_exchange.register(app)
+cli_mutate.register(app)
 
 
 def main() -> None:
