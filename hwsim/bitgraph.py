@@ -23,6 +23,7 @@ class BitGraph:
         registered: what drives a bit at a clock's edge.
         latched: bits that keep their value on some path.
         conflicts: bits with more than one driver.
+        sensed: bits whose edges a block waits for.
     """
 
     names: list[str] = field(default_factory=lambda: [""])
@@ -31,6 +32,7 @@ class BitGraph:
     registered: dict[int, int] = field(default_factory=dict)
     latched: set[int] = field(default_factory=set)
     conflicts: set[int] = field(default_factory=set)
+    sensed: int = 0
 
     def allocate(self, name: str, lsb: int, width: int, *, internal: bool = False) -> list[int]:
         """New bits of a net, least significant first."""
@@ -48,16 +50,16 @@ class BitGraph:
         """One driver of a bit; `mask` may hold the hold mark."""
         if bit in self.sources or bit in self.registered:
             self.conflicts.add(bit)
+        clean = mask & ~HOLD & ~self.internal
         if mask & HOLD and not clocked:
             self.latched.add(bit)
-        # A latch depends on itself by design, which is no loop of gates.
-        clean = mask & ~HOLD & ~self.internal
+            clean &= ~(1 << bit)  # a latch keeps its value, which is no loop of gates
         drivers = self.registered if clocked else self.sources
         drivers[bit] = drivers.get(bit, 0) | clean
 
     def used(self) -> int:
-        """Every bit that something is computed from."""
-        mask = 0
+        """Every bit that something is computed from, or waits for."""
+        mask = self.sensed
         for drivers in (self.sources, self.registered):
             for one in drivers.values():
                 mask |= one

@@ -8,7 +8,16 @@ from typing import Any
 from .bitgraph import BitGraph
 from .constants import NotConstantError, evaluate
 from .design import Parameter
-from .expressions import Masks, Net, UnsupportedVerilogError, View, extended, masks_of, selected
+from .expressions import (
+    Masks,
+    Net,
+    UnsupportedVerilogError,
+    View,
+    extended,
+    masks_of,
+    selected,
+    union,
+)
 from .procedures import Procedure
 
 _LOOP_LIMIT = 1 << 14
@@ -277,6 +286,10 @@ class _Builder:
     def _always(self, item: Any, scope: Scope) -> None:
         edges = [sens.type for sens in item.sens_list.list]
         clocked = any(edge in {"posedge", "negedge"} for edge in edges)
+        if clocked:
+            view = self.view(scope)
+            for sens in item.sens_list.list:
+                self._graph.sensed |= union(masks_of(sens.sig, view))
         Procedure(self, scope).finish(item.statement, clocked=clocked)
 
     def _assign(self, left: Any, right: Any, scope: Scope) -> None:

@@ -37,7 +37,8 @@ def scalarized(text: str) -> tuple[str, tuple[str, ...]]:
             rest = body[: vector.start()] + body[vector.end() :]
             uses = list(re.finditer(rf"(?<![\w$.\\]){name}\b", rest))
             picks = list(re.finditer(rf"(?<![\w$.\\]){name}\s*\[\s*(\d+)\s*\]", rest))
-            mentions = re.findall(rf"(?<![\w$]){name}(?![\w$])", rest)
+            # A pin .N( ) of a cell is another name; a path u.N or an escaped name is not.
+            mentions = re.findall(rf"(?<![\w$]){name}(?![\w$]|\s*\()", rest)
             inside = all(ends[0] <= int(pick[1]) <= ends[1] for pick in picks)
             wide = ends[1] - ends[0] + 1 >= LEAST
             if not wide or not picks or not inside or not len(uses) == len(picks) == len(mentions):

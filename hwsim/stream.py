@@ -32,6 +32,7 @@ from .stream_harness import (
     product_words,
     stream_harness,
 )
+from .syntax import without_comments
 
 _POLL = 0.1  # seconds between looks at the progress
 
@@ -240,18 +241,25 @@ class _Run:
         # $fatal of the Verilog: FATAL: file:line: sentence
         if fatal := re.search(r"^FATAL: .*?:\d+: (.+)$", log, re.MULTILINE):
             return f"{name}: the Verilog stopped the simulation: {fatal[1]}"
-        if ended := re.search(
-            r"^(\S+:\d+): (\$finish|\$stop)(?:\(\d\))? called", log, re.MULTILINE
-        ):
-            where = Path(ended[1]).name
+        if "ended prematurely" in log and (ender := self._ender()):
             return (
-                f"{name}: expected the design to wait for operands, but {where} calls {ended[2]}, "
-                "which ends the simulation; remove it"
+                f"{name}: expected the design to wait for operands, but {ender}, which ends the "
+                "simulation; remove it"
             )
         if missing := re.search(r"(\S+): Unable to open (\S+) for reading", log):
             return f"{name}: {missing[1]} needs {missing[2]}, found no such file"
         tail = " | ".join(line.strip() for line in log.splitlines()[-8:] if line.strip())
         return f"{name}: the simulation failed; its log ends: {tail or '(empty)'}"
+
+    def _ender(self) -> str | None:
+        """Where the sources end a simulation: Icarus does not always say who did."""
+        generated = [self._folder / name for name in self._subject.generated]
+        for path in (*self._subject.sources, *generated):
+            text = without_comments(path.read_text(encoding="utf-8", errors="replace"))
+            for number, line in enumerate(text.splitlines(), start=1):
+                if task := re.search(r"\$(?:finish|stop)\b", line):
+                    return f"{path.name}:{number} calls {task[0]}"
+        return None
 
     def _log(self, name: str) -> str:
         path = self._folder / name

@@ -110,9 +110,22 @@ def _parse(text: str, where: str) -> tuple[Any, ...]:
         raise UnreadableVerilogError(
             f"pyverilog, which reads Verilog-2001, cannot read {where}: {reason}"
         ) from error
-    return tuple(
+    modules = tuple(
         item for item in tree.description.definitions if type(item).__name__ == "ModuleDef"
     )
+    for module in modules:
+        _inherit_sign(module)
+    return modules
+
+
+def _inherit_sign(module: Any) -> None:
+    """In `input signed [7:0] a, b` both are signed; pyverilog hands on the width alone."""
+    signed: dict[int, bool] = {}
+    for port in module.portlist.ports:
+        declared = getattr(port, "first", None)
+        # The width that is handed on is one tree.
+        if declared is not None and declared.width is not None:
+            declared.signed = signed.setdefault(id(declared.width), bool(declared.signed))
 
 
 _NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)

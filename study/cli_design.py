@@ -133,12 +133,12 @@ def extract_file(
         includes=options.include or (),
         ties=dict(_tie(text) for text in options.tie or ()),
     )
-    for note in circuit.notes:
-        notice(f"{circuit.top}: {note}")
     if options.sample is None and circuit.roles.width <= MAX_WIDTH:
         _write_table(circuit, options, out_dir)
     else:
         _write_sample(circuit, options, out_dir)
+    for note in circuit.notes:
+        notice(f"{circuit.top}: {note}")
 
 
 def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
@@ -156,7 +156,10 @@ def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
     path = out_dir / f"{circuit.top}.npz"
     table.save(path)
     found = table.manifest["metrics"]
-    out.print(_description(circuit, table.manifest["latency"], wrapped=options.wrap_signed))
+    out.print(
+        _description(circuit, table.manifest["latency"], wrapped=options.wrap_signed),
+        soft_wrap=True,
+    )
     out.print(
         f"{circuit.top}  {table.table.size:,} products  sha256 {table.sha256[:12]}  {path}",
         soft_wrap=True,
@@ -184,7 +187,10 @@ def _write_sample(circuit: Circuit, options: FileOptions, out_dir: Path) -> None
     out_dir.mkdir(parents=True, exist_ok=True)
     path = out_dir / f"{circuit.top}.sample.json"
     path.write_text(json.dumps(found.as_dict(), indent=2) + "\n")
-    out.print(_description(circuit, found.manifest["latency"], wrapped=options.wrap_signed))
+    out.print(
+        _description(circuit, found.manifest["latency"], wrapped=options.wrap_signed),
+        soft_wrap=True,
+    )
     out.print(_sentence(circuit.top, found), soft_wrap=True)
     out.print(f"record: {path}", soft_wrap=True)
 

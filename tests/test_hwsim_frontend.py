@@ -1,0 +1,466 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Anybody's multiplier: what is recognised, what is measured, and that the products are right."""
+
+import json
+
+import numpy as np
+import pytest
+from netlist_samples import numbered_netlist
+
+from hwsim import HwsimError
+from hwsim.frontend import read_circuit, short_names
+from hwsim.ports import Interface, Port
+from hwsim.roles import Control, recognise
+from hwsim.safety import check_tasks, memories
+from hwsim.sampling import classes, corners, draw, sample
+from hwsim.scalarize import scalarized
+from hwsim.tabulation import simulate_pairs, tabulate
+
+
+def values(width, *, signed):
+    patterns = np.arange(2**width)
+    return (
+        np.where(patterns >= 2 ** (width - 1), patterns - 2**width, patterns)
+        if signed
+        else patterns
+    )
+
+
+def exact(width, *, signed):
+    return np.multiply.outer(values(width, signed=signed), values(width, signed=signed))
+
+
+def write(folder, name, text):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+# --- roles ---------------------------------------------------------------------------------------
+
+
+def interface(*ports):
+    """`a8` is an input of 8 bits, `>p16` an output, `a8s` is signed."""
+    found = []
+    for port in ports:
+        name, bits = port.lstrip(">").split(":")
+        found.append(
+            Port(name, "output" if port[0] == ">" else "input", int(bits.rstrip("s")), "s" in bits)
+        )
+    return Interface(tuple(found), {})
+
+
+ROLES = {
+    "plain": (["a:8", "b:8", ">p:16"], ("a", "b", "p")),
+    "library": (["A:8", "B:8", ">O:16"], ("A", "B", "O")),
+    "suffixes": (["b_i:8", "a_i:8", ">p_o:16"], ("a_i", "b_i", "p_o")),
+    "prefixes": (["i_a:4", "i_b:4", ">o_z:8"], ("i_a", "i_b", "o_z")),
+    "place": (["left:8", "right:8", ">answer:17"], ("left", "right", "answer")),
+    "x and y": (["Y:8", "X:8", ">R:16"], ("X", "Y", "R")),
+    "more outputs": (["a:4", "b:4", ">carry:1", ">sum:8"], ("a", "b", "sum")),
+    "product by name": (["a:4", "b:4", ">debug:8", ">prod:8"], ("a", "b", "prod")),
+}
+
+
+@pytest.mark.parametrize(("ports", "expected"), ROLES.values(), ids=ROLES)
+def test_operands_and_product_are_recognised(ports, expected):
+    found = recognise(interface(*ports), where="m")
+    assert (found.activation, found.weight, found.product) == expected
+
+
+def test_the_weight_port_is_the_column_and_can_be_named():
+    found = recognise(interface("a:8", "b:8", ">p:16"), where="m", weight="a")
+    assert (found.activation, found.weight) == ("b", "a")
+    with pytest.raises(HwsimError, match=r"^m: expected the weight port to be a or b, got p$"):
+        recognise(interface("a:8", "b:8", ">p:16"), where="m", weight="p")
+
+
+CONTROLS = {
+    "clk rst en": ("clk", Control("rst", 1), Control("en", 1)),
+    "clk_i rst_ni en_i": ("clk_i", Control("rst_ni", 0), Control("en_i", 1)),
+    "CLK RESETN CE": ("CLK", Control("RESETN", 0), Control("CE", 1)),
+    "clock areset_n enable_n": ("clock", Control("areset_n", 0), Control("enable_n", 0)),
+    "i_clk i_rst_n i_valid": ("i_clk", Control("i_rst_n", 0), Control("i_valid", 1)),
+    "aclk nrst clk_en": ("aclk", Control("nrst", 0), Control("clk_en", 1)),
+}
+
+
+@pytest.mark.parametrize(("names", "expected"), CONTROLS.items(), ids=CONTROLS)
+def test_clock_reset_and_enable_are_recognised_and_told(names, expected):
+    clock, reset, enable = names.split()
+    ports = interface(f"{clock}:1", f"{reset}:1", f"{enable}:1", "a:8", "b:8", ">p:16")
+    found = recognise(ports, where="m")
+    assert (found.clock, found.reset, found.enables) == (expected[0], expected[1], (expected[2],))
+    assert all(any(name in note for note in found.notes) for name in (clock, reset, enable))
+
+
+NO_ROLES = {
+    "three operands": (["a:8", "b:8", "c:8", ">p:16"], {}, r"two operands, got a\[8\], b\[8\], c"),
+    "one operand": (["a:8", ">p:16"], {}, r"two operands, got a\[8\]; name two with --a and --b"),
+    "unequal": (["a:8", "b:4", ">p:16"], {}, r"equal width, got a of 8 bits and b of 4$"),
+    "narrow": (["a:8", "b:8", ">p:15"], {}, r"product of 16 bits, got p of 15: a narrower output"),
+    "no output": (["a:8", "b:8"], {}, r"one output as the product, got none; name it with --p"),
+    "two outputs": (["a:8", "b:8", ">p:16", ">r:16"], {}, r"got p\[16\], r\[16\]; name it with"),
+    "unknown input": (["a:8", "b:8", "mode:1", ">p:16"], {}, r"hold it with --tie mode=VALUE$"),
+    "no such port": (["a:8", "b:8", ">p:16"], {"a": "x"}, r"expected a port, got x; it has a, b"),
+    "one port twice": (["a:8", "b:8", ">p:16"], {"a": "a", "b": "a"}, r"expected two operands"),
+    "output as operand": (["a:8", "b:8", ">p:16"], {"a": "p"}, r"an input as an operand, got p"),
+    "input as product": (["a:8", "b:8", ">p:16"], {"p": "a"}, r"output as the product, got a"),
+    "too large a tie": (["a:8", "b:8", "m:2", ">p:16"], {"ties": {"m": 4}}, r"a value for .*got 4"),
+    "one bit": (["a:1", "b:1", ">p:2"], {"a": "a", "b": "b"}, r"operands of 2\.\.32 bits, got 1"),
+}
+
+
+@pytest.mark.parametrize(("ports", "options", "sentence"), NO_ROLES.values(), ids=NO_ROLES)
+def test_ports_of_no_multiplier_are_one_sentence(ports, options, sentence):
+    with pytest.raises(HwsimError, match=rf"^m: [^\n]*{sentence}"):
+        recognise(interface(*ports), where="m", **options)
+
+
+def test_an_inout_is_refused():
+    ports = (Port("a", "input", 8), Port("b", "input", 8), Port("p", "inout", 16))
+    with pytest.raises(HwsimError, match="expected inputs and outputs, got inout p"):
+        recognise(Interface(ports, {}), where="m")
+
+
+def test_ties_make_a_third_input_harmless():
+    found = recognise(
+        interface("a:8", "b:8", "k:8", ">p:16"), where="m", a="a", b="b", ties={"k": 3}
+    )
+    assert found.ties == {"k": 3}
+
+
+# --- what a design may ask for -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "task", ["$system", "$fopen", "$fwrite", "$writememh", "$dumpfile", "$random", "$unheard_of"]
+)
+def test_tasks_that_act_outside_are_refused(task):
+    with pytest.raises(HwsimError, match=rf"^m: \{task} is refused before anything runs"):
+        check_tasks(f'module m; initial {task}("x"); endmodule', where="m")
+
+
+def test_comments_strings_and_escaped_names_are_no_tasks():
+    check_tasks(
+        '// $system\n/* $system\n */ module m; wire \\$system ; initial $display("$system"); '
+        "assign p = $signed(a) >>> $clog2(8); endmodule",
+        where="m",
+    )
+
+
+def test_memories_are_found_beside_the_verilog_and_nowhere_else(tmp_path):
+    table = write(tmp_path, "data/t.hex", "00")
+    text = 'initial $readmemh("data/t.hex", m); // $readmemh("gone.hex", m);'
+    assert memories(text, folders=[tmp_path], where="m") == {"data/t.hex": table}
+    for name, sentence in (
+        ("gone.hex", r"m: \$readmemb needs gone\.hex, found no such file in"),
+        ("../t.hex", "expected .* a file beside the Verilog or below it"),
+        ("/etc/passwd", "expected .* a file beside the Verilog or below it"),
+    ):
+        with pytest.raises(HwsimError, match=sentence):
+            memories(f'$readmemb("{name}", m)', folders=[tmp_path / "data"], where="m")
+    with pytest.raises(HwsimError, match="file name in quotes, got FILE"):
+        memories("$readmemh(FILE, m)", folders=[tmp_path], where="m")
+
+
+# --- wide vectors --------------------------------------------------------------------------------
+
+VECTOR = "module m(a, p); input a; output p; wire [63:0] N; wire N_1; {} endmodule"
+
+
+def test_a_vector_of_single_wires_is_taken_apart():
+    text, found = scalarized(VECTOR.format("assign N[ 63 ]=a; cell u(.N(N[0]), .x(N[63]));"))
+    assert found == ("m.N",)
+    # N_1 is taken, so the new wires have another prefix.
+    assert "wire N__0, N__63;" in text
+    assert "assign N__63=a; cell u(.N(N__0), .x(N__63));" in text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assign N = 0; assign p = N[0];",
+        "assign p = N[i];",
+        "assign p = N[3:2];",
+        "assign p = N[64];",
+        "assign p = |N; assign N[0] = a;",
+        "assign N_1 = a;",
+        "assign p = N[0] & u.N[1];",
+    ],
+)
+def test_a_vector_with_another_use_stays_as_it_is(body):
+    text = VECTOR.format(body)
+    assert scalarized(text) == (text, ())
+
+
+# --- whole files ---------------------------------------------------------------------------------
+
+SHAPES = {
+    "unsigned": {"name": "mul8u_9T", "signed": False, "product": "O", "wires": "vector"},
+    "signed": {"name": "mul8s_9T", "signed": True, "product": "Z", "wires": "sig"},
+}
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_published_netlist_goes_through_as_it_is(tmp_path, shape):
+    path = write(tmp_path, f"{shape['name']}.v", numbered_netlist(**shape))
+    circuit = read_circuit([path], signed=shape["signed"])
+    assert (circuit.top, circuit.signed_from, circuit.reader) == (
+        shape["name"],
+        "option",
+        "pyverilog",
+    )
+    lut = tabulate(circuit)
+    np.testing.assert_array_equal(lut.table, exact(8, signed=shape["signed"]))
+    manifest = lut.manifest
+    assert manifest["operands"] == {"A": "activation", "B": "weight"}
+    assert (manifest["product"], manifest["latency"]) == (shape["product"], 0)
+    assert list(manifest["sources"]) == [path.name]
+    assert manifest["vectors_taken_apart"] == (
+        [f"{shape['name']}.N"] if shape["wires"] == "vector" else []
+    )
+    assert str(tmp_path) not in json.dumps(manifest)
+
+
+@pytest.mark.sim
+def test_several_files_includes_parameters_ties_and_memories(tmp_path):
+    # Row and column differ, and so do the values of everything that is given.
+    folder = tmp_path / "my verilog"
+    top = write(
+        folder,
+        "mine.v",
+        '`include "size.vh"\nmodule mine #(parameter K = 1, parameter S = "no")\n'
+        "(input [`SIZE-1:0] a, b, input [1:0] mode, output [2*`SIZE-1:0] p);\n"
+        "wire [`SIZE-1:0] q; look u (.x(b), .y(q));\n"
+        'assign p = a * K + 16 * q * (mode == 2) * (S == "yes"); endmodule\n',
+    )
+    part = write(
+        folder,
+        "look.v",
+        "module look(input [2:0] x, output [2:0] y); reg [2:0] m [0:7];\n"
+        'initial $readmemh("t.hex", m); assign y = m[x]; endmodule\n',
+    )
+    write(folder, "t.hex", "0 1 2 3 0 0 0 0")
+    write(tmp_path, "inc/size.vh", "`define SIZE 3\n")
+    circuit = read_circuit(
+        [top, part],
+        a="a",
+        b="b",
+        weight="a",
+        signed=False,
+        parameters={"K": 2, "S": "yes"},
+        includes=[tmp_path / "inc"],
+        ties={"mode": 2},
+    )
+    lut = tabulate(circuit)
+    row, column = np.meshgrid(np.arange(8), np.arange(8), indexing="ij")
+    np.testing.assert_array_equal(lut.table, (2 * column + 16 * np.where(row < 4, row, 0)) % 64)
+    assert lut.manifest["operands"] == {"b": "activation", "a": "weight"}
+    assert lut.manifest["parameters"] == {"K": 2, "S": "yes"}
+    assert lut.manifest["ties"] == {"mode": 2}
+    assert set(lut.manifest["sources"]) == {"mine.v", "look.v", "size.vh", "t.hex"}
+
+
+PIPELINE = """
+module pipe #(parameter DEPTH = 3, parameter HOLD = 0)
+  (input clk, input rst_n, input en_n, input [3:0] a, input [3:0] b, output [7:0] p, output busy);
+  reg [7:0] stage [0:DEPTH]; reg [1:0] count; integer i;
+  assign p = DEPTH == 0 ? a * b : stage[DEPTH]; assign busy = 1'b0;
+  always @(posedge clk)
+    if (!rst_n) count <= 0;
+    else if (!en_n) begin
+      count <= count + 1;
+      if (HOLD == 0 || count == 0) stage[1] <= a * b;
+      for (i = 2; i <= DEPTH; i = i + 1) stage[i] <= stage[i-1];
+    end
+endmodule
+"""
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("depth", [0, 3, 64])
+def test_latency_is_measured(tmp_path, depth):
+    path = write(tmp_path, "pipe.v", PIPELINE)
+    circuit = read_circuit([path], signed=False, parameters={"DEPTH": depth})
+    lut = tabulate(circuit)
+    assert lut.manifest["latency"] == depth
+    assert lut.manifest["reset"] == {"name": "rst_n", "active": 0}
+    assert lut.manifest["enables"] == [{"name": "en_n", "active": 0}]
+    np.testing.assert_array_equal(lut.table, exact(4, signed=False))
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        (
+            {"DEPTH": 66},
+            "0 and 1 only on the product after 64 cycles with the same operands, got X",
+        ),
+        ({"DEPTH": 1, "HOLD": 1}, "expected one new operand pair a cycle"),
+    ],
+    ids=["too late", "busy"],
+)
+def test_what_is_no_pipeline_is_one_sentence(tmp_path, parameters, sentence):
+    path = write(tmp_path, "pipe.v", PIPELINE)
+    with pytest.raises(HwsimError, match=sentence):
+        tabulate(read_circuit([path], signed=False, parameters=parameters))
+
+
+@pytest.mark.sim
+def test_a_wrapped_core_multiplies_signs_and_magnitudes(tmp_path):
+    # The core adds 1 to every product but 0, so that a lost sign or delay cannot hide.
+    text = PIPELINE.replace("a * b", "(a * b + (a != 0 && b != 0))")
+    path = write(tmp_path, "pipe.v", text)
+    circuit = read_circuit([path], signed=False, parameters={"DEPTH": 2})
+    lut = tabulate(circuit, wrap_signed=True)
+    products = exact(4, signed=True)
+    np.testing.assert_array_equal(lut.table, products + np.sign(products))
+    assert lut.signed
+    assert lut.manifest["wrapper"] == "sign-magnitude"
+    assert lut.manifest["latency"] == 2
+    assert "module axhil_sign_magnitude" in lut.manifest["wrapper_verilog"]
+
+
+SYSTEMVERILOG = """
+module sv #(parameter int W = 4, localparam int P = 2 * W)
+  (input logic signed [W-1:0] a_i, b_i, output logic signed [P-1:0] p_o);
+  function automatic logic signed [P-1:0] times(input logic signed [W-1:0] x, y);
+    return x * y;
+  endfunction
+  always_comb p_o = times(a_i, b_i);
+endmodule
+"""
+
+
+@pytest.mark.sim
+def test_systemverilog_is_read_as_icarus_elaborates_it(tmp_path):
+    circuit = read_circuit([write(tmp_path, "sv.sv", SYSTEMVERILOG)], parameters={"W": 3})
+    assert (circuit.reader, circuit.signed, circuit.signed_from) == (
+        "Icarus Verilog",
+        True,
+        "declared",
+    )
+    assert circuit.interface.parameters == {"W": 3}
+    np.testing.assert_array_equal(tabulate(circuit).table, exact(3, signed=True))
+
+
+@pytest.mark.sim
+def test_a_free_running_output_is_no_pipeline(tmp_path):
+    text = (
+        "module run(input clk, input [3:0] a, b, output reg [7:0] p); initial p = 0;\n"
+        "always @(posedge clk) p <= p + a * b + 1; endmodule"
+    )
+    path = write(tmp_path, "run.v", text)
+    with pytest.raises(HwsimError, match="but it goes on changing: no pipelined multiplier"):
+        tabulate(read_circuit([path], signed=False))
+
+
+@pytest.mark.sim
+def test_a_product_that_depends_on_earlier_operands_is_refused(tmp_path):
+    text = (
+        "module keep(input [3:0] a, b, output reg [7:0] p); initial p = 0;\n"
+        "always @* if (a[0]) p = a * b; endmodule"
+    )
+    path = write(tmp_path, "keep.v", text)
+    with pytest.raises(HwsimError, match="one product for each operand pair, got two for a="):
+        tabulate(read_circuit([path], signed=False))
+
+
+SIGNS = {
+    "declared": ("m", "signed ", None, (True, "declared")),
+    "option": ("m", "", True, (True, "option")),
+    "name, signed": ("mul8s_1A", "", None, (True, "name")),
+    "name, unsigned": ("mul8u_1A", "", None, (False, "name")),
+    "word over name": ("mul8u_1A", "", True, (True, "option")),
+}
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(("top", "declared", "word", "expected"), SIGNS.values(), ids=SIGNS)
+def test_who_says_that_operands_are_signed_is_kept(tmp_path, top, declared, word, expected):
+    text = f"module {top}(input {declared}[7:0] a, b, output [15:0] p); endmodule"
+    circuit = read_circuit([write(tmp_path, "m.v", text)], signed=word)
+    assert (circuit.signed, circuit.signed_from) == expected
+    assert any("from the name" in note for note in circuit.notes) == (expected[1] == "name")
+
+
+@pytest.mark.sim
+def test_contradictory_signs_are_refused(tmp_path):
+    text = "module m(a, b, p); input signed [3:0] a; input [3:0] b; output [7:0] p;{} endmodule"
+    with pytest.raises(HwsimError, match="one declared signed and one that is not"):
+        read_circuit([write(tmp_path, "m.v", text.format(""))])
+    both = write(tmp_path, "both.v", text.format(" wire signed [3:0] b;"))
+    assert read_circuit([both]).signed_from == "declared"
+    with pytest.raises(HwsimError, match="its operands are declared signed, got --unsigned"):
+        read_circuit([both], signed=False)
+
+
+def test_equal_file_names_are_told_apart_without_a_path_of_the_machine(tmp_path):
+    paths = [write(tmp_path, f"{folder}/m.v", "") for folder in ("x", "y")]
+    assert short_names(paths) == ["x/m.v", "y/m.v"]
+    assert short_names(paths[:1]) == ["m.v"]
+
+
+# --- samples -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_operand_is_in_one_magnitude_class(signed):
+    low, size = classes(5, signed=signed)
+    found = np.concatenate([np.arange(one, one + n) for one, n in zip(low, size, strict=True)])
+    assert sorted(found) == sorted(values(5, signed=signed))
+
+
+def test_draws_fall_into_their_strata_and_weights_are_shares():
+    a, b, stratum, weight = draw(6, signed=True, draws=4000, seed=1)
+    low, size = classes(6, signed=True)
+    for operand, which in ((a, stratum // len(size)), (b, stratum % len(size))):
+        assert (low[which] <= operand).all()
+        assert (operand < low[which] + size[which]).all()
+    assert weight.sum() == pytest.approx(1)
+    assert np.bincount(stratum, minlength=len(weight)).min() >= 2
+
+
+def test_corners_hold_the_extremes_and_every_leading_one():
+    a, b = corners(16, signed=True)
+    pairs = set(zip(a.tolist(), b.tolist(), strict=True))
+    assert {(-32768, -32768), (32767, -32768), (0, -1), (256, -256)} <= pairs
+    assert max(a) == 32767
+
+
+@pytest.mark.sim
+def test_a_sample_estimates_what_all_products_show(tmp_path):
+    # The product's low byte is cut off: the exact mean error is known from all pairs.
+    text = (
+        "module cut(input [10:0] a, b, output [21:0] p); wire [21:0] q = a * b;"
+        " assign p = {q[21:8], 8'b0}; endmodule"
+    )
+    circuit = read_circuit([write(tmp_path, "cut.v", text)], signed=False)
+    found = sample(circuit, draws=20_000)
+    error = exact(11, signed=False) % 256
+    assert abs(found.mae.value - error.mean()) < 2 * found.mae.margin
+    assert abs(found.ep.value - (error != 0).mean()) < 2 * found.ep.margin
+    assert found.bias.value == -found.mae.value
+    assert found.mae.margin < 0.03 * found.mae.value
+    assert found.wce <= error.max()
+    assert found.wce == found.worst[0] * found.worst[1] % 256
+    assert found.as_dict()["kind"] == "sample"
+    assert "table" not in found.as_dict()
+
+
+@pytest.mark.sim
+def test_32_bits_are_driven_and_read_in_full(tmp_path):
+    text = "module w(input [31:0] a, b, output [63:0] p); assign p = a * b; endmodule"
+    circuit = read_circuit([write(tmp_path, "w.v", text)], signed=False)
+    a = np.array([2**32 - 1, 2**31, 3], np.int64)
+    b = np.array([2**32 - 1, 2**32 - 1, 5], np.int64)
+    found = simulate_pairs(circuit, a, b).values
+    assert [int(value) for value in found] == [
+        int(x) * int(y) for x, y in zip(a.tolist(), b.tolist(), strict=True)
+    ]
+    with pytest.raises(HwsimError, match="at most 12 bits for a complete table, got 32"):
+        tabulate(circuit)
