@@ -72,6 +72,7 @@ def lut(
 ) -> None:
     """Simulate RTL exhaustively and write its table: our multipliers, or Verilog files."""
     from hwsim import PAPER_MULTIPLIERS, compare, extract, golden, parse_multiplier
+    from hwsim.simulate import require_simulator
 
     files = design.FileOptions(
         top=top,
@@ -102,6 +103,7 @@ def lut(
         else [*PAPER_MULTIPLIERS]
     )
     total = len(wanted)
+    require_simulator()
     ready_folder(out_dir)
     with progress("simulating", total=total, unit="tables") as tick:
         tables = extract(

@@ -19,8 +19,9 @@ from .cells import Cell, CellStore
 from .console import notice, out, progress
 from .experiment import Grid, cross_checks, run, total_rows
 from .figure import robustness_figure, save_figure
-from .multipliers import resolve
+from .multipliers import NamedLut, resolve
 from .output import ready_folder
+from .page import write_page
 from .records import records_of, write_records
 from .subject import load_subject, set_threads
 from .tables import robust_accuracy_tables, summarised_warnings
@@ -118,7 +119,7 @@ def run_eval(request: EvalRequest) -> list[Cell]:
             device=request.device,
             progress=tick,
         )
-    _present(request, images, cells, seconds=time.perf_counter() - began)
+    _present(request, images, cells, multipliers, seconds=time.perf_counter() - began)
     return cells
 
 
@@ -129,7 +130,12 @@ def _jobs(request: EvalRequest) -> int:
 
 
 def _present(
-    request: EvalRequest, images: Images, cells: Sequence[Cell], *, seconds: float
+    request: EvalRequest,
+    images: Images,
+    cells: Sequence[Cell],
+    multipliers: Sequence[NamedLut],
+    *,
+    seconds: float,
 ) -> None:
     records = records_of(cells)
     for table in robust_accuracy_tables(records):
@@ -147,6 +153,9 @@ def _present(
     out.print(
         f"{evaluations} evaluations of {len(images)} images, {computed / evaluations:.2f} s each "
         f"({computed:.0f} s in all, {seconds:.0f} s this run); "
-        f"± is the longer side of the Wilson 95 % interval"
+        f"± is the longer side of the Wilson 95 % interval",
+        soft_wrap=True,
     )
     out.print("written: " + "  ".join(str(path) for path in paths), soft_wrap=True)
+    page = write_page(cells, request.out / "report.html", tables=multipliers)
+    out.print(f"look at it in a browser: {page}", soft_wrap=True)

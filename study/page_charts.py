@@ -108,7 +108,8 @@ def chart_panels(
         A ``<figure>`` per panel, and what the page's script shows of each: its title and, per
         curve, the multiplier's number and points [eps, images right, % low, % high, x, y].
     """
-    figures, data = [], []
+    figures: list[str] = []
+    data: list[dict[str, object]] = []
     for number, (attack, norm) in enumerate(panels(records)):
         chosen = [
             r for r in records if (r.cell.settings.attack, r.cell.settings.norm) == (attack, norm)
