@@ -5,29 +5,40 @@ from .catalog import PAPER_MULTIPLIERS, Multiplier, legal_multipliers, parse_mul
 from .design import Design
 from .errors import HwsimError
 from .extraction import extract, extract_design
+from .frontend import Circuit, read_circuit
 from .golden_tables import golden
 from .harness import standalone
+from .inspection import Inspection, inspect
 from .lut import Lut
 from .metrics import ErrorMetrics, QuadrantError, error_metrics
+from .sampling import Sample, sample
+from .tabulation import tabulate
 from .verify import Difference, VerifyReport, compare, verify
 
 __all__ = [
     "PAPER_MULTIPLIERS",
+    "Circuit",
     "Design",
     "Difference",
     "ErrorMetrics",
     "HwsimError",
+    "Inspection",
     "Lut",
     "Multiplier",
     "QuadrantError",
+    "Sample",
     "VerifyReport",
     "compare",
     "error_metrics",
     "extract",
     "extract_design",
     "golden",
+    "inspect",
     "legal_multipliers",
     "parse_multiplier",
+    "read_circuit",
+    "sample",
     "standalone",
+    "tabulate",
     "verify",
 ]

@@ -83,13 +83,11 @@ def tabulate(
         )
     hashes = circuit.hashes()
     side = 2**width
-    # One operand bit changes from pair to pair, so an event-driven simulator has little to do.
-    index = np.arange(side * side, dtype=np.int64)
-    index ^= index >> 1
+    a, b = sweep_order(width)
     found = simulate_pairs(
         circuit,
-        index >> width,
-        index & (side - 1),
+        a,
+        b,
         wrap_signed=wrap_signed,
         jobs=jobs,
         limit=limit,
@@ -99,11 +97,32 @@ def tabulate(
         raise HwsimError(f"{circuit.name}: its Verilog changed while it was simulated")
     if found.values.max() > np.iinfo(np.int32).max or found.values.min() < np.iinfo(np.int32).min:
         raise HwsimError(f"{circuit.name}: expected products that fit 32-bit signed integers")
-    table = np.empty(side * side, np.int32)
-    table[index] = found.values
-    bare = Lut(table.reshape(side, side), width=width, signed=found.signed)
+    table = np.empty((side, side), np.int32)
+    table[a, b] = found.values
+    bare = Lut(table, width=width, signed=found.signed)
     manifest = {**manifest_of(circuit, found, hashes), "metrics": error_metrics(bare).as_dict()}
     return Lut(bare.table, width=width, signed=found.signed, manifest=manifest)
+
+
+def sweep_order(width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Every operand pair once, in the order that an event-driven simulator likes best.
+
+    One operand bit changes from pair to pair, in a Gray code, and the highest bits change most
+    often: what they change is nearest to the product's top, with the fewest carries behind it.
+
+    Args:
+        width: operand bits.
+
+    Returns:
+        a, b: (4^width,) bit patterns.
+    """
+    step = np.arange(4**width, dtype=np.int64)
+    step ^= step >> 1
+    a, b = np.zeros_like(step), np.zeros_like(step)
+    for k in range(width):
+        b |= (step >> (2 * k) & 1) << (width - 1 - k)
+        a |= (step >> (2 * k + 1) & 1) << (width - 1 - k)
+    return a, b
 
 
 def simulate_pairs(

@@ -14,6 +14,7 @@ import typer
 
 from .console import notice, out, progress
 from .errors import StudyError
+from .output import ready_folder
 
 if TYPE_CHECKING:
     from hwsim.frontend import Circuit
@@ -113,6 +114,7 @@ def extract_file(
     """
     from hwsim.frontend import read_circuit  # noqa: PLC0415  (as in all commands)
     from hwsim.lut import MAX_WIDTH  # noqa: PLC0415  (as in all commands)
+    from hwsim.simulators import chosen  # noqa: PLC0415  (as in all commands)
 
     names = [text for text in arguments if not is_file_argument(text)]
     if names:
@@ -133,6 +135,8 @@ def extract_file(
         includes=options.include or (),
         ties=dict(_tie(text) for text in options.tie or ()),
     )
+    chosen()  # a simulator that is missing should leave no folder behind
+    ready_folder(out_dir)
     if options.sample is None and circuit.roles.width <= MAX_WIDTH:
         _write_table(circuit, options, out_dir)
     else:
@@ -152,7 +156,6 @@ def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
             limit=options.time_limit,
             progress=lambda done, _total: tick(done, f"simulating {circuit.top}"),
         )
-    out_dir.mkdir(parents=True, exist_ok=True)
     path = out_dir / f"{circuit.top}.npz"
     table.save(path)
     found = table.manifest["metrics"]
@@ -172,6 +175,7 @@ def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
 
 
 def _write_sample(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
+    from hwsim.lut import write_atomically  # noqa: PLC0415  (as in all commands)
     from hwsim.sampling import DRAWS, sample  # noqa: PLC0415  (as in all commands)
 
     draws = options.sample or DRAWS
@@ -184,9 +188,8 @@ def _write_sample(circuit: Circuit, options: FileOptions, out_dir: Path) -> None
             limit=options.time_limit,
             progress=lambda done, _total: tick(min(done, draws), f"sampling {circuit.top}"),
         )
-    out_dir.mkdir(parents=True, exist_ok=True)
     path = out_dir / f"{circuit.top}.sample.json"
-    path.write_text(json.dumps(found.as_dict(), indent=2) + "\n")
+    write_atomically(path, (json.dumps(found.as_dict(), indent=2) + "\n").encode())
     out.print(
         _description(circuit, found.manifest["latency"], wrapped=options.wrap_signed),
         soft_wrap=True,

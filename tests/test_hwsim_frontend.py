@@ -14,7 +14,7 @@ from hwsim.roles import Control, recognise
 from hwsim.safety import check_tasks, memories
 from hwsim.sampling import classes, corners, draw, sample
 from hwsim.scalarize import scalarized
-from hwsim.tabulation import simulate_pairs, tabulate
+from hwsim.tabulation import simulate_pairs, sweep_order, tabulate
 
 
 def values(width, *, signed):
@@ -403,6 +403,13 @@ def test_equal_file_names_are_told_apart_without_a_path_of_the_machine(tmp_path)
     paths = [write(tmp_path, f"{folder}/m.v", "") for folder in ("x", "y")]
     assert short_names(paths) == ["x/m.v", "y/m.v"]
     assert short_names(paths[:1]) == ["m.v"]
+
+
+def test_a_sweep_has_every_pair_once_and_changes_one_bit_at_a_time():
+    a, b = sweep_order(4)
+    pairs = a << 4 | b
+    assert sorted(pairs.tolist()) == list(range(256))
+    assert {int(step).bit_count() for step in pairs[1:] ^ pairs[:-1]} == {1}
 
 
 # --- samples -------------------------------------------------------------------------------------
