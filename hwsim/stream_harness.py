@@ -91,7 +91,7 @@ def stream_harness(top: str, parameters: Mapping[str, Parameter], roles: Roles) 
         "      word = p;\n"
         "      if (^p === 1'bx) begin\n"
         "        word = 0;\n"
-        f"        if (unknowns < {MOST_UNKNOWN}) $fdisplay(unknown, \"%0d %b\", cycle, p);\n"
+        f'        if (unknowns < {MOST_UNKNOWN}) $fdisplay(unknown, "%0d %b", cycle, p);\n'
         "        unknowns = unknowns + 1;\n"
         "      end\n"
         '      $fwrite(products, "%u", word);\n'
