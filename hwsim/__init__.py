@@ -12,7 +12,7 @@ from .inspection import Inspection, inspect
 from .lut import Lut
 from .metrics import ErrorMetrics, QuadrantError, error_metrics
 from .sampling import Sample, sample
-from .tabulation import tabulate
+from .tabulation import extract_file, tabulate
 from .verify import Difference, VerifyReport, compare, verify
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "error_metrics",
     "extract",
     "extract_design",
+    "extract_file",
     "golden",
     "inspect",
     "legal_multipliers",

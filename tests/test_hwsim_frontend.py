@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from netlist_samples import numbered_netlist
 
-from hwsim import HwsimError
+from hwsim import HwsimError, extract_file
 from hwsim.frontend import read_circuit, short_names
 from hwsim.ports import Interface, Port
 from hwsim.roles import Control, recognise
@@ -368,6 +368,15 @@ def test_a_product_that_depends_on_earlier_operands_is_refused(tmp_path):
     path = write(tmp_path, "keep.v", text)
     with pytest.raises(HwsimError, match="one product for each operand pair, got two for a="):
         tabulate(read_circuit([path], signed=False))
+
+
+@pytest.mark.sim
+def test_a_file_alone_is_a_table(tmp_path):
+    text = "module m(input signed [1:0] a, b, output signed [3:0] p); assign p = a * b; endmodule"
+    path = write(tmp_path, "m.v", text)
+    np.testing.assert_array_equal(extract_file(path, width=2).table, exact(2, signed=True))
+    with pytest.raises(HwsimError, match=r"m \(m\.v\): expected operands of 8 bits, got 2$"):
+        extract_file(path, width=8)
 
 
 SIGNS = {
