@@ -78,7 +78,7 @@ class EvalRequest:
 
 
 def run_eval(request: EvalRequest) -> list[Cell]:
-    """Run the grid, print the tables, write cells, records and the figure.
+    """Run the grid, print the tables, write cells, records, the figure and the report.
 
     Returns:
         The finished cells.

@@ -63,7 +63,7 @@ def report_page(cells: Sequence[Cell], *, tables: Sequence[NamedLut] = ()) -> st
         The HTML document.
 
     Raises:
-        StudyError: no cells, or cells whose images or networks differ.
+        StudyError: no cells, cells whose images or networks differ, or two of one curve.
     """
     _check(cells)
     records = records_of(cells)
@@ -112,6 +112,15 @@ def _check(cells: Sequence[Cell]) -> None:
                 f"expected cells of one network on the same images, got {len(values)} values of "
                 f"{key} ({', '.join(sorted(values))[:120]}): report on each alone"
             )
+    seen = set()
+    for cell in cells:
+        curve = (cell.label, cell.settings.attack, cell.settings.norm)
+        if curve in seen:
+            raise StudyError(
+                f"expected one cell per multiplier, attack and norm, got two of "
+                f"{', '.join(curve)}: report on each alone"
+            )
+        seen.add(curve)
 
 
 def _title(cells: Sequence[Cell], labels: Sequence[str]) -> str:

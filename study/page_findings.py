@@ -125,7 +125,7 @@ def smallest_difference(samples: int, family: int) -> str:
         f"p = 2^(1-d), the smallest p a net difference of d images can have. Below 5 % takes "
         f"{alone} of {plural(samples, 'image')} ({100 * alone / samples:.1f} points) for one "
         f"comparison alone, and {first} ({100 * first / samples:.1f} points) for the first of "
-        f"this family of {family:,}, because {family:,} x 2^-{first - 1} < 0.05; once some "
+        f"this family of {family:,}, because {family:,} × 2^-{first - 1} < 0.05; once some "
         "survive, Holm asks a little less of the next."
     )
     true = detectable_difference(samples, first)

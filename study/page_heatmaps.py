@@ -38,8 +38,8 @@ def relative_error(lut: Lut) -> NDArray[np.float64]:
 
 
 def shared_limit(errors: Sequence[NDArray[np.float64]]) -> float:
-    """Round limit of a colour scale that 99 % of each table's entries stay within."""
-    needed = max(float(np.quantile(np.abs(one), 0.99, method="lower")) for one in errors)
+    """Round limit of a colour scale that 90 % of each table's entries stay within."""
+    needed = max(float(np.quantile(np.abs(one), 0.9, method="lower")) for one in errors)
     return next((limit for limit in _LIMITS if limit >= needed), _LIMITS[-1])
 
 

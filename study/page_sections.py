@@ -76,7 +76,7 @@ def multiplier_section(tables: Sequence[NamedLut], labels: Sequence[str]) -> str
             f'<div class="frame"><span class="top">{high}</span><span class="up">activation</span>'
             f'<span class="bottom">{low}</span>'
             f'<img src="{heat_map(error, limit=limit)}" width="256" height="256" alt="Relative '
-            f"error of all {side}x{side} products of {escape(one.label)}, mean size "
+            f"error of all {side}×{side} products of {escape(one.label)}, mean size "
             f'{100 * m.mre:.2f} %"><span class="left">{low}</span><span class="across">weight'
             f'</span><span class="right">{high}</span></div></figure>'
         )
@@ -148,11 +148,13 @@ def provenance_section(cells: Sequence[Cell]) -> str:
 
 
 def _distinct(values: Sequence[object]) -> str:
-    texts = [
-        ", ".join(f"{eps:g}" for eps in value) if isinstance(value, tuple | list) else str(value)
-        for value in values
-    ]
-    return "; ".join(dict.fromkeys(texts))
+    return "; ".join(dict.fromkeys(map(_text, values)))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_text, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def command(cells: Sequence[Cell]) -> str:

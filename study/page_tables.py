@@ -126,7 +126,8 @@ def _verdict(compared: Sequence[Comparison]) -> list[str]:
     if clean is not None:
         kind = _kind(clean)
         small = f"p {clean.adjusted:.2g}"
-        cells = [number_cell(points(clean.difference.value), kind=kind, small=small)]
+        value = clean.difference.value
+        cells = [number_cell(points(value), kind=kind, small=small, sort=value)]
     for sign, kind in ((1, "better"), (-1, "worse")):
         count = sum(1 for c in attacked if c.survives and sign * c.difference.value > 0)
         cells.append(
