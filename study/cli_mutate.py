@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,10 @@ def _mutate(  # noqa: PLR0917  (typer reads the options from the signature)
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
     only: Annotated[
         list[int] | None, typer.Option(help="This mutant, by its number; may be given again.")
+    ] = None,
+    widest: Annotated[
+        int | None,
+        typer.Option(help="Operand bits of the widest complete sweep, 6 to 8; default: 6 or 8."),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Simulators at a time; default: all cores.")
@@ -61,12 +66,14 @@ def _mutate(  # noqa: PLR0917  (typer reads the options from the signature)
                 count=count,
                 seed=seed,
                 only=only,
+                widest=widest,
                 jobs=jobs,
                 progress=lambda verdict, done, _: tick(done, f"line {verdict.mutant.line}"),
             )
         reports.append(report)
-    body = {"command": _command(files, count, seed, only), "designs": _bodies(reports)}
-    text = json.dumps(body, indent=1)
+    body = {"command": _command(files, count, seed, only, widest), "designs": _bodies(reports)}
+    # A mutant a line, so that a record in a repository shows what changed.
+    text = re.sub(r"\n {5,}", " ", json.dumps(body, indent=1)).replace("\n    }", " }")
     if out_file is not None:
         out_file.write_text(f"{text}\n", encoding="utf-8")
         notice(f"wrote {out_file}")
@@ -89,10 +96,14 @@ def _bodies(reports: list[MutationReport]) -> list[dict[str, object]]:
     return [report.as_dict() for report in reports]
 
 
-def _command(files: list[Path], count: int | None, seed: int, only: list[int] | None) -> str:
+def _command(
+    files: list[Path], count: int | None, seed: int, only: list[int] | None, widest: int | None
+) -> str:
     options = [f"--only {number}" for number in only or ()]
     if count is not None:
         options += [f"--count {count} --seed {seed}"]
+    if widest is not None:
+        options += [f"--widest {widest}"]
     names = (f"rtl/{path.name}" for path in files)
     return " ".join(["axhil mutate", *names, *options])
 

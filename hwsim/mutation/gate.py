@@ -9,7 +9,7 @@ survived the gate, one that does not is called equivalent. Every table is one of
 """
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from .sweep import Instance, Integers, Refusal, Sweep
 HELPER = "leading_one"
 MODULES = (*(family.module for family in FAMILIES.values()), SIGNED_TOP, HELPER)
 """Files of `rtl/` that tables can judge."""
+
+_DEE = (-16, -9, -4, -1, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,20 @@ class Gate:
     basis: str
 
 
-def gate(module: str, *, rtl: Path) -> Gate:
+def gate(module: str, *, rtl: Path, widest: int | None = None) -> Gate:
     """The gate of one file of `rtl/`.
 
     Args:
         module: one of MODULES.
         rtl: folder of the other files.
+        widest: operand bits up to which every legal parameter is swept, 6 to 8; None is what takes
+            seconds: 8, or 6 where scaleTRIM has dozens of legal parameters.
 
     Raises:
         HwsimError: no table can judge this module.
     """
+    if widest is not None and widest not in range(6, 9):
+        raise HwsimError(f"expected a widest complete sweep of 6 to 8 bits, got {widest}")
     if module not in MODULES:
         known = ", ".join(f"{name}.v" for name in MODULES)
         raise HwsimError(
@@ -76,16 +82,20 @@ def gate(module: str, *, rtl: Path) -> Gate:
         basis = "every input of every legal WIDTH, 4 to 16"
     else:
         sweeps = (_table(module, 4), _table(module, 5), _defaults(module))
-        sweeps += (*_free_constants(module), *(_sample(module, w) for w in (9, 11, 16)))
+        free = (5, 12) if module in {"mul_scaletrim", SIGNED_TOP} else ()
+        sweeps += tuple(_free_constants(module, width=width) for width in free)
+        sweeps += tuple(_sample(module, width) for width in (9, 11, 16))
         sweeps += _golden(module)
-        # All 8-bit tables of scaleTRIM would be a minute for every mutant that gets this far.
-        widest = 8 if module in {"mul_exact", "mul_drum"} else 7
+        if widest is None:
+            widest = 8 if module in {"mul_exact", "mul_drum"} else 6
         proof = tuple(_table(module, width) for width in range(6, widest + 1))
         basis = (
-            f"every operand pair of every legal parameter at widths 4 to {widest}, of the golden "
-            "tables and of the defaults at width 8, and samples at widths 9, 11 and 16"
+            f"every operand pair of every legal parameter at widths 4 to {widest}, every operand "
+            "pair of the golden tables at width 8, and samples at widths 9 to 16"
         )
-    return Gate(module, others, sweeps, _refusals(module), proof, basis)
+    refusals = _refusals(module)
+    basis += f"; {len(refusals)} illegal parameters are refused as before"
+    return Gate(module, others, sweeps, refusals, proof, basis)
 
 
 def _takes_part(module: str, multiplier: Multiplier) -> bool:
@@ -141,14 +151,15 @@ def _golden(module: str) -> tuple[Sweep, ...]:
 
 
 def _sample(module: str, width: int) -> Sweep:
-    """Corners and 2,000 random pairs, for widths whose tables are too large."""
+    """1,000 pairs of corners and as many of any operands, for widths too large for a table."""
     signed = module == SIGNED_TOP
     low, high = (-(2 ** (width - 1)), 2 ** (width - 1)) if signed else (0, 2**width)
     near = {sign * 2**i + d for i in range(width) for d in (-1, 0, 1) for sign in (1, -1)}
     corners = sorted(x for x in {*near, low, low + 1, high - 2, high - 1} if low <= x < high)
-    pairs = np.array(list(itertools.product(corners, corners)), np.int64)
-    drawn = np.random.default_rng(width).integers(low, high, (2000, 2))
-    a, b = np.concatenate([pairs, drawn]).T
+    rng = np.random.default_rng(width)
+    extremes = itertools.product((low, low + 1, 0, 1, high - 1), repeat=2)
+    near_corners = rng.choice(np.array(corners, np.int64), (1000, 2))
+    a, b = np.concatenate([[*extremes], near_corners, rng.integers(low, high, (1000, 2))]).T
     instances = tuple(
         _instance(
             m,
@@ -172,7 +183,7 @@ def _wide(width: int) -> Iterable[Multiplier]:
 
 def _defaults(module: str) -> Sweep:
     """Parameters that are not given have the values that the headers print."""
-    a, b = _pairs(8)
+    a, b = np.random.default_rng(8).integers(0, 256, (2, 2000))
     signed = module == SIGNED_TOP
     values = np.arange(256)
     if signed:
@@ -204,37 +215,44 @@ def _defaults(module: str) -> Sweep:
     return Sweep("defaults", 8, a, b, instances)
 
 
-def _free_constants(module: str) -> tuple[Sweep, ...]:
-    """DEE and COMP that no fit makes, through the whole of their range."""
-    if module not in {"mul_scaletrim", SIGNED_TOP}:
-        return ()
-    width, signed = 5, module == SIGNED_TOP
-    a, b = _pairs(width)
+def _free_constants(module: str, *, width: int) -> Sweep:
+    """DEE and COMP that no fit makes, through the whole of their range; all pairs or 2,000."""
+    signed = module == SIGNED_TOP
+    rng = np.random.default_rng(width)
+    a, b = _pairs(width) if width < 6 else rng.integers(0, 2**width, (2, 2000))
+    x, y = a, b
     if signed:
         x, y = (np.where(v < 2 ** (width - 1), v, v - 2**width) for v in (a, b))
-    else:
-        x, y = a, b
-    rng = np.random.default_rng(5)
     instances = []
-    for h, dee in itertools.product((1, 2, 4), (-16, -9, -4, -1, 0, 1)):
-        # One constant per value of s, anywhere that keeps 0 <= 1 + s (1 + 2^DEE) + C < 4.
-        m = 2 ** (h + 1)
-        line = [1 + i / 2**h * (1 + 2.0**dee) for i in range(m)]
-        comp = [int(rng.integers(np.ceil(-256 * v), np.ceil(256 * (4 - v)))) for v in line]
-        for constants in ((), comp) if dee < 0 else (comp,):
-            magnitude = _scale_trim(np.abs(x), np.abs(y), h=h, dee=dee, comp=constants)
-            packed = sum((c & 0xFFFF) << 16 * i for i, c in enumerate(constants))
-            given: dict[str, Parameter] = {"CORE": "scaletrim"} if signed else {}
-            given |= {"WIDTH": width, "H": h, "M": len(constants), "DEE": dee, "COMP": packed}
-            name = f"scaletrim({h},{len(constants)}), DEE = {dee}"
-            expected = np.sign(x) * np.sign(y) * magnitude
-            instances.append(_multiplier(name, module, given, width, expected))
-    return (Sweep("constants that no fit makes", width, a, b, tuple(instances)),)
+
+    def add(h: int, dee: int, comp: Sequence[int], *, m: int) -> None:
+        magnitude = _scale_trim(np.abs(x), np.abs(y), h=h, dee=dee, comp=comp[:m])
+        packed = sum((c & 0xFFFF) << 16 * i for i, c in enumerate(comp))
+        given: dict[str, Parameter] = {"CORE": "scaletrim"} if signed else {}
+        given |= {"WIDTH": width, "H": h, "M": m, "DEE": dee, "COMP": packed}
+        name = f"scaletrim({h},{m}), DEE = {dee}" + (", COMP unused" if comp and not m else "")
+        expected = np.sign(x) * np.sign(y) * magnitude
+        instances.append(_multiplier(name, module, given, width, expected))
+
+    # With few H a constant for every value of s, with many H two constants.
+    for h, dee in itertools.product((1, 2, 4) if width < 6 else (9, width - 1), _DEE):
+        m = 2 ** (h + 1) if h < 5 else 2
+        comp = []
+        for first in range(0, 2 ** (h + 1), 2 ** (h + 1) // m):
+            ends = (first, first + 2 ** (h + 1) // m - 1)
+            low, high = (1 + i / 2**h * (1 + 2.0**dee) for i in ends)
+            # Anywhere that keeps 0 <= 1 + s (1 + 2^DEE) + C < 4.
+            comp.append(int(rng.integers(np.ceil(-256 * low), np.ceil(256 * (4 - high)))))
+        add(h, dee, comp, m=m)
+        if dee < 0:
+            add(h, dee, [], m=0)
+    add(3, -2, [256], m=0)
+    return Sweep(f"{width}-bit constants that no fit makes", width, a, b, tuple(instances))
 
 
-def _scale_trim(a: Integers, b: Integers, *, h: int, dee: int, comp: Iterable[int]) -> Integers:
-    """floor((1 + s + s*2^DEE + C) * 2^(n_a+n_b)) in integers with 24 fractional bits."""
-    one = 1 << 24
+def _scale_trim(a: Integers, b: Integers, *, h: int, dee: int, comp: Sequence[int]) -> Integers:
+    """floor((1 + s + s*2^DEE + C) * 2^(n_a+n_b)) in integers with 32 fractional bits."""
+    one = 1 << 32
 
     def cut(x: Integers) -> tuple[Integers, Integers]:
         n = np.frexp(np.maximum(x, 1).astype(np.float64))[1].astype(np.int64) - 1
@@ -243,10 +261,10 @@ def _scale_trim(a: Integers, b: Integers, *, h: int, dee: int, comp: Iterable[in
     (n_a, a_h), (n_b, b_h) = cut(a), cut(b)
     s = (a_h + b_h) * (one >> h)
     value = one + s + (s >> -dee if dee < 0 else s << dee)
-    table = np.array([*comp], np.int64)
+    table = np.array(comp, np.int64)
     if len(table):
         value = value + table[(a_h + b_h) * len(table) >> (h + 1)] * (one >> 8)
-    return np.where((a == 0) | (b == 0), 0, value << (n_a + n_b) >> 24)
+    return np.where((a == 0) | (b == 0), 0, value << (n_a + n_b) >> 32)
 
 
 def _positions(width: int) -> Sweep:
@@ -281,5 +299,7 @@ def _refusals(module: str) -> tuple[Refusal, ...]:
         given += [{"H": 1, "M": 8}, {"WIDTH": 16, "H": 16}]
         given += [{"DEE": dee} for dee in (2, 3, -17, -18)]
     if module == SIGNED_TOP:
-        given += [{"CORE": core} for core in ("other", "Exact", "drumm")]
+        # Before and behind each name in the order of the alphabet.
+        cores = ("other", "Exact", "exactly", "Drum", "drumm", "Scaletrim", "scaletrims")
+        given += [{"CORE": core} for core in cores]
     return tuple(Refusal(module, parameters) for parameters in given)

@@ -140,6 +140,7 @@ def mutate(
     count: int | None = None,
     seed: int = 0,
     only: Collection[int] | None = None,
+    widest: int | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> MutationReport:
@@ -150,6 +151,7 @@ def mutate(
         count: draw this many mutants; None is all.
         seed: of the draw.
         only: these numbers of all mutants, instead of a draw.
+        widest: as in `gate`: operand bits of the widest complete sweep.
         jobs: simulators at a time; None is one per processor core.
         progress: told of every verdict.
 
@@ -166,7 +168,7 @@ def mutate(
     require_simulator()
     began = time.monotonic()
     text, digest = _read(path), sha256(path)
-    judges = gate(path.stem, rtl=path.parent)
+    judges = gate(path.stem, rtl=path.parent, widest=widest)
     verdicts: dict[int, Verdict] = {}
     with (
         tempfile.TemporaryDirectory(prefix="axhil-mutate-") as scratch,

@@ -176,7 +176,7 @@ class Sites:
         # A declaration with a value is an assignment too, and stays.
         start, end = self.spans.get(id(node), (0, 0))
         if self.text.startswith("assign", start) and end:
-            self._edit(Change.statement, node, ";", simple=True)
+            self._edit(Change.statement, node, "", simple=True)
 
     def _blockingsubstitution(self, node: Any) -> None:
         self._target(node.left)
@@ -222,19 +222,14 @@ class Sites:
 
     _localparam = _parameter
 
-    def _wire(self, node: Any) -> None:
-        if node.signed and id(node) in self.spans:
-            self._unsigned(node)
+    def _decl(self, node: Any) -> None:
+        if any(getattr(item, "signed", False) for item in node.list) and id(node) in self.spans:
+            start, end = self.spans[id(node)]
+            found = re.search(r"\bsigned\s+", self.text[start:end])
+            if found:
+                where = (start + found.start(), start + found.end())
+                self.edits.append((*where, Change.statement, "", True))
         self._children(node)
-
-    _reg = _wire
-
-    def _unsigned(self, node: Any) -> None:
-        start, end = self.spans[id(node)]
-        found = re.search(r"\bsigned\b", self.text[start:end])
-        if found:
-            after = one_line(re.sub(r"\bsigned\b", "", self.text[start:end]))
-            self.edits.append((start, end, Change.statement, after, True))
 
 
 def one_line(text: str) -> str:
