@@ -182,7 +182,7 @@ def test_eval_works_from_the_wheel_without_icarus(axhil, tmp_path):
     clean = [row["accuracy"] for row in records if row["eps"] == 0]
     assert min(clean) >= 0.9
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "cells", "records.json", "records.csv", "robustness.png", "robustness.svg",
+        "cells", "records.json", "records.csv", "report.html", "robustness.png", "robustness.svg",
     }  # fmt: skip
 
 

@@ -289,7 +289,14 @@ def test_eval_leaves_cells_records_and_the_figure_and_prints_their_numbers(axhil
     assert code == 0
     assert "lenet5 on 3 images of mnist5k, whitebox: 2 multipliers x 1 attacks" in err
     names = {path.name for path in (tmp_path / "o").iterdir()}
-    assert names == {"cells", "records.json", "records.csv", "robustness.png", "robustness.svg"}
+    assert names == {
+        "cells",
+        "records.json",
+        "records.csv",
+        "report.html",
+        "robustness.png",
+        "robustness.svg",
+    }
     records = json.loads((tmp_path / "o" / "records.json").read_text())
     assert [(r["multiplier"], r["eps"]) for r in records] == [
         ("exact", 0.0), ("exact", 0.2), ("drum(3)", 0.0), ("drum(3)", 0.2),
