@@ -161,12 +161,14 @@ def command(cells: Sequence[Cell]) -> str:
     """Return the command line that asks for these cells, its defaults left out."""
     first = cells[0].settings
     every = [cell.settings for cell in cells]
-    words = ["axhil", "eval", "--network", first.network, "--data", first.data]
+    # Image sets are named data/split; the split that is evaluated needs no option.
+    data = first.data.removesuffix("/test")
+    words = ["axhil", "eval", "--network", first.network, "--data", data]
     words += ["--multipliers", ",".join(dict.fromkeys(s.multiplier for s in every))]
     words += [w for attack in dict.fromkeys(s.attack for s in every) for w in ("--attack", attack)]
     words += [w for norm in dict.fromkeys(s.norm for s in every) for w in ("--norm", norm)]
     if any(tuple(s.budgets) != DEFAULT_BUDGETS.get(s.norm) for s in every):
-        words += ["--eps", ",".join(f"{eps:g}" for eps in first.budgets)]
+        words += ["--eps", ",".join(f"{eps:.12g}" for eps in first.budgets)]
     words += ["--images", str(first.images), "--seed", str(first.seed)]
     words += ["--threat-model", first.threat_model, "--gradient", first.gradient]
     words += ["--batch", str(first.batch)]

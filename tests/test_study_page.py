@@ -108,7 +108,7 @@ def real(tmp_path_factory):
     """Cells of a small run of LeNet-5, and the tables it was built from."""
     tables = resolve(["exact,drum(3)"])
     grid = Grid(attacks=("fgsm", "bim"), norms=("linf", "l2"), budgets=(0.0, 0.15, 0.3))
-    images = embedded_split("test").select(8)
+    images = embedded_split("evaluation").select(8)
     store = CellStore(tmp_path_factory.mktemp("cells"))
     return run(load_subject("lenet5"), images, tables, grid, store), tables
 
@@ -168,6 +168,11 @@ def test_what_hovering_shows_are_the_same_numbers(real, page):
                 for c in cells
                 if (c.settings.attack, c.settings.norm) == key and c.label == data["labels"][number]
             ]
+            intervals = [
+                (round(100 * r.accuracy.low, 1), round(100 * r.accuracy.high, 1))
+                for r in records_of([one])
+            ]
+            assert [(low, high) for _, _, low, high, *_ in points] == intervals
             shown = [(eps, right) for eps, right, *_ in points]
             counts = [flags.count("1") for flags in one.correct]
             assert shown == list(zip((0, 0.15, 0.3), counts, strict=True))
@@ -406,6 +411,9 @@ def test_the_command_on_the_page_asks_for_the_same_cells(real):
     assert options["--eps"] == "0,0.15,0.3"
     assert (options["--images"], options["--seed"]) == ("8", "0")
     assert words.count("--attack") == words.count("--norm") == 2
+    full = command([cell("0", "1", budgets=(0.0, 1.010101), data="mnist/test")])
+    assert "--eps 0,1.010101 " in full
+    assert "--data mnist " in full
 
 
 def test_tables_are_shown_only_where_they_are_the_ones_that_ran(real, page):
