@@ -47,21 +47,25 @@ def finding(comparisons: Sequence[Comparison], reference: str | None) -> str:
         return f"Only {reference} was run, so there is nothing to compare it with."
     samples = comparisons[0].difference.samples
     labels = list(dict.fromkeys(c.record.cell.label for c in comparisons))
-    clauses = [clause for label in labels if (clause := _clause(label, comparisons))]
-    others = len(labels) - len(clauses)
+    clauses, different = _clauses(labels, comparisons)
     images = f"the same {plural(samples, 'image')}"
     if not clauses:
         return (
             f"On {images} no difference from the accurate multiplier ({reference}) is more than "
             f"chance explains: {_nothing_seen(samples, len(comparisons))}."
         )
-    rest = {0: "", 1: "; the other multiplier shows no such difference"}.get(
-        others, f"; the other {others} multipliers show no such difference"
-    )
+    others = [label for label in labels if label not in different]
+    if others:
+        who = _listed(others) if len(others) <= 4 else f"the other {len(others)}"
+        clauses.append(f"{who} show{'s' if len(others) == 1 else ''} no such difference")
     return (
         f"Compared with the accurate multiplier ({reference}) on {images}, and beyond what chance "
-        f"explains: {'; '.join(clauses)}{rest}."
+        f"explains: {'; '.join(clauses)}."
     )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _nothing_seen(samples: int, family: int) -> str:
@@ -72,27 +76,37 @@ def _nothing_seen(samples: int, family: int) -> str:
     return f"differences under {100 * first / samples:.1f} points could not have been shown"
 
 
-def _clause(label: str, comparisons: Sequence[Comparison]) -> str:
-    """What survives for one multiplier; empty when nothing does."""
-    own = [c for c in comparisons if c.record.cell.label == label]
-    attacked = [c for c in own if not c.clean]
-    parts = []
+def _clauses(
+    labels: Sequence[str], comparisons: Sequence[Comparison]
+) -> tuple[list[str], set[str]]:
+    """What survives, a clause per direction and one for clean accuracy, and for whom."""
+    clauses, different = [], set()
     for word, sign in (("more", 1), ("fewer", -1)):
-        found = [c for c in attacked if c.survives and sign * c.difference.value > 0]
-        if found:
-            top = max(found, key=lambda c: abs(c.difference.value))
-            parts.append(
-                f"{word} images right at {len(found)} of {len(attacked)} attacked points "
-                f"(largest {points(top.difference.value)} points: {where(top.record)})"
+        entries: list[str] = []
+        for label in labels:
+            attacked = [c for c in comparisons if c.record.cell.label == label and not c.clean]
+            found = [c for c in attacked if c.survives and sign * c.difference.value > 0]
+            if not found:
+                continue
+            different.add(label)
+            most = max(abs(100 * c.difference.value) for c in found)
+            # The first of a direction says what the others' figures are.
+            entries.append(
+                f"{label} at {len(found)} ({most:.1f})"
+                if entries
+                else f"{label} gets {word} images right at {len(found)} of {len(attacked)} attack "
+                f"settings (by up to {most:.1f} points)"
             )
-    for c in own:
+        if entries:
+            clauses.append(_listed(entries))
+    clean = []
+    for c in comparisons:
         if c.clean and c.survives:
-            word = "gains" if c.difference.value > 0 else "loses"
-            parts.append(f"{word} {abs(100 * c.difference.value):.1f} points clean")
-    if not parts:
-        return ""
-    verb = "" if parts[0].startswith(("gains", "loses")) else "gets "
-    return f"{label} {verb}{' and '.join(parts)}"
+            different.add(c.record.cell.label)
+            clean.append(f"{c.record.cell.label} {points(c.difference.value)} points")
+    if clean:
+        clauses.append(f"without attack {_listed(clean)}")
+    return clauses, different
 
 
 def caution(records: Sequence[Record], comparisons: Sequence[Comparison]) -> str:

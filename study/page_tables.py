@@ -110,10 +110,10 @@ def verdict_table(
         "largest loss",
     )
     note = (
-        '<p class="note">Mean under attack: over all attacked points of this grid, unweighted. '
-        "More and fewer right: attacked points at which the difference from the accurate "
-        "multiplier on the same images survives the correction. Largest gain and loss in points, "
-        "significant ones in bold; intervals are Wilson 95 %.</p>"
+        '<p class="note">Mean under attack: over all attack settings of this grid, unweighted. '
+        "More and fewer right: attack settings (attack, norm and eps) at which the difference from "
+        "the accurate multiplier on the same images survives the correction. Largest gain and loss "
+        "in points, significant ones in bold; intervals are Wilson 95 %.</p>"
     )
     return sortable(headings, rows, caption="One row per multiplier") + note
 

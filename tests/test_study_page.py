@@ -239,10 +239,34 @@ def test_a_difference_survives_only_after_the_correction_for_the_whole_family():
     assert alone.adjusted == pytest.approx(4 * 2 * 0.5**6)
     document = Page(report_page(cells))
     assert "2 of 6 comparisons survive" in document.text
-    assert "DR3 gets more images right at 1 of 2 attacked points (largest +30.0" in document.text
-    assert "DR4 gets fewer images right at 1 of 2 attacked points (largest -30.0" in document.text
+    expected = (
+        "Compared with the accurate multiplier (ACC) on the same 40 images, and beyond what chance "
+        "explains: DR3 gets more images right at 1 of 2 attack settings (by up to 30.0 points); "
+        "DR4 gets fewer images right at 1 of 2 attack settings (by up to 30.0 points)."
+    )
+    assert finding(found, "ACC") == expected
+    assert expected in document.text
     accuracies = document.source.partition('id="accuracies"')[2].partition("</section>")[0]
     assert re.findall(r'<td class="(\w+)"', accuracies) == ["better", "worse"]
+
+
+def test_the_finding_names_who_differs_how_and_who_does_not():
+    right, wrong = "1" * 20 + "10" * 10, "0" * 20 + "10" * 10
+    budgets = (0.0, 0.1, 0.5)
+    flags = {
+        "exact": (right, wrong, right),
+        "a": (right, right, right),  # better at 0.1
+        "b": (right, right, wrong),  # better at 0.1, worse at 0.5
+        "c": (wrong, wrong, right),  # worse clean
+        "d": (right, wrong, right),
+        "e": (right, wrong, right),
+    }
+    cells = [cell(*f, label=name, multiplier=name, budgets=budgets) for name, f in flags.items()]
+    assert finding(compare(records_of(cells), "exact"), "exact").partition("explains: ")[2] == (
+        "a gets more images right at 1 of 2 attack settings (by up to 50.0 points) and b at 1 "
+        "(50.0); b gets fewer images right at 1 of 2 attack settings (by up to 50.0 points); "
+        "without attack c -50.0 points; d and e show no such difference."
+    )
 
 
 def test_clean_accuracy_is_one_comparison_though_every_panel_repeats_it():
