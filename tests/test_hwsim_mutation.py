@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate of the hardware has teeth: no small change of the Verilog gets past it."""
+
+import dataclasses
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from hwsim import Design, HwsimError, parse_multiplier, reference
+from hwsim.mutation import MODULES, Change, Killer, Outcome, draw, mutants, mutate
+from hwsim.mutation.gate import gate
+from hwsim.mutation.runner import Runner
+from hwsim.simulate import simulate
+from hwsim.sources import rtl_dir, sha256
+from hwsim.syntax import parse_modules
+from study.cli import app
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = ROOT / "docs" / "records" / "mutation.json"
+
+SAMPLE = """
+module sample #(parameter integer W = 4) (input wire [W-1:0] a, b, output wire [W-1:0] p);
+  // a + b in a comment is not a site
+  initial if (W < 2) $fatal(1, "sample: W + 1 = %0d", W + 1);
+  wire signed [W-1:0] s = a;
+  wire top = a[W-1];
+  assign p = (a == b) ? s <<< 2 : a[1 +: 2] + ~b[3:2];
+endmodule
+"""
+
+
+def changes(text):
+    return {(m.before, m.after) for m in mutants(text, where="sample.v")}
+
+
+EXPECTED = [
+    ("a == b", "a != b"),
+    ("a == b", "!(a == b)"),
+    ("a == b", "1'b0"),
+    ("a == b", "1'b1"),
+    ("(a == b) ? s <<< 2 : a[1 +: 2] + ~b[3:2]", "(a == b) ? (a[1 +: 2] + ~b[3:2]) : (s <<< 2)"),
+    ("s <<< 2", "s >>> 2"),
+    ("s <<< 2", "s"),
+    ("a[1 +: 2] + ~b[3:2]", "a[1 +: 2] - (~b[3:2])"),
+    ("a[1 +: 2] + ~b[3:2]", "a[1 +: 2]"),
+    ("~b[3:2]", "-b[3:2]"),
+    ("~b[3:2]", "b[3:2]"),
+    ("3", "2"),
+    ("3", "4"),
+    ("3", "0"),
+    ("3", "-1"),
+    ("a", "b"),
+    ("a", "s"),
+    ("a", "a & ~(1 << 0)"),
+    ("a", "a | (1 << 2)"),
+    ("W-1", "W + 1"),
+    ("W-1", "(W-1) - 1"),
+    ("W < 2", "W <= 2"),
+    ('$fatal(1, "sample: W + 1 = %0d", W + 1);', ";"),
+    ("signed", ""),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), EXPECTED, ids=[f"{b} to {a}" for b, a in EXPECTED])
+def test_an_expression_becomes(before, after):
+    found = changes(SAMPLE)
+    # A declaration's own span may or may not hold the value.
+    assert any(b.startswith(before) and a.startswith(after) for b, a in found), sorted(found)
+
+
+def test_neither_comments_nor_the_words_of_a_refusal_are_changed():
+    found = [m for m in mutants(SAMPLE, where="sample.v") if "W + 1" in m.before]
+    assert [m.after for m in found] == [";"]
+
+
+def test_a_mutant_is_one_change_where_it_says_and_no_two_are_the_same():
+    found = mutants(SAMPLE, where="sample.v")
+    lines = SAMPLE.splitlines()
+    for m in found:
+        assert re.sub(r"\s+", " ", SAMPLE[m.start : m.end]).strip() == m.before
+        assert lines[m.line - 1][m.column - 1 :].startswith(m.before[:3])
+        assert m.apply(SAMPLE) == SAMPLE[: m.start] + m.replacement + SAMPLE[m.end :]
+    assert len({m.apply(SAMPLE) for m in found}) == len(found)
+    assert [m.number for m in found] == [*range(1, len(found) + 1)]
+    assert {m.change for m in found} == {*Change}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_design_has_forty_mutants_of_every_kind_and_all_are_verilog(module):
+    path = rtl_dir() / f"{module}.v"
+    found = draw(path)
+    assert len(found) >= 40
+    assert {Change.operator, Change.constant, Change.condition, Change.bit} <= {
+        m.change for m in found
+    }
+    text = path.read_text()
+    for m in draw(path, count=15, seed=3):
+        assert [*parse_modules(m.apply(text), where="mutant")] == [module]
+
+
+def test_a_draw_depends_on_the_seed_alone():
+    path = rtl_dir() / "mul_drum.v"
+    assert draw(path, count=20, seed=1) == draw(path, count=20, seed=1)
+    assert draw(path, count=20, seed=1) != draw(path, count=20, seed=2)
+    assert [m.number for m in draw(path, only=[7, 3])] == [3, 7]
+
+
+REFUSED = [
+    ("mac.v", {}, r"expected a design that tables can judge, .*got mac\.v"),
+    ("none.v", {}, r"expected a Verilog file at .*none\.v, but there is none"),
+    ("mul_exact.v", {"count": 0}, "expected a count of at least 1, got 0"),
+    ("mul_exact.v", {"only": [1, 5000]}, r"expected numbers of mutants from 1 to \d+, got 5000"),
+    ("mul_exact.v", {"only": [1], "count": 2}, "got both a count and numbers"),
+    ("mul_exact.v", {"jobs": 0}, "expected at least 1 job, got 0"),
+    ("mul_exact.v", {"widest": 9}, "expected a widest complete sweep of 6 to 8 bits, got 9"),
+]
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(("name", "options", "sentence"), REFUSED)
+def test_what_cannot_be_mutated_is_refused(name, options, sentence):
+    with pytest.raises(HwsimError, match=sentence):
+        mutate(rtl_dir() / name, **options)
+
+
+needs_record = pytest.mark.skipif(
+    not RECORD.is_file(), reason="the record of the full run (axhil mutate rtl/*.v) is not made yet"
+)
+
+
+def recorded(module):
+    (found,) = [d for d in json.loads(RECORD.read_text())["designs"] if d["module"] == module]
+    return found
+
+
+@needs_record
+@pytest.mark.parametrize("module", MODULES)
+def test_the_committed_record_is_of_these_files_and_complete_and_has_no_survivor(module):
+    record = recorded(module)
+    assert record["sha256"] == sha256(rtl_dir() / f"{module}.v"), (
+        f"{module}.v changed: make the record again, its command is in {RECORD.name}"
+    )
+    found = draw(rtl_dir() / f"{module}.v")
+    assert [(m["number"], m["before"], m["after"]) for m in record["mutants"]] == [
+        (m.number, m.before, m.after) for m in found
+    ]
+    assert record["survived"] == 0
+    assert record["killed"] >= 40
+    assert {m["outcome"] for m in record["mutants"]} <= {"killed", "equivalent"}
+
+
+@needs_record
+def test_the_readme_shows_the_record():
+    text = (ROOT / "rtl" / "README.md").read_text()
+    for module in MODULES:
+        record = recorded(module)
+        numbers = [record[key] for key in ("judged", "killed", "equivalent", "survived")]
+        row = " | ".join([f"`{module}`", *map(str, numbers)])
+        assert f"| {row} |" in text
+
+
+# Endless mutants take seconds each, and those called equivalent run the whole proof.
+SLOW = {"timeout"}
+
+
+@pytest.mark.sim
+@needs_record
+@pytest.mark.parametrize("module", MODULES)
+def test_a_part_of_the_record_is_found_again(module):
+    record = {m["number"]: m for m in recorded(module)["mutants"]}
+    killed = [n for n, m in record.items() if m["outcome"] == "killed" and m["by"] not in SLOW]
+    numbers = killed[3 :: max(len(killed) // 12, 1)]
+    equivalent = [n for n, m in record.items() if m["outcome"] == "equivalent"]
+    if module in {"mul_exact", "leading_one"}:  # quick to prove
+        numbers += equivalent[:2]
+    report = mutate(rtl_dir() / f"{module}.v", only=numbers)
+    assert len(report.verdicts) == len(numbers) >= 12
+    assert report.survivors == []
+    for verdict in report.verdicts:
+        # The compiler's words are the compiler's, and change with its version.
+        found, expected = verdict.as_dict(), record[verdict.mutant.number]
+        assert (found | {"detail": ""}) == (expected | {"detail": ""})
+
+
+@pytest.mark.sim
+def test_a_kill_counts_the_entries_that_the_exhaustive_sweep_finds(tmp_path):
+    # The mutants' harness is not the sweep of `axhil verify`: both must see the same table.
+    path = rtl_dir() / "mul_drum.v"
+    (mutant,) = [m for m in draw(path) if m.after == "seg_a | seg_b"]
+    (verdict,) = mutate(path, only=[mutant.number]).verdicts
+    assert (verdict.kill.by, verdict.kill.sweep) == (Killer.table, "4-bit unsigned table")
+
+    changed = tmp_path / "mul_drum.v"
+    changed.write_text(mutant.apply(path.read_text()))
+    wrong = 0
+    side = np.arange(16)
+    a, b = np.repeat(side, 16), np.tile(side, 16)
+    multipliers = [parse_multiplier(f"drum({k})") for k in (2, 3, 4)]
+    sources = (changed, rtl_dir() / "leading_one.v")
+    designs = [
+        Design(str(m), "mul_drum", m.parameters(4), sources, width=4, signed=False)
+        for m in multipliers
+    ]
+    for m, products in zip(multipliers, simulate(designs, a, b), strict=True):
+        wrong += int((products != reference.table(m, width=4, signed=False).ravel()).sum())
+    assert 0 < verdict.kill.wrong == wrong
+
+
+HOLES = [
+    # (module, what the gate is reduced to, before, after)
+    ("mul_drum", "drum(4)", "1'b1", "1'd0"),  # at K = WIDTH nothing is ever forced
+    ("mul_scaletrim", "scaletrim(3,0)", "M > 0", "1'b0"),  # without M there is no constant
+]
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(("module", "kept", "before", "after"), HOLES)
+def test_a_gate_with_a_hole_has_a_survivor(tmp_path, module, kept, before, after):
+    path = rtl_dir() / f"{module}.v"
+    whole = gate(module, rtl=rtl_dir())
+    first = whole.sweeps[0]
+    instances = tuple(one for one in first.instances if one.name == kept)
+    narrow = dataclasses.replace(
+        whole, sweeps=(dataclasses.replace(first, instances=instances),), refusals=()
+    )
+    (mutant,) = [m for m in draw(path) if (m.before, m.after) == (before, after)][-1:]
+    changed = tmp_path / path.name
+    changed.write_text(mutant.apply(path.read_text()))
+    runner = Runner(narrow, path, tmp_path)
+    runner.control()
+    assert runner.judge(changed) is None
+    assert runner.prove(changed).by == Killer.table
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("a_i * b_i", "a_i + b_i", "the design as it is fails its own gate: 4-bit unsigned table"),
+        ("WIDTH < 4", "WIDTH < 3", "expected a refusal of WIDTH=3, got: it is accepted"),
+    ],
+)
+def test_a_design_that_is_wrong_from_the_start_is_not_scored(tmp_path, old, new, sentence):
+    for path in rtl_dir().glob("*.v"):
+        shutil.copy(path, tmp_path)
+    wrong = tmp_path / "mul_exact.v"
+    wrong.write_text(wrong.read_text().replace(old, new))
+    with pytest.raises(HwsimError, match=sentence):
+        mutate(wrong, count=1)
+
+
+def test_a_missing_helper_is_named(tmp_path):
+    shutil.copy(rtl_dir() / "mul_drum.v", tmp_path)
+    with pytest.raises(HwsimError, match=r"expected mul_exact\.v beside mul_drum\.v"):
+        mutate(tmp_path / "mul_drum.v")
+
+
+@pytest.mark.sim
+def test_the_command_prints_json_and_writes_it(tmp_path):
+    out = tmp_path / "deep" / "report.json"
+    arguments = ["mutate", str(rtl_dir() / "mul_exact.v"), "--count", "6", "--json"]
+    done = CliRunner().invoke(app, [*arguments, "--out", str(out)])
+    assert done.exit_code == 0
+    body = json.loads(done.stdout)
+    assert body == json.loads(out.read_text())
+    assert body["command"] == "axhil mutate rtl/mul_exact.v --count 6 --seed 0"
+    assert [len(d["mutants"]) for d in body["designs"]] == [6]
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(("outcome", "code"), [("killed", 0), ("survived", 1)])
+def test_the_exit_code_says_whether_one_survived(monkeypatch, outcome, code):
+    def judged(path, **options):
+        report = mutate(path, only=[45], jobs=options["jobs"])
+        (verdict,) = report.verdicts
+        changed = dataclasses.replace(verdict, outcome=Outcome(outcome))
+        return dataclasses.replace(report, verdicts=(changed,))
+
+    monkeypatch.setattr("hwsim.mutation.mutate", judged)
+    done = CliRunner().invoke(app, ["mutate", str(rtl_dir() / "mul_exact.v"), "--all"])
+    assert done.exit_code == code
+    assert outcome in done.stdout.lower()
