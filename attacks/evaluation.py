@@ -24,7 +24,7 @@ from .checks import (
     zero_gradients,
 )
 from .errors import AttackError
-from .grid import BATCH_SIZE, Attack, gradient_rows, sweep
+from .grid import BATCH_SIZE, Attack, Block, gradient_rows, sweep
 from .inputs import (
     check_budgets,
     check_count,
@@ -49,12 +49,15 @@ class Evaluation:
         norm: the norm of the budgets.
         steps: gradients per row.
         threat_model: "whitebox", "transfer" or "transfer:<name of the gradient's network>".
+        worst_iterate: whether an image is broken by the clean image or any iterate that is
+            misclassified, rather than by the last iterate alone.
         budgets: eps values, in the order asked for.
         seed: of random starts.
         indices: (N,) int64, each sample's number in its data set.
         labels: (N,) int64.
         clean_predictions: (N,) int64, classes given to the clean images.
-        predictions: (budgets, N) int64, classes given to the attacked images.
+        predictions: (budgets, N) int64, classes given to the attacked images; of the worst
+            iterate, the class that broke the image first.
         zero_gradient: (N,) bool, no usable gradient at the clean image (`norms.powerless`).
         excess: (budgets,) float64, the furthest an attacked image lay beyond eps as the attack
             returned it; up to `norms.rounding` it is rounding.
@@ -66,6 +69,7 @@ class Evaluation:
     norm: Norm
     steps: int
     threat_model: str
+    worst_iterate: bool
     budgets: tuple[float, ...]
     seed: int
     indices: Tensor
@@ -98,16 +102,20 @@ class Evaluation:
         return int(self.clean_correct.sum()) / len(self.labels)
 
 
-def network_rows(attack: Attack, *, budgets: Sequence[float], samples: int) -> int:
+def network_rows(
+    attack: Attack, *, budgets: Sequence[float], samples: int, worst_iterate: bool = False
+) -> int:
     """How many rows `evaluate` sends through a network: its progress's total.
 
     Two for each clean image (logits, gradient), the attack's gradients, and one for each image
-    at each budget above 0.
+    at each budget above 0. A worst iterate needs one for each gradient, at most; rows that stop
+    early count as done.
 
     Args:
         attack: the attack.
         budgets: eps values.
         samples: number of images.
+        worst_iterate: see `evaluate`.
 
     Returns:
         The number of rows.
@@ -116,7 +124,8 @@ def network_rows(attack: Attack, *, budgets: Sequence[float], samples: int) -> i
     if positive == 0:
         return 2 * samples
     gradients = gradient_rows(attack, budgets=positive, samples=samples)
-    return 2 * samples + gradients + positive * samples
+    looks = positive * samples * (attack.steps if worst_iterate else 1)
+    return 2 * samples + gradients + looks
 
 
 def evaluate(
@@ -131,6 +140,7 @@ def evaluate(
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
     indices: Tensor | None = None,
+    worst_iterate: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Attack a network at several budgets and measure what is left of its accuracy.
@@ -151,6 +161,8 @@ def evaluate(
         batch_size: rows per pass through a network, which bounds the memory.
         indices: (N,) int64, each sample's number in its data set, for random starts; None
             counts from 0.
+        worst_iterate: an image is broken when its clean version or any iterate is misclassified,
+            and is not attacked further; otherwise the last iterate decides.
         progress: called with (rows done, rows in all).
 
     Returns:
@@ -168,7 +180,8 @@ def evaluate(
     check_seed(seed)
     check_count(batch_size, what="batch_size")
     source, threat_model = _threat(model, images, gradient_model, gradient_name)
-    meter = _Meter(progress, network_rows(attack, budgets=levels, samples=len(images)))
+    total = network_rows(attack, budgets=levels, samples=len(images), worst_iterate=worst_iterate)
+    meter = _Meter(progress, total)
 
     batches = torch.split(torch.arange(len(images)), batch_size)
     device = device_of(model, images.device)
@@ -191,27 +204,40 @@ def evaluate(
     excess = torch.zeros(predictions.shape, dtype=torch.float64)
     outside = torch.zeros(predictions.shape, dtype=torch.bool)
     positive = [row for row, eps in enumerate(levels) if eps > 0.0]
-    if positive:
+    # A clean image that is misclassified is the first of its iterates: nothing is left to break.
+    targets = torch.arange(len(truth))[(clean == truth) | (not worst_iterate)]
+    if positive and len(targets):
         where = torch.tensor(positive)
         eps = torch.tensor(levels, dtype=torch.float64)
+
+        def judge(block: Block) -> Tensor:
+            """Note what the network under attack says of the block; (R,) bool where it errs."""
+            rows, columns = where[block.budget], targets[block.sample]
+            x_adv, over, out = _confine(attack, block.x_adv, images[columns].to(device), eps[rows])
+            excess[rows, columns] = torch.maximum(excess[rows, columns], over)
+            outside[rows, columns] |= out
+            logits = predict(model, x_adv, least_classes=least_classes)
+            predictions[rows, columns] = logits.argmax(1).cpu()
+            return predictions[rows, columns] != truth[columns]
+
         blocks = sweep(
             attack,
             source,
-            images,
-            labels,
+            images[targets] if worst_iterate else images,
+            labels[targets] if worst_iterate else labels,
             budgets=[levels[row] for row in positive],
             seed=seed,
-            indices=samples,
+            indices=samples[targets],
             batch_size=batch_size,
-            on_rows=meter.add,
+            # Each step of a worst iterate is looked at too.
+            on_rows=(lambda rows: meter.add(2 * rows)) if worst_iterate else meter.add,
+            stops=judge if worst_iterate else None,
         )
         for block in blocks:
-            rows, x0 = where[block.budget], images[block.sample].to(device)
-            x_adv, over, out = _confine(attack, block.x_adv, x0, eps[rows])
-            excess[rows, block.sample], outside[rows, block.sample] = over, out
-            logits = predict(model, x_adv, least_classes=least_classes)
-            predictions[rows, block.sample] = logits.argmax(1).cpu()
-            meter.add(len(rows))
+            if not worst_iterate:
+                judge(block)
+                meter.add(len(block.sample))
+    meter.finish()
 
     again = predict(model, images[batches[0]].to(device))
     found = (
@@ -225,6 +251,7 @@ def evaluate(
         norm=attack.norm,
         steps=attack.steps,
         threat_model=threat_model,
+        worst_iterate=worst_iterate,
         budgets=levels,
         seed=seed,
         indices=samples.clone(),
@@ -279,6 +306,11 @@ class _Meter:
         self._done += rows
         if self._progress is not None:
             self._progress(self._done, self._total)
+
+    def finish(self) -> None:
+        """Count what did not have to be done as done."""
+        if self._done < self._total:
+            self.add(self._total - self._done)
 
 
 def _threat(

@@ -9,7 +9,7 @@ are foolbox 3's, which is the independent oracle in the tests.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
@@ -106,12 +106,13 @@ class GradientAttack:
         seed: int = 0,
         indices: Tensor | None = None,
         start: Tensor | None = None,
-    ) -> Iterator[Tensor]:
+    ) -> Generator[Tensor, Tensor | None, None]:
         """The attack, one step at a time; takes and raises what a call does.
 
         Returns:
-            An iterator over `steps` batches (N, ...) float32 in [0, 1]. NaN and infinity are
-            looked for once, before the last batch is handed out.
+            A generator of `steps` batches (N, ...) float32 in [0, 1]. Sent a (N,) bool mask, it
+            goes on with those rows alone, and ends early where there are none. NaN and infinity
+            are looked for before rows are let go and before the last batch is handed out.
         """
         check_images(images)
         least_classes = check_labels(labels, images) + 1
@@ -141,7 +142,7 @@ class GradientAttack:
         labels: Tensor,
         budgets: Tensor,
         least_classes: int,
-    ) -> Iterator[Tensor]:
+    ) -> Generator[Tensor, Tensor | None, None]:
         """The loop itself, on inputs that have been checked."""
         lengths = self._lengths(budgets, x0)
         magnitude = torch.zeros(len(x0), device=x0.device)
@@ -151,7 +152,14 @@ class GradientAttack:
             x = self._move(x, x0, direction(self.norm, gradient), lengths)
             if step == self.steps - 1:
                 check_finite(magnitude, attack=self.name)
-            yield x
+            keep = yield x
+            if keep is not None and not keep.all():
+                check_finite(magnitude, attack=self.name)
+                keep = keep.to(x.device)
+                x, x0, labels, magnitude = x[keep], x0[keep], labels[keep], magnitude[keep]
+                lengths = lengths[0][keep], lengths[1][keep]
+                if len(x) == 0:
+                    return
 
     def ascent(self, model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
         """Direction of the first step from the clean images, the same for every budget.

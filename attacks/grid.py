@@ -9,13 +9,14 @@ sums in another order for another batch size, which can move its float32 logits 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from .errors import AttackError
 from .gradient import GradientAttack
 from .inputs import (
     check_budgets,
@@ -112,6 +113,7 @@ def sweep(
     indices: Tensor | None = None,
     batch_size: int = BATCH_SIZE,
     on_rows: Callable[[int], None] | None = None,
+    stops: Callable[[Block], Tensor] | None = None,
 ) -> Iterator[Block]:
     """Attack every image at every budget.
 
@@ -124,14 +126,18 @@ def sweep(
         seed: of random starts.
         indices: (N,) int64, each image's number in its data set; None counts from 0.
         batch_size: rows per pass through the network.
-        on_rows: called with the number of gradient rows computed since its last call.
+        on_rows: called with the number of gradient rows computed since its last call; rows that
+            stopped early count as computed.
+        stops: called with every step's block, answers (R,) bool: which of its rows end here and
+            take no further step. None: all rows take all steps.
 
     Returns:
         An iterator of blocks of at most `batch_size` rows; each pair of a budget and an image is
         in exactly one of them. The attack gets copies of the images.
 
     Raises:
-        AttackError: inputs or budgets out of range; what the attack itself raises.
+        AttackError: inputs or budgets out of range; `stops` for an attack that does not show its
+            steps; what the attack itself raises.
     """
     check_images(images)
     check_labels(labels, images)
@@ -146,7 +152,10 @@ def sweep(
         batch_size=batch_size,
         device=device_of(model, images.device),
         report=on_rows or (lambda rows: None),
+        stops=stops,
     )
+    if stops is not None and not isinstance(attack, GradientAttack):
+        raise AttackError(f"expected an attack that shows its iterates, {attack.name} does not")
     if isinstance(attack, GradientAttack) and attack.shares_gradient:
         return _shared(attack, model, task)
     return _separate(attack, model, task)
@@ -164,6 +173,7 @@ class _Task:
     batch_size: int
     device: torch.device
     report: Callable[[int], None]
+    stops: Callable[[Block], Tensor] | None
 
     def take(self, sample: Tensor) -> tuple[Tensor, Tensor]:
         """Copies of some images and their labels, on the network's device.
@@ -182,7 +192,10 @@ def _shared(attack: GradientAttack, model: nn.Module, task: _Task) -> Iterator[B
         for rows in torch.split(torch.arange(len(task.eps) * len(x0)), task.batch_size):
             budget, within = rows // len(x0), rows % len(x0)
             x_adv = attack.single_step(x0[within], ascent[within], eps=task.eps[budget])
-            yield Block(budget, samples[within], x_adv)
+            block = Block(budget, samples[within], x_adv)
+            if task.stops is not None:
+                task.stops(block)  # it sees every step; this one is the last anyway
+            yield block
 
 
 def _separate(attack: Attack, model: nn.Module, task: _Task) -> Iterator[Block]:
@@ -192,14 +205,36 @@ def _separate(attack: Attack, model: nn.Module, task: _Task) -> Iterator[Block]:
         budget, sample = rows // count, rows % count
         x0, labels = task.take(sample)
         eps, indices = task.eps[budget], task.indices[sample]
-        x_adv = x0
-        if isinstance(attack, GradientAttack):
-            for iterate in attack.iterates(
-                model, x0, labels, eps=eps, seed=task.seed, indices=indices
-            ):
-                x_adv = iterate
-                task.report(len(rows))
-        else:
+        if not isinstance(attack, GradientAttack):
             x_adv = attack(model, x0, labels, eps=eps, seed=task.seed, indices=indices)
             task.report(len(rows) * attack.steps)
+        else:
+            walk = attack.iterates(model, x0, labels, eps=eps, seed=task.seed, indices=indices)
+            if task.stops is None:
+                x_adv = x0
+                for iterate in walk:
+                    x_adv = iterate
+                    task.report(len(rows))
+            else:
+                x_adv = _until_stopped(walk, Block(budget, sample, x0.clone()), task, attack.steps)
         yield Block(budget, sample, x_adv)
+
+
+def _until_stopped(
+    walk: Generator[Tensor, Tensor | None, None], block: Block, task: _Task, steps: int
+) -> Tensor:
+    """Let each row walk until it stops, and return where each ended, (R, ...)."""
+    assert task.stops is not None
+    alive = torch.arange(len(block.sample))
+    ends = block.x_adv
+    keep: Tensor | None = None
+    for step in range(steps):
+        iterate = walk.send(keep)
+        ends[alive.to(ends.device)] = iterate
+        stopped = task.stops(Block(block.budget[alive], block.sample[alive], iterate))
+        keep = ~stopped.cpu()
+        task.report(len(alive) + int(stopped.sum()) * (steps - 1 - step))
+        alive = alive[keep]
+        if len(alive) == 0:
+            break
+    return ends

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from attacks import AttackError, Norm, bim, evaluate, fgsm, network_rows, pgd, review
+from attacks import AttackError, Norm, bim, evaluate, fgsm, network_rows, pgd, preset, review
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -329,3 +329,79 @@ def test_a_review_compares_single_steps_with_many_at_common_budgets():
     assert review([single, replace(failed, norm=Norm.L2)]) == ()
     assert review([single, replace(failed, threat_model="transfer")]) == ()
     assert review([single, replace(failed, budgets=(0.4, 0.5, 0.6))]) == ()
+
+
+@pytest.mark.parametrize("name", ["bim", "pgd"])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_worst_iterate_is_what_a_walk_image_by_image_finds(name, norm):
+    model, x, y = _uncertain_network()
+    attack = preset(name, norm)
+    budgets = (0.0, 0.02, 0.1, 0.4, 1.5)
+    found = evaluate(model, x, y, attack, budgets=budgets, seed=3, worst_iterate=True)
+    last = evaluate(model, x, y, attack, budgets=budgets, seed=3)
+    for row, eps in enumerate(budgets):
+        for i in range(len(x)):
+            image, label, index = x[i : i + 1], y[i : i + 1], torch.tensor([i])
+            broken = bool(model(image).argmax(1) != label)
+            if eps > 0:
+                for x_adv in attack.iterates(model, image, label, eps=eps, seed=3, indices=index):
+                    broken |= bool(model(x_adv).argmax(1) != label)
+            assert bool(found.correct[row, i]) != broken
+    assert not (found.correct & ~last.correct).any()
+    # The network is made so that iterates come back: else this would not tell the two apart.
+    assert (last.correct & ~found.correct).any()
+    assert found.worst_iterate
+    assert not last.worst_iterate
+
+
+def test_progress_of_a_worst_iterate_ends_at_its_total_although_images_stop_early():
+    model, x, y = _uncertain_network()
+    seen = []
+    evaluate(
+        model,
+        x,
+        y,
+        preset("bim", "linf"),
+        budgets=(0.0, 0.1, 0.4),
+        worst_iterate=True,
+        batch_size=5,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    total = network_rows(
+        preset("bim", "linf"), budgets=(0.0, 0.1, 0.4), samples=len(x), worst_iterate=True
+    )
+    assert seen[-1] == (total, total)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_a_worst_iterate_needs_an_attack_that_shows_its_steps():
+    model, x, y = _uncertain_network()
+
+    class Opaque:
+        name, norm, steps = "opaque", Norm.LINF, 2
+
+        def __call__(self, model, images, labels, **_):
+            return images
+
+    with pytest.raises(AttackError, match="expected an attack that shows its iterates, opaque"):
+        evaluate(model, x, y, Opaque(), budgets=(0.1,), worst_iterate=True)
+
+
+def _uncertain_network():
+    """A network whose logits wave with the input, so that a long walk passes through errors."""
+    torch.manual_seed(4)
+    weights = torch.randn(3, 12) * 6
+
+    class Waves(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = torch.nn.Parameter(weights)
+
+        def forward(self, x):
+            return torch.sin(x.flatten(1) @ self.weights.T * 8)
+
+    model = Waves()
+    x = torch.rand(14, 1, 3, 4)
+    y = model(x).argmax(1).detach()
+    y[::5] = (y[::5] + 1) % 3  # some are wrong from the start
+    return model, x, y
