@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -136,13 +137,31 @@ def extract_file(
         ties=dict(_tie(text) for text in options.tie or ()),
     )
     chosen()  # a simulator that is missing should leave no folder behind
-    ready_folder(out_dir)
-    if options.sample is None and circuit.roles.width <= MAX_WIDTH:
-        _write_table(circuit, options, out_dir)
-    else:
-        _write_sample(circuit, options, out_dir)
+    with results_folder(out_dir):
+        if options.sample is None and circuit.roles.width <= MAX_WIDTH:
+            _write_table(circuit, options, out_dir)
+        else:
+            _write_sample(circuit, options, out_dir)
     for note in circuit.notes:
         notice(f"{circuit.top}: {note}")
+
+
+@contextmanager
+def results_folder(folder: Path) -> Iterator[None]:
+    """A folder that is ready for results, and gone again if it was new and none came.
+
+    Raises:
+        OSError: as `ready_folder`.
+    """
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        ready_folder(folder)
+        yield
+    except BaseException:
+        for path in new:  # the deepest first
+            with suppress(OSError):  # not made, or no longer empty
+                path.rmdir()
+        raise
 
 
 def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:

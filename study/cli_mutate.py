@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .cli_design import results_folder
 from .console import notice, out, progress
-from .output import ready_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,22 +56,21 @@ def _mutate(  # noqa: PLR0917  (typer reads the options from the signature)
     """
     from hwsim.mutation import draw, mutate  # noqa: PLC0415  (numpy: --help should not pay for it)
 
-    if out_file is not None:
-        ready_folder(out_file.parent)
     reports = []
-    for path in files:
-        total = len(draw(path, count=count, seed=seed, only=only))
-        with progress(f"mutating {path.name}", total=total, unit="mutants") as tick:
-            report = mutate(
-                path,
-                count=count,
-                seed=seed,
-                only=only,
-                widest=widest,
-                jobs=jobs,
-                progress=lambda verdict, done, _: tick(done, f"line {verdict.mutant.line}"),
-            )
-        reports.append(report)
+    with nullcontext() if out_file is None else results_folder(out_file.parent):
+        for path in files:
+            total = len(draw(path, count=count, seed=seed, only=only))
+            with progress(f"mutating {path.name}", total=total, unit="mutants") as tick:
+                report = mutate(
+                    path,
+                    count=count,
+                    seed=seed,
+                    only=only,
+                    widest=widest,
+                    jobs=jobs,
+                    progress=lambda verdict, done, _: tick(done, f"line {verdict.mutant.line}"),
+                )
+            reports.append(report)
     body = {"command": _command(files, count, seed, only, widest), "designs": _bodies(reports)}
     # A mutant a line, so that a record in a repository shows what changed.
     text = re.sub(r"\n {5,}", " ", json.dumps(body, indent=1)).replace("\n    }", " }")

@@ -124,9 +124,20 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(axhil, tmp_path, files, optio
     code, out, err = axhil("lut", "mul.v", *options)
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"axhil: {sentence}\n", err), err
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == {
-        *files
-    }
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {*files}
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_refusal_removes_the_folders_that_it_made_and_no_other(axhil, tmp_path):
+    (tmp_path / "mul.v").write_text(plain("assign p = 8'bx;"))
+    (tmp_path / "mine").mkdir()
+    assert axhil("lut", "mul.v", "--unsigned", "--out", "mine/x/y")[0] == 2
+    assert axhil("lut", "mul.v", "--unsigned", "--out", "mine")[0] == 2
+    assert [*(tmp_path / "mine").iterdir()] == []
+    (tmp_path / "mine" / "kept").write_text("")
+    assert axhil("lut", "mul.v", "--unsigned", "--out", "mine")[0] == 2
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["kept"]
 
 
 @pytest.mark.parametrize(
