@@ -6,6 +6,7 @@ from pathlib import Path
 from .design import FIRST, PRODUCT, SECOND, Design, literal
 from .errors import HwsimError
 from .frontend import Circuit
+from .syntax import preprocess
 from .wrapper import TOP as WRAPPER
 from .wrapper import sign_magnitude
 
@@ -20,20 +21,13 @@ def adapted(circuit: Circuit, folder: Path) -> Design:
         folder: where to put the Verilog that is generated; it must stay while the design is used.
 
     Raises:
-        HwsimError: a clocked circuit, one that loads or includes other files, or a product that
-            is not twice as wide as an operand.
+        HwsimError: a clocked circuit, or a product that is not twice as wide as an operand.
     """
     roles = circuit.roles
     if roles.clock is not None:
         raise HwsimError(
             f"{circuit.name}: expected a combinational multiplier to put under a network, got one "
             f"with the clock {roles.clock}"
-        )
-    others = [path for path in circuit.files if path not in circuit.sources]
-    if others or circuit.memories:
-        raise HwsimError(
-            f"{circuit.name}: expected a multiplier without included or loaded files to put under "
-            f"a network, got {', '.join([*map(str, others), *circuit.memories])}"
         )
     if roles.product_width != 2 * roles.width:
         raise HwsimError(
@@ -47,7 +41,22 @@ def adapted(circuit: Circuit, folder: Path) -> Design:
         text, _ = sign_magnitude(circuit.top, circuit.parameters, roles, latency=0)
     path = folder / f"{top}.v"
     path.write_text(text)
-    return Design(circuit.name, top, {}, (*circuit.sources, path), width=roles.width, signed=True)
+    sources = (*_core(circuit, folder), path)
+    return Design(circuit.name, top, {}, sources, width=roles.width, signed=True)
+
+
+def _core(circuit: Circuit, folder: Path) -> tuple[Path, ...]:
+    """The circuit's own Verilog, in one file if it needs more than its sources."""
+    alone = {*circuit.files} <= {*circuit.sources}
+    if alone and circuit.text is None and not circuit.memories:
+        return circuit.sources
+    text = circuit.text or preprocess(circuit.sources, includes=circuit.includes).text
+    for name, memory in circuit.memories.items():
+        # The simulator runs in a folder of its own.
+        text = text.replace(f'"{name}"', f'"{memory.resolve()}"')
+    path = folder / "core.v"
+    path.write_text(text, encoding="utf-8")
+    return (path,)
 
 
 def _adapter(circuit: Circuit) -> str:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import cli_design as files
 from . import options as opt
 from .console import notice, out, progress
 from .errors import StudyError
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from hwsim.live_harness import Window
 
     from .cosim import CosimReport
-
-
-_VERILOG = {".v", ".sv"}
 
 
 def register(app: typer.Typer) -> None:
@@ -56,10 +55,21 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
         float, typer.Option(min=0.1, help="Seconds a batch may take before giving up.")
     ] = 120.0,
     rtl: Annotated[Path | None, typer.Option(help="Another Verilog folder.")] = None,
-    top: Annotated[str | None, typer.Option(help="Top module of mul.v.")] = None,
     signed: Annotated[
         bool | None, typer.Option("--signed/--unsigned", help="Operands of mul.v.")
     ] = None,
+    more: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="Another file of mul.v's design; repeatable."),
+    ] = None,
+    top: files.Top = None,
+    a: files.PortA = None,
+    b: files.PortB = None,
+    p: files.PortP = None,
+    weight_port: files.WeightPort = None,
+    param: files.Param = None,
+    include: files.Include = None,
+    tie: files.Tie = None,
     luts: opt.Luts = None,
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
     weights: opt.Weights = None,
@@ -77,6 +87,20 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
     from .subject import load_subject  # noqa: PLC0415  (likewise)
 
     window = _window(trace, trace_window)
+    asked = files.FileOptions(
+        top=top,
+        a=a,
+        b=b,
+        p=p,
+        weight_port=weight_port,
+        param=param,
+        include=include,
+        tie=tie,
+        signed=signed,
+        jobs=jobs,
+    )
+    own = files.is_file_argument(multiplier)
+    _refuse_idle(own, asked, more=more, rtl=rtl, luts=luts)
     layer = "starting the simulator"
 
     def now(name: str) -> None:
@@ -84,8 +108,8 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
         layer = name
 
     with TemporaryDirectory(prefix="axhil-cosim-") as scratch:
-        if Path(multiplier).suffix in _VERILOG:
-            lut, design = _own(Path(multiplier), Path(scratch), top=top, signed=signed, jobs=jobs)
+        if own:
+            lut, design = _own([Path(multiplier), *(more or ())], asked, Path(scratch))
         else:
             lut, design = _catalogued(multiplier, rtl=rtl, luts=luts)
         subject = load_subject(network, weights=weights, root=data_dir, data=data)
@@ -136,19 +160,37 @@ def _catalogued(text: str, *, rtl: Path | None, luts: Path | None) -> tuple[Lut,
     return named.lut, Design.of(multiplier, width=8, signed=True, rtl=rtl)
 
 
-def _own(
-    source: Path, scratch: Path, *, top: str | None, signed: bool | None, jobs: int | None
-) -> tuple[Lut, Design]:
-    """Table, simulated exhaustively, and signed design of somebody's Verilog file."""
+def _own(sources: Sequence[Path], asked: files.FileOptions, scratch: Path) -> tuple[Lut, Design]:
+    """Table, simulated exhaustively, and signed design of somebody's Verilog files."""
     from hwsim.adapter import adapted  # noqa: PLC0415  (only this command needs it)
-    from hwsim.frontend import read_circuit  # noqa: PLC0415  (likewise)
     from hwsim.tabulation import tabulate  # noqa: PLC0415  (likewise)
 
-    circuit = read_circuit([source], top=top, signed=signed)
+    circuit = files.read_files(sources, asked)
     design = adapted(circuit, scratch)
     for note in circuit.notes:
         notice(note)
-    return tabulate(circuit, wrap_signed=not circuit.signed, jobs=jobs), design
+    return tabulate(circuit, wrap_signed=not circuit.signed, jobs=asked.jobs), design
+
+
+def _refuse_idle(
+    own: bool,
+    asked: files.FileOptions,
+    *,
+    more: list[Path] | None,
+    rtl: Path | None,
+    luts: Path | None,
+) -> None:
+    """Refuses options that mean nothing for this kind of multiplier."""
+    if own:
+        for option, value in (("--rtl", rtl), ("--luts", luts)):
+            if value is not None:
+                raise StudyError(f"{option}: for multipliers of the catalogue, not for a file")
+        return
+    given = asked.given()
+    given += ["--with"] if more else []
+    given += ["--signed/--unsigned"] if asked.signed is not None else []
+    if given:
+        raise StudyError(f"{given[0]}: for a Verilog file, e.g. axhil cosim -m path/to/mul.v")
 
 
 def _print(report: CosimReport, *, title: str) -> None:

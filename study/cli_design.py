@@ -60,7 +60,7 @@ TimeLimit = Annotated[
 
 @dataclass(frozen=True)
 class FileOptions:
-    """What `axhil lut` was told about Verilog files; the fields are its options.
+    """What a command was told about Verilog files; the fields are its options.
 
     `unused` has those that only multipliers of the catalogue have, by their spelling.
     """
@@ -113,7 +113,6 @@ def extract_file(
         StudyError: names among the files, or options that contradict each other.
         HwsimError: as `read_circuit`, `tabulate` and `sample`.
     """
-    from hwsim.frontend import read_circuit  # noqa: PLC0415  (as in all commands)
     from hwsim.lut import MAX_WIDTH  # noqa: PLC0415  (as in all commands)
     from hwsim.simulators import chosen  # noqa: PLC0415  (as in all commands)
 
@@ -122,10 +121,30 @@ def extract_file(
         raise StudyError(f"expected Verilog files alone or multipliers alone, got {names[0]} too")
     if unused:
         raise StudyError(f"{unused[0]}: for multipliers of the catalogue, not for Verilog files")
+    circuit = read_files([Path(text) for text in arguments], options)
+    chosen()  # a simulator that is missing should leave no folder behind
+    with results_folder(out_dir):
+        if options.sample is None and circuit.roles.width <= MAX_WIDTH:
+            _write_table(circuit, options, out_dir)
+        else:
+            _write_sample(circuit, options, out_dir)
+    for note in circuit.notes:
+        notice(f"{circuit.top}: {note}")
+
+
+def read_files(files: Sequence[Path], options: FileOptions) -> Circuit:
+    """The circuit in Verilog files.
+
+    Raises:
+        StudyError: options that are malformed or contradict each other.
+        HwsimError: as `read_circuit`.
+    """
+    from hwsim.frontend import read_circuit  # noqa: PLC0415  (as in all commands)
+
     if options.wrap_signed and options.signed:
         raise StudyError("--wrap-signed: expected an unsigned core, got --signed too")
-    circuit = read_circuit(
-        [Path(text) for text in arguments],
+    return read_circuit(
+        files,
         top=options.top,
         a=options.a,
         b=options.b,
@@ -136,14 +155,6 @@ def extract_file(
         includes=options.include or (),
         ties=dict(_tie(text) for text in options.tie or ()),
     )
-    chosen()  # a simulator that is missing should leave no folder behind
-    with results_folder(out_dir):
-        if options.sample is None and circuit.roles.width <= MAX_WIDTH:
-            _write_table(circuit, options, out_dir)
-        else:
-            _write_sample(circuit, options, out_dir)
-    for note in circuit.notes:
-        notice(f"{circuit.top}: {note}")
 
 
 @contextmanager

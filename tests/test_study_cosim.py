@@ -17,7 +17,7 @@ from emulation.data import embedded_split
 from hwsim import Design, HwsimError, golden, parse_multiplier
 from hwsim.live import LiveMultiplier
 from hwsim.sources import rtl_dir
-from study import cli
+from study import cli, cli_cosim, cli_design
 from study.cosim import chosen_layers, cosim, products_of
 from study.errors import StudyError
 from study.subject import load_subject
@@ -115,6 +115,49 @@ def test_a_users_verilog_file_runs_under_the_network(axhil, tmp_path):
 
 
 @pytest.mark.sim
+def test_a_users_design_takes_the_options_that_its_table_takes(axhil, tmp_path):
+    # Roles, parameter, include folder and a tie all change the products; the core is unsigned.
+    (tmp_path / "inc").mkdir()
+    (tmp_path / "inc" / "cut.vh").write_text("`define CUT 2\n")
+    (tmp_path / "cell.v").write_text(
+        "module cell_cut #(parameter K = 0) (input [7:0] u, output [7:0] v);\n"
+        "  assign v = u >> K << K;\nendmodule\n"
+    )
+    (tmp_path / "theirs.v").write_text(
+        '`include "cut.vh"\n'
+        "module spare (input [7:0] a, b, output [15:0] p); assign p = 0; endmodule\n"
+        "module theirs #(parameter K = 0)\n"
+        "  (input [7:0] left, right, input up, output [15:0] one, two);\n"
+        "  wire [7:0] cut; cell_cut #(.K(K)) u_cut (.u(right), .v(cut));\n"
+        "  assign one = 0, two = up ? (left >> `CUT << `CUT) * cut : 0;\nendmodule\n"
+    )
+    options = ["--with", "cell.v", "--top", "theirs", "--a", "right", "--b", "left", "--p", "two"]
+    options += ["--param", "K=3", "--include", "inc", "--tie", "up=1", "--unsigned"]
+    code, out, _ = axhil("--images", 1, "-m", "theirs.v", "--layers", "fc3", *options)
+    assert code == 0
+    assert "fc3: all 840 products equal the table's" in out
+
+    # The same from the table that `axhil lut` makes with the same words.
+    asked = cli_design.FileOptions(
+        top="theirs",
+        a="right",
+        b="left",
+        p="two",
+        weight_port="right",
+        param=["K=3"],
+        include=[tmp_path / "inc"],
+        tie=["up=1"],
+        signed=False,
+    )
+    files = [tmp_path / "theirs.v", tmp_path / "cell.v"]
+    lut, _ = cli_cosim._own(files, asked, tmp_path)
+    codes = np.arange(-127, 128)
+    left, right = np.meshgrid(codes, codes, indexing="ij")
+    expected = np.sign(left * right) * (abs(left) & 0xFC) * (abs(right) & 0xF8)
+    np.testing.assert_array_equal(lut.table[left & 255, right & 255], expected)
+
+
+@pytest.mark.sim
 def test_a_trace_has_one_step_for_each_product_of_its_window(axhil, tmp_path):
     # From the last products of fc2 into the first of fc3.
     window = ["--trace", "t.vcd", "--trace-window", "10070:30"]
@@ -149,6 +192,11 @@ USER_ERRORS = [
     (["-m", "drum(5)"], "no golden table of drum(5)"),
     (["--images", "0"], "expected a number of images from 1 to 4500"),
     (["--rtl", "nowhere"], "expected the Verilog of mul_signed at nowhere/mul_signed.v"),
+    (["--param", "K=3"], "--param: for a Verilog file, e.g. axhil cosim -m path/to/mul.v"),
+    (["--with", "cell.v"], "--with: for a Verilog file"),
+    (["--unsigned"], "--signed/--unsigned: for a Verilog file"),
+    (["-m", "mul.v", "--rtl", "r"], "--rtl: for multipliers of the catalogue, not for a file"),
+    (["-m", "mul.v"], "expected a Verilog file at mul.v, but there is no such file"),
     (["--trace-window", "0:9"], "--trace-window: expected --trace FILE.vcd with it"),
     (["--trace", "t.vcd", "--trace-window", "9"], "expected START:COUNT such as 0:1000, got '9'"),
     (["--trace", "t.vcd", "--trace-window", "3:0"], "COUNT >= 1, got 3:0"),
