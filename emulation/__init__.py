@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a network built from a multiplier computes: quantised layers over a table of products."""
 
+from .accumulator import Accumulator
 from .calibrate import Calibration
 from .convert import EmulatedNetwork, Prepared, Settings, convert, prepare
 from .data import Images, embedded_split
 from .errors import EmulationError
+from .external import External
 from .geometry import Geometry
 from .layers import LutConv2d, LutLinear
 from .networks import Network, network
@@ -12,9 +14,11 @@ from .plan import LayerPlan
 from .weights import pretrained
 
 __all__ = [
+    "Accumulator",
     "Calibration",
     "EmulatedNetwork",
     "EmulationError",
+    "External",
     "Geometry",
     "Images",
     "LayerPlan",

@@ -9,7 +9,10 @@ from .frontend import Circuit, read_circuit
 from .golden_tables import golden
 from .harness import standalone
 from .inspection import Inspection, inspect
+from .live import LiveMultiplier
+from .live_harness import Window
 from .lut import Lut
+from .mac import MacArray, run_mac_arrays
 from .metrics import ErrorMetrics, QuadrantError, error_metrics
 from .sampling import Sample, sample
 from .tabulation import extract_file, tabulate
@@ -23,11 +26,14 @@ __all__ = [
     "ErrorMetrics",
     "HwsimError",
     "Inspection",
+    "LiveMultiplier",
     "Lut",
+    "MacArray",
     "Multiplier",
     "QuadrantError",
     "Sample",
     "VerifyReport",
+    "Window",
     "compare",
     "error_metrics",
     "extract",
@@ -38,6 +44,7 @@ __all__ = [
     "legal_multipliers",
     "parse_multiplier",
     "read_circuit",
+    "run_mac_arrays",
     "sample",
     "standalone",
     "tabulate",

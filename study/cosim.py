@@ -13,11 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emulation import Images, Prepared
+from emulation import External, Images, Prepared
 from emulation.convert import Mapped
-from emulation.external import External
-from hwsim import Lut
-from hwsim.live import LiveMultiplier
+from hwsim import LiveMultiplier, Lut
 
 from .errors import StudyError
 from .subject import Subject

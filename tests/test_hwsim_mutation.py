@@ -128,17 +128,11 @@ def test_what_cannot_be_mutated_is_refused(name, options, sentence):
         mutate(rtl_dir() / name, **options)
 
 
-needs_record = pytest.mark.skipif(
-    not RECORD.is_file(), reason="the record of the full run (axhil mutate rtl/*.v) is not made yet"
-)
-
-
 def recorded(module):
     (found,) = [d for d in json.loads(RECORD.read_text())["designs"] if d["module"] == module]
     return found
 
 
-@needs_record
 @pytest.mark.parametrize("module", MODULES)
 def test_the_committed_record_is_of_these_files_and_complete_and_has_no_survivor(module):
     record = recorded(module)
@@ -154,7 +148,6 @@ def test_the_committed_record_is_of_these_files_and_complete_and_has_no_survivor
     assert {m["outcome"] for m in record["mutants"]} <= {"killed", "equivalent"}
 
 
-@needs_record
 def test_the_readme_shows_the_record():
     text = (ROOT / "rtl" / "README.md").read_text()
     for module in MODULES:
@@ -169,7 +162,6 @@ SLOW = {"timeout"}
 
 
 @pytest.mark.sim
-@needs_record
 @pytest.mark.parametrize("module", MODULES)
 def test_a_part_of_the_record_is_found_again(module):
     record = {m["number"]: m for m in recorded(module)["mutants"]}

@@ -9,7 +9,7 @@ import pytest
 import hwsim
 
 
-@pytest.mark.parametrize("module", ["hwsim", "hwsim.lut", "hwsim.verify", "hwsim.simulate"])
+@pytest.mark.parametrize("module", ["hwsim", "hwsim.lut", "hwsim.verify", "hwsim.live"])
 def test_importing_loads_neither_torch_nor_the_simulator(tmp_path, module):
     script = (
         f"import sys, {module}\n"
