@@ -28,7 +28,15 @@ from .page_tables import accuracy_section, difference_section, verdict_table
 from .records import Record, records_of
 
 # What has to be the same for flags to be compared image by image.
-_COMMON = ("network", "weights_sha256", "data_sha256", "quantisation", "layers", "threat_model")
+_COMMON = (
+    "network",
+    "weights_sha256",
+    "data_sha256",
+    "quantisation",
+    "layers",
+    "threat_model",
+    "worst_iterate",
+)
 
 
 def write_page(cells: Sequence[Cell], path: Path, *, tables: Sequence[NamedLut] = ()) -> Path:
@@ -136,7 +144,7 @@ def _head(
 ) -> str:
     settings = cells[0].settings
     evaluations = len(records)
-    seconds = sum(cell.seconds for cell in cells)
+    seconds = sum(sum(cell.seconds) for cell in cells)
     warned = sum(1 for cell in cells if cell.warnings)
     facts = [
         f"{plural(settings.images, 'image')} of {settings.data}",
@@ -144,6 +152,8 @@ def _head(
         plural(evaluations, "evaluation"),
         f"{seconds / evaluations:.2f} s each",
     ]
+    if settings.worst_iterate:
+        facts.insert(2, "worst iterate")
     chips = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     if warned:
         chips += (

@@ -10,7 +10,7 @@ from html import escape
 
 from hwsim import error_metrics
 
-from .cells import Cell
+from .cells import Cell, CellSettings
 from .experiment import DEFAULT_BUDGETS, cross_checks
 from .multipliers import NamedLut
 from .page_charts import swatch
@@ -120,7 +120,7 @@ def provenance_section(cells: Sequence[Cell]) -> str:
     for attack, norm in dict.fromkeys((c.settings.attack, c.settings.norm) for c in cells):
         own = [c for c in cells if (c.settings.attack, c.settings.norm) == (attack, norm)]
         count = sum(len(c.settings.budgets) for c in own)
-        seconds = sum(c.seconds for c in own)
+        seconds = sum(sum(c.seconds) for c in own)
         title = ATTACK_TITLES.get((attack, norm), f"{attack} {norm}")
         times.append(
             f'<th scope="row">{escape(title)}</th>'
@@ -158,19 +158,31 @@ def _text(value: object) -> str:
 
 
 def command(cells: Sequence[Cell]) -> str:
-    """Return the command line that asks for these cells, its defaults left out."""
-    first = cells[0].settings
-    every = [cell.settings for cell in cells]
+    """Return the command line that asks for these cells, its defaults left out.
+
+    Norms whose budgets differ, and are not the default ones, take a line each.
+    """
+    lines: dict[tuple[float, ...] | None, list[CellSettings]] = {}
+    for cell in cells:
+        budgets = cell.settings.budgets
+        default = budgets == DEFAULT_BUDGETS.get(cell.settings.norm)
+        lines.setdefault(None if default else budgets, []).append(cell.settings)
+    return "\n".join(shlex.join(_words(every, budgets)) for budgets, every in lines.items())
+
+
+def _words(every: Sequence[CellSettings], budgets: tuple[float, ...] | None) -> list[str]:
+    first = every[0]
     # Image sets are named data/split; the split that is evaluated needs no option.
     data = first.data.removesuffix("/test")
     words = ["axhil", "eval", "--network", first.network, "--data", data]
     words += ["--multipliers", ",".join(dict.fromkeys(s.multiplier for s in every))]
     words += [w for attack in dict.fromkeys(s.attack for s in every) for w in ("--attack", attack)]
     words += [w for norm in dict.fromkeys(s.norm for s in every) for w in ("--norm", norm)]
-    if any(tuple(s.budgets) != DEFAULT_BUDGETS.get(s.norm) for s in every):
-        words += ["--eps", ",".join(f"{eps:.12g}" for eps in first.budgets)]
+    if budgets is not None:
+        words += ["--eps", ",".join(f"{eps:.12g}" for eps in budgets)]
     words += ["--images", str(first.images), "--seed", str(first.seed)]
     words += ["--threat-model", first.threat_model, "--gradient", first.gradient]
+    words += ["--worst-iterate"] if first.worst_iterate else []
     words += ["--batch", str(first.batch)]
     for option, key in (
         ("--weight-scales", "weights"),
@@ -179,4 +191,4 @@ def command(cells: Sequence[Cell]) -> str:
     ):
         if key in first.quantisation:
             words += [option, first.quantisation[key]]
-    return shlex.join(words)
+    return words

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a report is made of: the finished cells of one network under one threat model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from .cells import Cell
+from .comparisons import Comparison, accurate_multiplier, compare
+from .errors import StudyError
+from .multipliers import NamedLut
+from .paper import TITLES
+from .records import Record, records_of
+
+
+@dataclass(frozen=True)
+class Results:
+    """One network under one threat model, finished or not.
+
+    Attributes:
+        network: its name.
+        threat_model: who computes the gradient.
+        cells: those finished, in the study's order.
+        planned: evaluations asked for; one is a multiplier, attack, norm and budget.
+        tables: of the multipliers, where they are at hand; those that no cell was built from are
+            dropped.
+
+    Raises:
+        StudyError: a cell of another network or threat model, or more evaluations than planned.
+    """
+
+    network: str
+    threat_model: str
+    cells: tuple[Cell, ...]
+    planned: int
+    tables: tuple[NamedLut, ...] = ()
+
+    def __post_init__(self) -> None:
+        for cell in self.cells:
+            found = (cell.settings.network, cell.settings.threat_model)
+            if found != (self.network, self.threat_model):
+                raise StudyError(
+                    f"expected cells of {self.network}, {self.threat_model}; got one of "
+                    f"{', '.join(found)}"
+                )
+        if self.evaluations > self.planned:
+            raise StudyError(
+                f"expected at most the {self.planned} evaluations planned, got {self.evaluations}"
+            )
+        used = {(cell.settings.multiplier, cell.settings.lut_sha256) for cell in self.cells}
+        kept = tuple(one for one in self.tables if (one.name, one.lut.sha256) in used)
+        object.__setattr__(self, "tables", kept)
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """The points of the curves."""
+        return tuple(records_of(self.cells))
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations that are finished."""
+        return sum(len(cell.settings.budgets) for cell in self.cells)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all evaluations asked for are there."""
+        return self.evaluations == self.planned
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all cells."""
+        return sum(sum(cell.seconds) for cell in self.cells)
+
+    @property
+    def seconds_per_evaluation(self) -> float | None:
+        """Mean wall time of an evaluation; None before the first."""
+        return self.seconds / self.evaluations if self.evaluations else None
+
+    @property
+    def images(self) -> int:
+        """Images of each evaluation; 0 before the first."""
+        return self.cells[0].settings.images if self.cells else 0
+
+    @property
+    def worst_iterate(self) -> bool:
+        """Whether any misclassified iterate breaks an image."""
+        return any(cell.settings.worst_iterate for cell in self.cells)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The multipliers, in the cells' order."""
+        return tuple(dict.fromkeys(cell.label for cell in self.cells))
+
+    @cached_property
+    def reference(self) -> str | None:
+        """Label of the accurate multiplier, None where there is none."""
+        return accurate_multiplier(self.records, self.tables)
+
+    @cached_property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Every point against the accurate multiplier's: one family; empty without reference."""
+        if self.reference is None:
+            return ()
+        return tuple(compare(self.records, self.reference))
+
+    @property
+    def clean(self) -> dict[str, Record]:
+        """Each multiplier's point without attack, where eps = 0 is among its budgets."""
+        found: dict[str, Record] = {}
+        for record in self.records:
+            if record.eps == 0:
+                found.setdefault(record.cell.label, record)
+        return found
+
+    @property
+    def title(self) -> str:
+        """Network and threat model as shown to people."""
+        who = TITLES.get(self.network, self.network)
+        how = "white-box" if self.threat_model == "whitebox" else self.threat_model
+        return f"{who}, {how}{', worst iterate' if self.worst_iterate else ''}"
+
+    @property
+    def stem(self) -> str:
+        """The same as a part of a file's name; white-box is not named."""
+        parts = [self.network, *([] if self.threat_model == "whitebox" else [self.threat_model])]
+        return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "_", part) for part in parts)
