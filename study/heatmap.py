@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where two tables differ, operand by operand."""
+"""Where two tables differ, and where tables err, operand by operand."""
 
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,15 @@ from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hwsim import Lut
+from hwsim import Lut, error_metrics
 from hwsim.lut import write_atomically
 
+from .multipliers import NamedLut
+
 _MOST_PIXELS = 1024
+# Panels are small: more pixels than this would be thrown away when drawn.
+_PANEL_PIXELS = 512
+_ACROSS = 3
 
 
 def difference_figure(x: Lut, y: Lut, *, names: tuple[str, str], title: str) -> Figure:
@@ -57,6 +64,87 @@ def difference_figure(x: Lut, y: Lut, *, names: tuple[str, str], title: str) -> 
     bar = figure.colorbar(image, ax=axes, shrink=0.85)
     bar.set_label(f"product of {names[1]} minus that of {names[0]}", fontsize=9)
     return figure
+
+
+def tables_figure(tables: Sequence[NamedLut]) -> Figure:
+    """Draw the error of every table, product minus exact product, on one colour scale.
+
+    Exact products are white; the colours grow logarithmically on both sides, so that errors of 1
+    are seen beside large ones. Tables without errors are named below and not drawn, unless there
+    are no others.
+
+    Args:
+        tables: at least one, of any operands.
+    """
+    metrics = {one.label: error_metrics(one.lut) for one in tables}
+    exact = [one for one in tables if metrics[one.label].ep == 0]
+    drawn = [one for one in tables if metrics[one.label].ep > 0] or list(tables)
+    errors = [_largest_of_blocks(error, _block(error)) for error in map(_errors, drawn)]
+    limit = max(1, *(int(np.abs(error).max()) for error in errors))
+    across = min(_ACROSS, len(drawn))
+    down = math.ceil(len(drawn) / across)
+    figure = Figure(figsize=(2.9 * across + 1.3, 3.0 * down + 0.7), layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False)
+    scale = SymLogNorm(linthresh=1, linscale=0.5, vmin=-limit, vmax=limit, base=10)
+    for number, panel in enumerate(grid.flat):
+        if number >= len(drawn):
+            panel.set_axis_off()
+            continue
+        one = drawn[number]
+        low, high = int(one.lut.operands.min()), int(one.lut.operands.max())
+        image = panel.imshow(
+            np.ma.masked_equal(errors[number], 0),
+            cmap="RdBu_r",
+            norm=scale,
+            origin="lower",
+            extent=(low - 0.5, high + 0.5, low - 0.5, high + 0.5),
+            interpolation="nearest",
+        )
+        panel.set_facecolor("white")
+        if one in exact:
+            panel.text(0.5, 0.5, "no errors", transform=panel.transAxes, ha="center", va="center")
+        if one.lut.signed:
+            panel.axhline(-0.5, color="black", linewidth=0.4)
+            panel.axvline(-0.5, color="black", linewidth=0.4)
+        ticks = [low, 0, high] if one.lut.signed else [low, high]
+        panel.set_xticks(ticks)
+        panel.set_yticks(ticks)
+        panel.tick_params(labelsize=8)
+        m = metrics[one.label]
+        panel.set_title(f"{one.label}: MRE {100 * m.mre:.2f} %, WCE {m.wce:,}", fontsize=9)
+        if number % across == 0:
+            panel.set_ylabel("activation", fontsize=9)
+        if number + across >= len(drawn):
+            panel.set_xlabel("weight", fontsize=9)
+    bar = figure.colorbar(image, ax=grid, shrink=0.85, aspect=30)
+    bar.set_label("product minus exact product (logarithmic beyond ±1; white: exact)", fontsize=9)
+    bar.set_ticks(_powers(limit))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:+,.0f}" if value else "0")
+    bar.ax.minorticks_off()
+    bar.ax.tick_params(labelsize=8)
+    figure.suptitle("Errors of every product", fontsize=11)
+    if exact and exact != drawn:
+        names = ", ".join(one.label for one in exact)
+        figure.supxlabel(f"{names}: no errors", fontsize=9, color="0.35")
+    return figure
+
+
+def _errors(one: NamedLut) -> NDArray[np.int64]:
+    """(side, side) product minus exact product, operands ascending, row = activation."""
+    order = np.argsort(one.lut.operands)
+    operands = one.lut.operands[order]
+    table = one.lut.table[np.ix_(order, order)].astype(np.int64)
+    return table - np.multiply.outer(operands, operands)
+
+
+def _block(values: NDArray[np.int64]) -> int:
+    return max(1, len(values) // _PANEL_PIXELS)
+
+
+def _powers(limit: int) -> list[int]:
+    """Powers of ten up to the limit, on both sides of 0."""
+    found = [10**power for power in range(len(str(limit)))]
+    return [*(-one for one in reversed(found)), 0, *found]
 
 
 def save_png(figure: Figure, path: Path) -> None:
