@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .design import Parameter
 from .errors import HwsimError
+from .logs import first_error
 from .ports import Interface, Port
 
 _SCOPE = re.compile(
@@ -59,10 +60,7 @@ def elaborate(
             check=False,
         )
         if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            errors = [line for line in lines if re.search(r"error|sorry|No such", line)]
-            first = (errors or lines or ["iverilog said nothing"])[0]
-            raise HwsimError(f"{name}: the Verilog does not compile: {first}")
+            raise HwsimError(f"{name}: the Verilog does not compile: {first_error(done.stderr)}")
         found = _interfaces(program.read_text())
     if top is not None and top in found:
         for key in parameters:

@@ -2,12 +2,13 @@
 """A harness built and run by Icarus Verilog with a cocotb bench inside, in a folder of its own."""
 
 import logging
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from .errors import HwsimError
+from .logs import first_error, how_it_ended
+from .simulators import SIMULATORS
 
 _BUILD_LOG, _RUN_LOG, _RESULTS, _FAILURE = "build.log", "run.log", "results.xml", "failure.txt"
 
@@ -48,10 +49,8 @@ class Icarus:
                 log_file=self.folder / _BUILD_LOG,
             )
         except (RuntimeError, SystemExit) as error:
-            lines = [line for line in self._read(_BUILD_LOG).splitlines() if line.strip()]
-            errors = [line for line in lines if re.search(r"error|sorry|No such", line)]
-            first = (errors or lines or ["iverilog said nothing"])[0]
-            raise HwsimError(f"{self._name}: the Verilog does not compile: {first}") from error
+            found = first_error(self._read(_BUILD_LOG))
+            raise HwsimError(f"{self._name}: the Verilog does not compile: {found}") from error
 
     def run(self, bench: str) -> None:
         """Run the one cocotb test of a bench, to its end.
@@ -70,7 +69,7 @@ class Icarus:
                 test_module=f"{__package__}.{bench}",
                 hdl_toplevel=self._top,
                 test_dir=self.folder,
-                test_args=["-n"],  # $stop ends the simulation instead of waiting for a person
+                test_args=SIMULATORS["icarus"].test_args,
                 results_xml=str(self.folder / _RESULTS),
                 log_file=self.folder / _RUN_LOG,
             )
@@ -85,16 +84,7 @@ class Icarus:
         """The most telling sentence about a run that failed."""
         if (self.folder / _FAILURE).is_file():
             return self._read(_FAILURE)
-        log = self._read(_RUN_LOG)
-        # $fatal of the Verilog: FATAL: file:line: sentence
-        fatal = re.search(r"^FATAL: .*?:\d+: (.+)$", log, re.MULTILINE)
-        if fatal is not None:
-            return f"{self._name}: the Verilog stopped the simulation: {fatal[1]}"
-        tail = " | ".join(self._tail(log))
-        return f"{self._name}: the simulation failed; its log ends: {tail or '(empty)'}"
-
-    def _tail(self, log: str) -> Sequence[str]:
-        return [line.strip() for line in log.splitlines()[-8:] if line.strip()]
+        return f"{self._name}: {how_it_ended(self._read(_RUN_LOG))}"
 
     def _read(self, name: str) -> str:
         path = self.folder / name

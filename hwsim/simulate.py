@@ -6,9 +6,6 @@ other parameters or older sources nor another process can ever be met.
 """
 
 import json
-import logging
-import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -21,10 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from .design import Design
 from .errors import HwsimError
 from .harness import OPERAND_BITS, TOP, harness
+from .icarus import Icarus
+from .logs import first_error
 from .ports import check_ports
+from .simulators import SIMULATORS
 from .syntax import UnreadableVerilogError
-
-_BUILD_LOG, _RUN_LOG, _RESULTS = "build.log", "run.log", "results.xml"
 
 
 def simulate(
@@ -69,7 +67,10 @@ def simulate(
         }
         (folder / "sweep.json").write_text(json.dumps(settings))
         (folder / f"{TOP}.v").write_text(harness(designs, pairs=batch))
-        _run(folder, designs)
+        sources = [path for design in designs for path in design.sources]
+        icarus = Icarus(folder, TOP, sources, name=_names(designs))
+        icarus.build()
+        icarus.run("sweep_bench")
         products = np.stack(
             [
                 np.fromfile(folder / f"products_{d}.bin", dtype="<u4")[:count].astype(np.int64)
@@ -87,9 +88,7 @@ def require_simulator() -> None:
     Raises:
         HwsimError: `iverilog` or `vvp` is not on PATH.
     """
-    for program in ("iverilog", "vvp"):
-        if shutil.which(program) is None:
-            raise HwsimError(f"{program} not found on PATH (Debian: apt-get install iverilog)")
+    SIMULATORS["icarus"].require()
 
 
 @cache
@@ -99,12 +98,7 @@ def simulator_version() -> str:
     Raises:
         HwsimError: no simulator, or one that does not say its version.
     """
-    require_simulator()
-    shown = subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=False).stdout
-    match = re.search(r"Icarus Verilog version (.+?)\s*(?:\(\)|\(v.*\))?$", shown, re.MULTILINE)
-    if match is None:
-        raise HwsimError(f"expected `iverilog -V` to print a version, got {shown[:80]!r}")
-    return match[1]
+    return SIMULATORS["icarus"].version()
 
 
 def _check(design: Design) -> None:
@@ -116,72 +110,11 @@ def _check(design: Design) -> None:
         command = ["iverilog", "-g2012", "-t", "null", "-s", design.top, *sources]
         compiled = subprocess.run(command, capture_output=True, text=True, check=False)
         if compiled.returncode != 0:
-            raise _does_not_compile([design], compiled.stderr) from None
+            found = first_error(compiled.stderr)
+            raise HwsimError(f"{design.name}: the Verilog does not compile: {found}") from None
         raise
-
-
-def _run(folder: Path, designs: Sequence[Design]) -> None:
-    """Builds and runs the harness in `folder`; all noise goes to log files there."""
-    from cocotb_tools.check_results import get_results  # noqa: PLC0415  (only for simulating)
-    from cocotb_tools.runner import get_runner  # noqa: PLC0415  (only for simulating)
-
-    sources = dict.fromkeys(path for design in designs for path in design.sources)
-    runner = get_runner("icarus")
-    # The runner announces each command; what matters is in the log files.
-    logging.getLogger(type(runner).__name__).setLevel(logging.CRITICAL)
-    try:
-        runner.build(
-            sources=[*sources, folder / f"{TOP}.v"],
-            hdl_toplevel=TOP,
-            build_dir=folder,
-            always=True,
-            timescale=("1ns", "1ns"),  # Timer(1, "ns") needs it
-            log_file=folder / _BUILD_LOG,
-        )
-    except (RuntimeError, SystemExit) as error:
-        raise _does_not_compile(designs, _read(folder / _BUILD_LOG)) from error
-    try:
-        runner.test(
-            test_module=f"{__package__}.sweep_bench",
-            hdl_toplevel=TOP,
-            test_dir=folder,
-            test_args=["-n"],  # $stop ends the simulation instead of waiting for a person
-            results_xml=str(folder / _RESULTS),
-            log_file=folder / _RUN_LOG,
-        )
-        tests, failures = get_results(folder / _RESULTS)
-    except (RuntimeError, SystemExit) as error:
-        raise _did_not_finish(folder, designs) from error
-    # Outside pytest the runner does not raise for a failed test: the results file decides.
-    if tests != 1 or failures:
-        raise _did_not_finish(folder, designs)
 
 
 def _names(designs: Sequence[Design]) -> str:
     shown = ", ".join(design.name for design in designs[:3])
     return shown if len(designs) <= 3 else f"{shown} and {len(designs) - 3} more"
-
-
-def _does_not_compile(designs: Sequence[Design], log: str) -> HwsimError:
-    lines = [line for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"error|sorry|No such", line)]
-    first = (errors or lines or ["iverilog said nothing"])[0]
-    return HwsimError(f"{_names(designs)}: the Verilog does not compile: {first}")
-
-
-def _did_not_finish(folder: Path, designs: Sequence[Design]) -> HwsimError:
-    """The most telling sentence of a failed run."""
-    failure = folder / "failure.txt"
-    if failure.is_file():
-        return HwsimError(_read(failure))
-    log = _read(folder / _RUN_LOG)
-    # $fatal of the Verilog: FATAL: file:line: sentence
-    fatal = re.search(r"^FATAL: .*?:\d+: (.+)$", log, re.MULTILINE)
-    if fatal is not None:
-        return HwsimError(f"{_names(designs)}: the Verilog stopped the simulation: {fatal[1]}")
-    tail = " | ".join(line.strip() for line in log.splitlines()[-8:] if line.strip())
-    return HwsimError(f"{_names(designs)}: the simulation failed; its log ends: {tail}")
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

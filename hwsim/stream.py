@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .design import Parameter
 from .errors import HwsimError
+from .logs import first_error, how_it_ended
 from .roles import Roles
 from .simulators import Simulator
 from .stream_harness import (
@@ -184,11 +185,9 @@ class _Run:
                 log_file=self._folder / "build.log",
             )
         except (RuntimeError, SystemExit) as error:
-            lines = [line for line in self._log("build.log").splitlines() if line.strip()]
-            errors = [line for line in lines if re.search(r"error|sorry|No such", line, re.I)]
-            first = (errors or lines or [f"{self._simulator.title} said nothing"])[0]
-            first = first.replace(f"{self._folder}/", "")
-            raise HwsimError(f"{subject.name}: the Verilog does not compile: {first}") from error
+            found = first_error(self._log("build.log"), compiler=self._simulator.title)
+            found = found.replace(f"{self._folder}/", "")
+            raise HwsimError(f"{subject.name}: the Verilog does not compile: {found}") from error
 
     def _test(self, runner: Any) -> None:
         from cocotb_tools.check_results import get_results  # noqa: PLC0415  (only for simulating)
@@ -238,9 +237,9 @@ class _Run:
         if told := self._log("failure.txt"):
             return told
         log = self._log("run.log")
-        # $fatal of the Verilog: FATAL: file:line: sentence
-        if fatal := re.search(r"^FATAL: .*?:\d+: (.+)$", log, re.MULTILINE):
-            return f"{name}: the Verilog stopped the simulation: {fatal[1]}"
+        ended = how_it_ended(log)
+        if "stopped the simulation" in ended:
+            return f"{name}: {ended}"
         if "ended prematurely" in log and (ender := self._ender()):
             return (
                 f"{name}: expected the design to wait for operands, but {ender}, which ends the "
@@ -248,8 +247,7 @@ class _Run:
             )
         if missing := re.search(r"(\S+): Unable to open (\S+) for reading", log):
             return f"{name}: {missing[1]} needs {missing[2]}, found no such file"
-        tail = " | ".join(line.strip() for line in log.splitlines()[-8:] if line.strip())
-        return f"{name}: the simulation failed; its log ends: {tail or '(empty)'}"
+        return f"{name}: {ended}"
 
     def _ender(self) -> str | None:
         """Where the sources end a simulation: Icarus does not always say who did."""
