@@ -17,10 +17,10 @@ from torch import nn
 from emulation import Images
 from hwsim.lut import write_atomically
 
-from .experiment import environment
 from .multipliers import NamedLut
 from .statistics import Proportion, proportion
 from .subject import Subject
+from .worker import environment
 from .workers import shared_out
 
 

@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The durable unit of an experiment: one multiplier under one attack and norm, all budgets.
+"""The unit of an experiment: one multiplier under one attack and norm, at a list of budgets.
 
-A cell's settings are all that its result depends on; their hash is its file name. So a rerun
-finds what is finished, a changed setting is a new cell, and a kill loses the cell in flight.
+A cell's settings are all that its result depends on; their hash is its name in the store. The
+budgets are not part of that name: each is a result of its own, and more of them join the others.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from hwsim.lut import write_atomically
+import torch
+
+from attacks.checks import rising_accuracy
 
 from .errors import StudyError
-
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,10 @@ class CellSettings:
         random_start: whether the attack starts at a random point of the ball.
         budgets: eps values.
         threat_model: who computes the gradient.
+        worst_iterate: whether any iterate that is misclassified breaks an image, or the last alone.
         gradient: precision of straight-through gradients.
         seed: of random starts.
-        batch: rows per pass; float32 gradients may round differently for another.
+        batch: rows per pass through the network.
     """
 
     network: str
@@ -65,15 +65,17 @@ class CellSettings:
     random_start: bool
     budgets: tuple[float, ...]
     threat_model: str
+    worst_iterate: bool
     gradient: str
     seed: int
     batch: int
 
     @property
     def key(self) -> str:
-        """SHA-256 of the settings, shortened to 20 hexadecimal digits."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:20]
+        """SHA-256 of the settings without the budgets, shortened to 20 hexadecimal digits."""
+        body = asdict(self)
+        del body["budgets"]
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Cell:
         correct: one string of 0 and 1 per budget, a digit per image.
         zero_gradient: share of images without a usable gradient, 0 to 1.
         warnings: reasons to doubt the numbers.
-        seconds: wall time of the whole cell.
+        seconds: wall time of each budget: an equal part of what was computed together.
         environment: versions, device, threads: what the result should not depend on.
     """
 
@@ -95,72 +97,52 @@ class Cell:
     correct: tuple[str, ...]
     zero_gradient: float
     warnings: tuple[str, ...]
-    seconds: float
+    seconds: tuple[float, ...]
     environment: Mapping[str, Any]
 
-    def to_json(self) -> str:
-        """The cell as one JSON document."""
-        body = {"format_version": FORMAT_VERSION, **asdict(self)}
-        return json.dumps(body, indent=1, sort_keys=True) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str | bytes, *, source: str) -> Cell:
-        """Read a cell back.
-
-        Raises:
-            StudyError: damaged, or of a newer format.
-        """
-        try:
-            body = json.loads(text)
-            version = body.pop("format_version")
-            if version > FORMAT_VERSION:
-                raise StudyError(
-                    f"{source} has format version {version}, this axhil reads {FORMAT_VERSION}: "
-                    f"upgrade axhil, or choose another --out"
-                )
-            settings = dict(body.pop("settings"))
-            settings["budgets"] = tuple(settings["budgets"])
-            shape = {len(row) for row in body["correct"]}
-            if len(body["correct"]) != len(settings["budgets"]) or shape != {settings["images"]}:
-                raise ValueError("its flags are not one for each image and budget")
-            return cls(
-                settings=CellSettings(**settings),
-                label=body["label"],
-                correct=tuple(body["correct"]),
-                zero_gradient=body["zero_gradient"],
-                warnings=tuple(body["warnings"]),
-                seconds=body["seconds"],
-                environment=body["environment"],
-            )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            if isinstance(error, StudyError):
-                raise
+    def __post_init__(self) -> None:
+        budgets = self.settings.budgets
+        if not len(self.correct) == len(self.seconds) == len(budgets) or any(
+            len(row) != self.settings.images for row in self.correct
+        ):
             raise StudyError(
-                f"{source} is no finished cell of axhil ({error}); remove it to compute it again"
-            ) from error
+                f"expected flags of {len(budgets)} budgets and {self.settings.images} images"
+            )
+
+    def at(self, budgets: Sequence[float]) -> Cell:
+        """The same cell at some of its budgets, in the order given."""
+        where = [self.settings.budgets.index(eps) for eps in budgets]
+        return replace(
+            self,
+            settings=replace(self.settings, budgets=tuple(budgets)),
+            correct=tuple(self.correct[row] for row in where),
+            seconds=tuple(self.seconds[row] for row in where),
+        )
 
 
-class CellStore:
-    """A folder of finished cells, one JSON file each."""
+def joined(parts: Sequence[Cell]) -> Cell:
+    """One cell from cells with equal settings but for their budgets, ascending.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def _path(self, settings: CellSettings) -> Path:
-        return self._folder / f"{settings.key}.json"
-
-    def get(self, settings: CellSettings) -> Cell | None:
-        """Return the finished cell with these settings, if there is one.
-
-        Raises:
-            StudyError: there is a file, and it is damaged.
-        """
-        path = self._path(settings)
-        if not path.is_file():
-            return None
-        return Cell.from_json(path.read_bytes(), source=str(path))
-
-    def put(self, cell: Cell) -> None:
-        """Make a finished cell durable."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._path(cell.settings), cell.to_json().encode())
+    Of a budget that several have, the first counts. Warnings about the curve are made anew.
+    """
+    flags: dict[float, tuple[str, float]] = {}
+    for part in parts:
+        found = zip(part.correct, part.seconds, strict=True)
+        for eps, result in zip(part.settings.budgets, found, strict=True):
+            flags.setdefault(eps, result)
+    budgets = tuple(sorted(flags))
+    rows = tuple(flags[eps][0] for eps in budgets)
+    warnings = dict.fromkeys(w for part in parts for w in part.warnings)
+    if len(parts) > 1:
+        correct = torch.tensor([[digit == "1" for digit in row] for row in rows])
+        whole = rising_accuracy(budgets, correct)
+        warnings = dict.fromkeys(w for w in warnings if not w.startswith("rising-accuracy"))
+        warnings |= {str(whole): None} if whole else {}
+    return replace(
+        parts[0],
+        settings=replace(parts[0].settings, budgets=budgets),
+        correct=rows,
+        zero_gradient=max(part.zero_gradient for part in parts),
+        warnings=tuple(warnings),
+        seconds=tuple(flags[eps][1] for eps in budgets),
+    )

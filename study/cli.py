@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from . import cli_cosim, cli_exchange, cli_mutate
+from . import cli_cosim, cli_exchange, cli_mutate, cli_study
 from . import cli_design as design
 from . import options as opt
 from .console import err, notice, out, progress
@@ -305,6 +305,9 @@ def evaluate(
     threat_model: Annotated[
         opt.ThreatModel, typer.Option(help="Who computes the gradient.")
     ] = opt.ThreatModel.whitebox,
+    worst_iterate: Annotated[
+        bool, typer.Option("--worst-iterate", help="Any misclassified iterate breaks an image.")
+    ] = False,
     gradient: Annotated[
         opt.GradientPrecision, typer.Option(help="Precision of straight-through gradients.")
     ] = opt.GradientPrecision.float32,
@@ -321,35 +324,48 @@ def evaluate(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path("out"),
 ) -> None:
     """Attack a network built from each multiplier: robust accuracy over eps."""
-    from emulation import Settings
+    from .evaluation import evaluate_study
+    from .multipliers import split_names
+    from .spec import PAPER_BUDGETS, PAPER_IMAGES, checked
+    from .study import Machine
 
-    from .evaluation import EvalRequest, run_eval
-
-    run_eval(
-        EvalRequest(
-            network=network,
-            data=data,
-            multipliers=multipliers,
-            luts=luts,
-            attacks=opt.names(attack, opt.AttackName),
-            norms=opt.names(norm, opt.NormName),
-            budgets=None if eps is None else opt.parse_budgets(eps),
-            images=images,
-            seed=seed,
-            full=full,
-            threat_model=threat_model.value,
-            gradient=gradient.value,
-            batch=batch,
-            weights=weights,
-            settings=Settings(weight_scales.value, activation_range.value, batch_norm.value),
-            data_dir=data_dir,
-            download=download,
-            threads=threads,
-            jobs=jobs,
-            device=opt.check_device(device),
-            out=out_dir,
-        )
+    budgets = None if eps is None else opt.parse_budgets(eps)
+    if full:
+        images = images or PAPER_IMAGES.get(network, 50)
+        budgets = budgets or PAPER_BUDGETS
+    body = {
+        "name": "eval",
+        "networks": (network,),
+        "data": data,
+        "images": images,
+        "multipliers": tuple(name for text in multipliers or () for name in split_names(text)),
+        "attacks": opt.names(attack, opt.AttackName),
+        "norms": opt.names(norm, opt.NormName),
+        "budgets": budgets and dict.fromkeys(opt.names(norm, opt.NormName), budgets),
+        "threat_models": (threat_model.value,),
+        "worst_iterate": worst_iterate,
+        "gradient": gradient.value,
+        "seed": seed,
+        "batch": batch,
+        "quantisation": {
+            "weights": weight_scales.value,
+            "activations": activation_range.value,
+            "batch_norm": batch_norm.value,
+        },
+    }
+    spec = checked(
+        {key: value for key, value in body.items() if value not in (None, ())}, source="axhil eval"
     )
+    machine = Machine(
+        luts=luts,
+        data_dir=data_dir,
+        download=download,
+        weights=weights,
+        threads=threads,
+        jobs=jobs,
+        device=opt.check_device(device),
+    )
+    evaluate_study(spec, out_dir, machine)
 
 
 @app.command()
@@ -387,6 +403,7 @@ def info() -> None:
 
 
 cli_cosim.register(app)
+app.add_typer(cli_study.app, name="study")
 design.register(app)
 cli_exchange.register(app)
 cli_mutate.register(app)
@@ -399,7 +416,8 @@ def main() -> None:
     # A notice is a sentence, without the line of code that gave it.
     warnings.formatwarning = lambda message, *_: f"axhil: {message}\n"
     try:
-        app()
+        # Not on its own: its complaints would take four lines.
+        sys.exit(app(standalone_mode=False) or 0)
     except (HwsimError, StudyError) as error:
         _fail(str(error))
     except OSError as error:
@@ -413,6 +431,23 @@ def main() -> None:
         if not isinstance(error, AttackError | EmulationError):
             raise
         _fail(str(error))
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        _usage(error)
+
+
+def _usage(error: Exception) -> None:
+    """A mistake in the options, or a call without any that shows the help.
+
+    Told by what it offers: typer carries a copy of click in some versions, uses it in others.
+    """
+    sentence = getattr(error, "format_message", str)()
+    command = getattr(getattr(error, "ctx", None), "command_path", "axhil")
+    if "\n" in sentence:
+        typer.echo(sentence, err=True)
+        sys.exit(2)
+    _fail(f"{sentence.rstrip('.')} ({command} --help)")
 
 
 def _fail(sentence: str) -> None:

@@ -1,161 +1,124 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`axhil eval`: from a request to a table on screen, records and a figure in a folder."""
+"""From a study to tables on screen, records, figures and a page in a folder."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from emulation import Images, Settings
-from emulation.data import load
-from emulation.gradient import Precision
-
-from .cells import Cell, CellStore
+from .cells import Cell
 from .console import notice, out, progress
-from .experiment import Grid, cross_checks, run, total_rows
-from .figure import robustness_figure, save_figure
-from .multipliers import NamedLut, resolve
+from .examples import examples_figure, telling_budget
+from .experiment import Experiment, cross_checks
 from .output import ready_folder
-from .page import write_page
-from .records import records_of, write_records
-from .subject import load_subject, set_threads
+from .report import write_report
+from .results import Results
+from .spec import StudySpec
+from .study import Machine, experiments_of, run_study, study_rows
 from .tables import robust_accuracy_tables, summarised_warnings
 
-# Sized for `make eval` on two cores; see the README for the time it takes.
-DEFAULT_IMAGES = 200
-PAPER_IMAGES = {"lenet5": 64}
-PAPER_BUDGETS = tuple(float(eps) for eps in np.round(np.linspace(0.0, 2.0, 100), 6))
+# Wider tables than this are for a file, not for a terminal.
+_MOST_BUDGETS = 14
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvalRequest:
-    """The options of `axhil eval`; None is the default of the network or of the project."""
+def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Results]:
+    """Run a study to its end and present it: tables, warnings, files, and last the page.
 
-    network: str
-    data: str | None
-    multipliers: Sequence[str] | None
-    luts: Path | None
-    attacks: tuple[str, ...]
-    norms: tuple[str, ...]
-    budgets: tuple[float, ...] | None
-    images: int | None
-    seed: int
-    full: bool
-    threat_model: str
-    gradient: Precision
-    batch: int
-    weights: Path | None
-    settings: Settings
-    data_dir: Path | None
-    download: bool
-    threads: int | None
-    jobs: int | None
-    device: str
-    out: Path
-
-    def grid(self) -> Grid:
-        """The experiment's grid."""
-        return Grid(
-            attacks=self.attacks,
-            norms=self.norms,
-            budgets=self.budgets or (PAPER_BUDGETS if self.full else None),
-            threat_model=self.threat_model,
-            gradient=self.gradient,
-            seed=self.seed,
-            batch=self.batch,
-        )
-
-    def image_count(self) -> int:
-        """How many images to attack."""
-        if self.images is not None:
-            return self.images
-        return PAPER_IMAGES.get(self.network, 50) if self.full else DEFAULT_IMAGES
-
-
-def run_eval(request: EvalRequest) -> list[Cell]:
-    """Run the grid, print the tables, write cells, records, the figure and the report.
-
-    Returns:
-        The finished cells.
+    Raises:
+        StudyError, HwsimError, EmulationError, AttackError: one sentence each.
     """
     began = time.perf_counter()
-    set_threads(request.threads)
-    ready_folder(request.out)
-    grid = request.grid()
-    multipliers = resolve(request.multipliers, folder=request.luts)
-    subject = load_subject(
-        request.network,
-        weights=request.weights,
-        root=request.data_dir,
-        data=request.data,
-        settings=request.settings,
-        device=request.device,
+    ready_folder(folder)
+    experiments = experiments_of(spec, machine)
+    for experiment in experiments:
+        notice(_announcement(experiment))
+    with progress("attacking", total=study_rows(experiments), unit="images") as tick:
+        results = run_study(spec, experiments, folder, machine, progress=tick)
+    for one in results:
+        show(one)
+    written = write_report(
+        results,
+        folder,
+        title=title_of(spec),
+        examples=_examples(spec, experiments, results, machine),
     )
-    everything = load(
-        request.data or subject.network.data, root=request.data_dir, download=request.download
-    )
-    images = everything.select(request.image_count())
-    total = total_rows(images, multipliers, grid)
-    counts = {len(grid.budgets_for(norm)) for norm in grid.norms}
-    notice(
-        f"{request.network} on {len(images)} images of {images.name}, {grid.threat_model}: "
-        f"{len(multipliers)} multipliers x {len(grid.attacks)} attacks x {len(grid.norms)} norms "
-        f"x {' or '.join(map(str, sorted(counts)))} budgets"
-    )
-    store = CellStore(request.out / "cells")
-    with progress("attacking", total=total, unit="images") as tick:
-        cells = run(
-            subject,
-            images,
-            multipliers,
-            grid,
-            store,
-            jobs=request.jobs or _jobs(request),
-            device=request.device,
-            progress=tick,
-        )
-    _present(request, images, cells, multipliers, seconds=time.perf_counter() - began)
-    return cells
-
-
-def _jobs(request: EvalRequest) -> int:
-    """One cell per core for a small network, whose layers are too short to split."""
-    small = request.network == "lenet5" and request.device == "cpu"
-    return torch.get_num_threads() if small else 1
-
-
-def _present(
-    request: EvalRequest,
-    images: Images,
-    cells: Sequence[Cell],
-    multipliers: Sequence[NamedLut],
-    *,
-    seconds: float,
-) -> None:
-    records = records_of(cells)
-    for table in robust_accuracy_tables(records):
-        out.print(table)
-    for warning in [*summarised_warnings(cells), *cross_checks(cells)]:
-        out.print(f"warning: {warning}", soft_wrap=True)
-    title = (
-        f"{request.network}, {len(images)} images of {images.name}, "
-        f"{request.threat_model}; bands: Wilson 95 %"
-    )
-    paths = write_records(records, request.out)
-    paths += save_figure(robustness_figure(records, title=title), request.out / "robustness")
-    evaluations = sum(len(cell.settings.budgets) for cell in cells)
-    computed = sum(cell.seconds for cell in cells)
+    cells = [cell for one in results for cell in one.cells]
+    count = sum(len(cell.seconds) for cell in cells)
+    computed = sum(sum(cell.seconds) for cell in cells)
     out.print(
-        f"{evaluations} evaluations of {len(images)} images, {computed / evaluations:.2f} s each "
-        f"({computed:.0f} s in all, {seconds:.0f} s this run); "
-        f"± is the longer side of the Wilson 95 % interval",
+        f"{count:,} evaluations, {computed / count:.2f} s each ({computed:,.0f} s in all, "
+        f"{time.perf_counter() - began:,.0f} s this run); ± is the longer side of the Wilson 95 % interval",
         soft_wrap=True,
     )
-    out.print("written: " + "  ".join(str(path) for path in paths), soft_wrap=True)
-    page = write_page(cells, request.out / "report.html", tables=multipliers)
+    name_files(written)
+    return results
+
+
+def show(results: Results) -> None:
+    """Print the tables and warnings of one network under one threat model."""
+    records = results.records
+    few = [r for r in records if _budgets_of(results.cells, r.cell) <= _MOST_BUDGETS]
+    for table in robust_accuracy_tables(few):
+        out.print(table)
+    if len(few) < len(records):
+        notice(f"tables of more than {_MOST_BUDGETS} budgets are in the report")
+    for warning in [*summarised_warnings(results.cells), *cross_checks(results.cells)]:
+        out.print(f"warning: {warning}", soft_wrap=True)
+
+
+def name_files(paths: Sequence[Path]) -> None:
+    """Say what was written, the page last."""
+    *others, page = paths
+    out.print("written: " + "  ".join(map(str, others)), soft_wrap=True)
     out.print(f"look at it in a browser: {page}", soft_wrap=True)
+
+
+def title_of(spec: StudySpec) -> str:
+    """What to write above tables and figures."""
+    return spec.title or f"{' and '.join(spec.networks)}, {spec.images:,} images"
+
+
+def _budgets_of(cells: Sequence[Cell], one: Cell) -> int:
+    return len(
+        {
+            eps
+            for cell in cells
+            if (cell.settings.attack, cell.settings.norm)
+            == (one.settings.attack, one.settings.norm)
+            for eps in cell.settings.budgets
+        }
+    )
+
+
+def _announcement(experiment: Experiment) -> str:
+    grid, images = experiment.grid, experiment.images
+    counts = sorted({len(grid.budgets[norm]) for norm in grid.norms})
+    return (
+        f"{experiment.subject.network.name} on {len(images)} images of {images.name}, "
+        f"{grid.threat_model}: {len(experiment.multipliers)} multipliers x {len(grid.attacks)} "
+        f"attacks x {len(grid.norms)} norms x {' or '.join(map(str, counts))} budgets"
+    )
+
+
+def _examples(
+    spec: StudySpec, experiments: Sequence[Experiment], results: Sequence[Results], machine: Machine
+) -> dict[str, object]:
+    """A picture of adversarial examples for each network, by its name."""
+    figures: dict[str, object] = {}
+    for experiment, found in zip(experiments, results, strict=True):
+        name = experiment.subject.network.name
+        attack, norm = experiment.grid.attacks[-1], experiment.grid.norms[0]
+        eps = telling_budget(found.cells, attack=attack, norm=norm)
+        if name not in figures and eps is not None:
+            figures[name] = examples_figure(
+                experiment.subject,
+                experiment.images,
+                experiment.multipliers,
+                attack=attack,
+                norm=norm,
+                eps=eps,
+                seed=spec.seed,
+                device=machine.device,
+            )
+    return figures

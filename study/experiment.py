@@ -3,26 +3,24 @@
 
 from __future__ import annotations
 
-import copy
-import platform
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
-from typing import cast
+from dataclasses import asdict, dataclass, field, replace
+from typing import Protocol
 
 import torch
-from torch import nn
 
-from attacks import Evaluation, evaluate, network_rows, preset
+from attacks import network_rows, preset
 from attacks.checks import iterated_weaker
 from emulation import Images
 from emulation.gradient import Precision
 
-from .cells import Cell, CellSettings, CellStore
+from .cells import Cell, CellSettings
 from .errors import StudyError
 from .multipliers import NamedLut
+from .store import CellStore
 from .subject import Subject
+from .worker import THREAT_MODELS, WHITEBOX, CellWorker
 from .workers import shared_out
 
 # Between 0 and 2 as in the paper, dense where LeNet-5's curves fall.
@@ -30,8 +28,8 @@ DEFAULT_BUDGETS = {
     "linf": (0.0, 0.05, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.5, 1.0, 2.0),
     "l2": (0.0, 0.5, 0.75, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0),
 }
-WHITEBOX = "whitebox"
-THREAT_MODELS = (WHITEBOX, "transfer:float", "transfer:exact")
+# How often to look whether another run has finished a cell that it holds.
+_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,9 @@ class Grid:
     Attributes:
         attacks: preset names.
         norms: ``linf``, ``l2``.
-        budgets: eps values, each 0 or more, ascending; None is `DEFAULT_BUDGETS` of each norm.
+        budgets: eps values of each norm, 0 or more, ascending.
         threat_model: who computes the gradient.
+        worst_iterate: whether any misclassified iterate breaks an image, or the last alone.
         gradient: precision of straight-through gradients.
         seed: of random starts.
         batch: rows per pass through a network.
@@ -50,208 +49,226 @@ class Grid:
 
     attacks: tuple[str, ...] = ("fgsm", "bim", "pgd")
     norms: tuple[str, ...] = ("linf", "l2")
-    budgets: tuple[float, ...] | None = None
+    budgets: dict[str, tuple[float, ...]] = field(default_factory=lambda: dict(DEFAULT_BUDGETS))
     threat_model: str = WHITEBOX
+    worst_iterate: bool = False
     gradient: Precision = "float32"
     seed: int = 0
     batch: int = 512
 
     def __post_init__(self) -> None:
-        if not (self.attacks and self.norms and self.budgets != ()):
-            raise StudyError("expected at least one attack, one norm and one budget")
+        if not (self.attacks and self.norms and all(self.budgets.get(n) for n in self.norms)):
+            raise StudyError("expected at least one attack, one norm and one budget of each norm")
         if self.threat_model not in THREAT_MODELS:
             raise StudyError(
                 f"unknown threat model {self.threat_model!r}: expected {', '.join(THREAT_MODELS)}"
             )
 
-    def budgets_for(self, norm: str) -> tuple[float, ...]:
-        """The eps values of a norm."""
-        return DEFAULT_BUDGETS[norm] if self.budgets is None else self.budgets
+
+@dataclass(frozen=True)
+class Unit:
+    """A cell to be computed.
+
+    Attributes:
+        multiplier: its table.
+        settings: its settings.
+    """
+
+    multiplier: NamedLut
+    settings: CellSettings
+
+    @property
+    def title(self) -> str:
+        """How progress calls it."""
+        return f"{self.multiplier.label} {self.settings.attack} {self.settings.norm}"
+
+    @property
+    def rows(self) -> int:
+        """Network rows of the whole cell."""
+        return network_rows(
+            preset(self.settings.attack, self.settings.norm),
+            budgets=self.settings.budgets,
+            samples=self.settings.images,
+            worst_iterate=self.settings.worst_iterate,
+        )
 
 
-def environment(device: str) -> dict[str, str | int]:
-    """Versions, device and threads: written into every record."""
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.machine()
-    return {
-        "axhil": version("axhil"),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": f"{device} ({name})",
-        "threads": torch.get_num_threads(),
-    }
+@dataclass(frozen=True)
+class Experiment:
+    """One grid over one network: what `run` runs.
+
+    Attributes:
+        subject: the network.
+        images: what it is evaluated on.
+        multipliers: tables to build it from.
+        grid: attacks, norms, budgets.
+    """
+
+    subject: Subject
+    images: Images
+    multipliers: Sequence[NamedLut]
+    grid: Grid
+
+    @property
+    def units(self) -> list[Unit]:
+        """The cells, multiplier by multiplier."""
+        digest = self.images.sha256
+        found = []
+        for multiplier in self.multipliers:
+            for norm in self.grid.norms:
+                for name in self.grid.attacks:
+                    found.append(Unit(multiplier, self._settings(multiplier, norm, name, digest)))
+        return found
+
+    def _settings(self, multiplier: NamedLut, norm: str, name: str, digest: str) -> CellSettings:
+        attack, grid, subject = preset(name, norm), self.grid, self.subject
+        return CellSettings(
+            network=subject.network.name,
+            weights_sha256=subject.weights_sha256,
+            calibration=subject.calibration,
+            quantisation=asdict(subject.prepared.settings),
+            layers=subject.network.approximate,
+            data=self.images.name,
+            data_sha256=digest,
+            images=len(self.images),
+            multiplier=multiplier.name,
+            lut_sha256=multiplier.lut.sha256,
+            attack=name,
+            norm=norm,
+            steps=attack.steps,
+            rel_step=attack.rel_step,
+            random_start=attack.random_start,
+            budgets=grid.budgets[norm],
+            threat_model=grid.threat_model,
+            worst_iterate=grid.worst_iterate,
+            gradient=grid.gradient,
+            seed=grid.seed,
+            batch=grid.batch,
+        )
 
 
-def plan_cells(
-    subject: Subject, images: Images, multipliers: Sequence[NamedLut], grid: Grid
-) -> list[tuple[NamedLut, CellSettings]]:
-    """List the cells of a grid, multiplier by multiplier."""
-    digest = images.sha256
-    cells = []
-    for multiplier in multipliers:
-        for norm in grid.norms:
-            for name in grid.attacks:
-                attack = preset(name, norm)
-                settings = CellSettings(
-                    network=subject.network.name,
-                    weights_sha256=subject.weights_sha256,
-                    calibration=subject.calibration,
-                    quantisation=asdict(subject.prepared.settings),
-                    layers=subject.network.approximate,
-                    data=images.name,
-                    data_sha256=digest,
-                    images=len(images),
-                    multiplier=multiplier.name,
-                    lut_sha256=multiplier.lut.sha256,
-                    attack=name,
-                    norm=norm,
-                    steps=attack.steps,
-                    rel_step=attack.rel_step,
-                    random_start=attack.random_start,
-                    budgets=grid.budgets_for(norm),
-                    threat_model=grid.threat_model,
-                    gradient=grid.gradient,
-                    seed=grid.seed,
-                    batch=grid.batch,
-                )
-                cells.append((multiplier, settings))
-    return cells
+class Meter:
+    """Adds up the rows of cells that run side by side, and tells whoever watches."""
+
+    def __init__(self, report: Callable[[int, str], None] | None) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._rows: dict[str, int] = {}
+
+    def tell(self, unit: Unit, done: int) -> None:
+        """So many rows of this cell are done."""
+        with self._lock:
+            self._rows[unit.settings.key] = done
+            if self._report is not None:
+                self._report(sum(self._rows.values()), unit.title)
 
 
-@dataclass
-class _Progress:
-    """Adds up the rows of cells that run side by side."""
+class Engine(Protocol):
+    """Computes units somewhere; this process's threads and a Ray cluster are two."""
 
-    report: Callable[[int, str], None] | None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    rows: dict[str, int] = field(default_factory=dict)
-
-    def cell(self, key: str, description: str) -> Callable[[int, int], None]:
-        """The progress of one cell, as `attacks.evaluate` takes it."""
-
-        def tick(done: int, _total: int) -> None:
-            with self.lock:
-                self.rows[key] = done
-                if self.report is not None:
-                    self.report(sum(self.rows.values()), description)
-
-        return tick
+    def __call__(
+        self, experiment: Experiment, units: Sequence[Unit], store: CellStore, meter: Meter
+    ) -> None:
+        """Compute what the store lacks of these units, and put it there."""
 
 
 def run(
-    subject: Subject,
-    images: Images,
-    multipliers: Sequence[NamedLut],
-    grid: Grid,
+    experiment: Experiment,
     store: CellStore,
     *,
-    jobs: int = 1,
-    device: str = "cpu",
+    engine: Engine | None = None,
     progress: Callable[[int, str], None] | None = None,
 ) -> list[Cell]:
     """Run the cells that are not finished yet, and return all of them.
 
     Args:
-        subject: the network.
-        images: what it is evaluated on.
-        multipliers: tables to build it from.
-        grid: attacks, norms, budgets.
+        experiment: what to run.
         store: where finished cells are, and go.
-        jobs: cells at a time; the CPU threads are shared out among them. A small network on one
-            thread each is faster than one cell on all threads, whose layers are too short to split.
-        device: where to run.
+        engine: who computes; None for one thread of this process.
         progress: called with (network rows done, description of the moment); `total_rows` is
             the total.
 
     Returns:
-        The cells in the order of `plan_cells`.
+        The cells in the order of `Experiment.units`.
     """
-    x, y = images.batch(device=device)
-    indices = torch.from_numpy(images.indices)
-    layers = subject.network.approximate
-    meter = _Progress(progress)
-    own = threading.local()  # each worker's network: an attack may not share it
-    stop = threading.Event()
-
-    def one(multiplier: NamedLut, settings: CellSettings) -> Cell:
-        attack = preset(settings.attack, settings.norm)
-        tick = meter.cell(settings.key, f"{multiplier.label} {settings.attack} {settings.norm}")
-        cell = store.get(settings)
-        if cell is None and not stop.is_set():
-            if getattr(own, "multiplier", None) != multiplier.name:
-                own.network = None  # frees the one before
-                own.network = subject.prepared.emulate(
-                    multiplier.lut, layers=layers, gradient=grid.gradient
-                ).to(device)
-                own.multiplier = multiplier.name
-            evaluation = evaluate(
-                own.network,
-                x,
-                y,
-                attack,
-                budgets=settings.budgets,
-                gradient_model=_gradient_model(own, subject, grid.threat_model, device),
-                gradient_name=grid.threat_model.partition(":")[2],
-                seed=grid.seed,
-                batch_size=grid.batch,
-                indices=indices,
-                progress=tick,
-            )
-            cell = _finish(settings, multiplier.label, evaluation, device, threads)
-            store.put(cell)
-        assert cell is not None
-        rows = network_rows(attack, budgets=settings.budgets, samples=len(images))
-        tick(rows, rows)
-        return cell
-
-    planned = plan_cells(subject, images, multipliers, grid)
-    with shared_out(jobs) as (pool, threads):
-        futures = [pool.submit(one, *cell) for cell in planned]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    meter = Meter(progress)
+    units = experiment.units
+    todo = []
+    for unit in units:
+        if store.missing(unit.settings):
+            todo.append(unit)
+        else:
+            meter.tell(unit, unit.rows)
+    if todo:
+        (engine or Threads())(experiment, todo, store, meter)
+    cells = []
+    for unit in units:
+        cell = store.get(unit.settings)
+        assert cell is not None, f"the engine left out {unit.title}"
+        cells.append(cell)
+    return cells
 
 
-def _gradient_model(
-    own: threading.local, subject: Subject, threat_model: str, device: str
-) -> nn.Module | None:
-    if threat_model == WHITEBOX:
-        return None
-    if getattr(own, "gradient_model", None) is None:
-        own.gradient_model = (
-            copy.deepcopy(subject.float_model)
-            if threat_model == "transfer:float"
-            else subject.prepared.emulate(None, layers=subject.network.approximate).to(device)
-        )
-    return cast(nn.Module, own.gradient_model)
+class Threads:
+    """Cells side by side in this process, each with its part of torch's threads.
+
+    A small network on one thread each is faster than one cell on all threads, whose layers are
+    too short to split.
+
+    Args:
+        jobs: cells at a time.
+        device: where to run.
+    """
+
+    def __init__(self, jobs: int = 1, device: str = "cpu") -> None:
+        self._jobs, self._device = jobs, device
+
+    def __call__(
+        self, experiment: Experiment, units: Sequence[Unit], store: CellStore, meter: Meter
+    ) -> None:
+        """See `Engine`; raises what a cell raised, when the cells at work have ended."""
+        own = threading.local()
+        stop = threading.Event()
+
+        def one(unit: Unit, *, wait: bool) -> Unit | None:
+            """Compute a unit; the unit itself when another run is at it."""
+            while not stop.is_set():
+                with store.claim(unit.settings) as mine:
+                    if mine:
+                        missing = store.missing(unit.settings)
+                        if missing:
+                            if not hasattr(own, "worker"):
+                                own.worker = CellWorker(
+                                    experiment.subject, experiment.images, self._device
+                                )
+                            settings = replace(unit.settings, budgets=missing)
+                            cell = own.worker.compute(
+                                unit.multiplier, settings, lambda done, _: meter.tell(unit, done)
+                            )
+                            store.put(cell)
+                        meter.tell(unit, unit.rows)
+                        return None
+                if not wait:
+                    return unit
+                stop.wait(_POLL_SECONDS)
+            return None
+
+        with shared_out(self._jobs) as (pool, _):
+            left = list(units)
+            # Cells that another run holds come last: mostly it will have finished them by then.
+            for wait in (False, True):
+                futures = [pool.submit(one, unit, wait=wait) for unit in left]
+                try:
+                    left = [unit for future in futures if (unit := future.result()) is not None]
+                except BaseException:
+                    stop.set()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
 
 
-def total_rows(images: Images, multipliers: Sequence[NamedLut], grid: Grid) -> int:
-    """Network rows of a whole grid: the total of `run`'s progress."""
-    per_multiplier = sum(
-        network_rows(preset(name, norm), budgets=grid.budgets_for(norm), samples=len(images))
-        for norm in grid.norms
-        for name in grid.attacks
-    )
-    return per_multiplier * len(multipliers)
-
-
-def _finish(
-    settings: CellSettings, label: str, evaluation: Evaluation, device: str, threads: int
-) -> Cell:
-    return Cell(
-        settings=settings,
-        label=label,
-        correct=tuple(
-            "".join("1" if flag else "0" for flag in row) for row in evaluation.correct.tolist()
-        ),
-        zero_gradient=float(evaluation.zero_gradient.float().mean()),
-        warnings=tuple(str(warning) for warning in evaluation.warnings),
-        seconds=round(evaluation.seconds, 3),
-        environment={**environment(device), "threads": threads},
-    )
+def total_rows(experiment: Experiment) -> int:
+    """Network rows of a whole experiment: the total of `run`'s progress."""
+    return sum(unit.rows for unit in experiment.units)
 
 
 def cross_checks(cells: Sequence[Cell]) -> list[str]:

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +13,7 @@ from hwsim.lut import write_atomically
 
 from .cells import Cell
 from .statistics import Proportion, proportion
+from .store import SCHEMA, rows_of
 
 
 @dataclass(frozen=True)
@@ -42,37 +42,15 @@ def records_of(cells: Sequence[Cell]) -> list[Record]:
     return found
 
 
-def _row(record: Record) -> dict[str, object]:
-    cell = record.cell
-    settings = asdict(cell.settings)
-    del settings["budgets"]
-    quantisation = settings.pop("quantisation")
-    return {
-        **settings,
-        # Sorted: a cell that was read back must give the same columns as one just computed.
-        **{f"quantisation_{key}": value for key, value in sorted(quantisation.items())},
-        "label": cell.label,
-        "eps": record.eps,
-        "accuracy": record.accuracy.value,
-        "accuracy_low": record.accuracy.low,
-        "accuracy_high": record.accuracy.high,
-        "zero_gradient": cell.zero_gradient,
-        "warnings": " | ".join(cell.warnings),
-        "seconds": cell.seconds / len(cell.settings.budgets),
-        **dict(sorted(cell.environment.items())),
-        "correct": record.correct,
-    }
-
-
-def write_records(records: Sequence[Record], folder: Path) -> list[Path]:
-    """Write `records.json` and `records.csv`; accuracies are shares of 1, seconds per budget.
+def write_records(cells: Sequence[Cell], path: Path) -> Path:
+    """Write the records as CSV: the columns of the store, the flags as a digit per image.
 
     Returns:
-        The two paths.
+        The path.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [_row(record) for record in records]
-    as_json, as_csv = folder / "records.json", folder / "records.csv"
-    write_atomically(as_json, (json.dumps(rows, indent=1) + "\n").encode())
-    write_atomically(as_csv, pd.DataFrame(rows).to_csv(index=False).encode())
-    return [as_json, as_csv]
+    frame = pd.DataFrame([row for cell in cells for row in rows_of(cell)], columns=SCHEMA.names)
+    frame["correct"] = ["".join("01"[flag] for flag in flags) for flags in frame["correct"]]
+    frame["warnings"] = [" | ".join(found) for found in frame["warnings"]]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, frame.to_csv(index=False).encode())
+    return path

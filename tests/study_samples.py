@@ -23,6 +23,7 @@ SETTINGS = CellSettings(
     random_start=False,
     budgets=(0.0, 0.5),
     threat_model="whitebox",
+    worst_iterate=False,
     gradient="float32",
     seed=0,
     batch=512,
@@ -33,11 +34,16 @@ def cell(
     *correct: str,
     label: str = "ACC",
     warnings: tuple[str, ...] = (),
-    seconds: float = 3.0,
+    seconds: float | tuple[float, ...] = 3.0,
     **changes: object,
 ) -> Cell:
-    """A finished cell: one string of digits per budget, any setting changed by name."""
+    """A finished cell: one string of digits per budget, any setting changed by name.
+
+    Seconds are of all budgets together, or one for each.
+    """
     flags = correct or ("0111", "0010")
+    if not isinstance(seconds, tuple):
+        seconds = (seconds / len(flags),) * len(flags)
     settings = {"images": len(flags[0]), **changes}
     return Cell(
         settings=replace(SETTINGS, **settings),

@@ -2,7 +2,8 @@
 """The grid over the shipped LeNet-5: what it stores is what the attacks say, once and for all."""
 
 import dataclasses
-import json
+import shutil
+import threading
 
 import pytest
 import torch
@@ -11,14 +12,15 @@ from study_samples import cell
 from attacks import evaluate, preset
 from emulation.data import embedded_split
 from hwsim import golden, parse_multiplier
-from study import experiment
-from study.cells import CellStore
+from study import worker
 from study.errors import StudyError
-from study.experiment import Grid, cross_checks, plan_cells, run, total_rows
+from study.experiment import Experiment, Grid, Threads, cross_checks, run, total_rows
 from study.multipliers import resolve
+from study.store import CellStore
 from study.subject import load_subject
 
-GRID = Grid(attacks=("fgsm", "pgd"), norms=("linf",), budgets=(0.0, 0.15), seed=5, batch=16)
+BUDGETS = (0.0, 0.15)
+GRID = Grid(attacks=("fgsm", "pgd"), norms=("linf",), budgets={"linf": BUDGETS}, seed=5, batch=16)
 NAMES = ("exact", "drum(3)", "scaletrim(4,8)")
 
 
@@ -51,8 +53,8 @@ def multipliers():
 @pytest.fixture(scope="module")
 def finished(subject, images, multipliers, tmp_path_factory):
     """The grid's cells and the folder that keeps them."""
-    folder = tmp_path_factory.mktemp("cells")
-    return run(subject, images, multipliers, GRID, CellStore(folder)), folder
+    folder = tmp_path_factory.mktemp("store")
+    return run(Experiment(subject, images, multipliers, GRID), CellStore(folder)), folder
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def count(monkeypatch):
         calls.append(args[3].name)
         return evaluate(*args, **kwargs)
 
-    monkeypatch.setattr(experiment, "evaluate", counted)
+    monkeypatch.setattr(worker, "evaluate", counted)
     return calls
 
 
@@ -82,7 +84,7 @@ def test_a_cell_holds_what_the_attack_itself_says(name, attack, subject, images,
         x,
         y,
         preset(attack, "linf"),
-        budgets=GRID.budgets,
+        budgets=BUDGETS,
         seed=GRID.seed,
         batch_size=GRID.batch,
         indices=torch.from_numpy(images.indices),
@@ -108,8 +110,8 @@ def test_the_cells_are_all_different_so_that_a_mix_up_would_show(finished):
 
 def test_a_cell_says_what_it_was_run_with(subject, images, multipliers, finished):
     cells = finished[0]
-    planned = plan_cells(subject, images, multipliers, GRID)
-    assert [c.settings for c in cells] == [settings for _, settings in planned]
+    planned = Experiment(subject, images, multipliers, GRID).units
+    assert [c.settings for c in cells] == [unit.settings for unit in planned]
     first = cells[0]
     assert first.label == "ACC"
     assert first.settings.lut_sha256 == golden(parse_multiplier("exact")).sha256
@@ -122,58 +124,122 @@ def test_a_cell_says_what_it_was_run_with(subject, images, multipliers, finished
 
 
 def test_several_jobs_give_the_flags_of_one(subject, images, multipliers, finished, tmp_path):
-    beside = run(subject, images, multipliers, GRID, CellStore(tmp_path), jobs=2)
+    beside = run(
+        Experiment(subject, images, multipliers, GRID), CellStore(tmp_path), engine=Threads(2)
+    )
     assert [c.correct for c in beside] == [c.correct for c in finished[0]]
     assert [c.settings for c in beside] == [c.settings for c in finished[0]]
 
 
-def test_a_finished_cell_is_read_and_not_computed(subject, images, multipliers, finished, count):
+def test_finished_cells_are_read_and_not_computed(subject, images, multipliers, finished, count):
     cells, folder = finished
-    path = folder / f"{cells[0].settings.key}.json"
-    original = path.read_text()
-    path.write_text(json.dumps({**json.loads(original), "label": "from the store"}))
-    try:
-        again = run(subject, images, multipliers, GRID, CellStore(folder))
-    finally:
-        path.write_text(original)
+    again = run(Experiment(subject, images, multipliers, GRID), CellStore(folder))
     assert count == []
-    assert again[0].label == "from the store"
-    assert again[1:] == cells[1:]
+    assert again == cells
 
 
-def test_only_the_missing_cell_is_computed(subject, images, multipliers, finished, count):
-    cells, folder = finished
-    missing = next(c for c in cells if c.settings.attack == "pgd")
-    (folder / f"{missing.settings.key}.json").unlink()
-    again = run(subject, images, multipliers, GRID, CellStore(folder))
-    assert count == ["pgd"]
-    assert [c.correct for c in again] == [c.correct for c in cells]
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of the finished store."""
+    shutil.copytree(finished[1], tmp_path / "store")
+    return CellStore(tmp_path / "store")
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [{"seed": 6}, {"budgets": (0.0, 0.1)}, {"batch": 7}],
-    ids=["seed", "budgets", "batch"],
-)
-def test_a_changed_setting_is_a_new_cell(
-    *, changed, subject, images, multipliers, finished, count, tmp_path
+def test_only_the_missing_cell_is_computed(
+    *, subject, images, multipliers, finished, count, copied
 ):
-    cells, folder = finished
-    (tmp_path / "cells").mkdir()
-    for path in folder.iterdir():
-        (tmp_path / "cells" / path.name).write_bytes(path.read_bytes())
+    missing = next(c for c in finished[0] if c.settings.attack == "pgd")
+    (path,) = copied.records.glob(f"{missing.settings.key}-*")
+    path.unlink()
+    again = run(Experiment(subject, images, multipliers, GRID), copied)
+    assert count == ["pgd"]
+    assert [c.correct for c in again] == [c.correct for c in finished[0]]
+
+
+@pytest.mark.parametrize("changed", [{"seed": 6}, {"batch": 7}, {"worst_iterate": True}], ids=str)
+def test_a_changed_setting_is_a_new_cell(
+    *, changed, subject, images, multipliers, finished, count, copied
+):
     grid = dataclasses.replace(GRID, attacks=("fgsm",), **changed)
-    new = run(subject, images, multipliers[:1], grid, CellStore(tmp_path / "cells"))
+    new = run(Experiment(subject, images, multipliers[:1], grid), copied)
     assert count == ["fgsm"]
-    assert new[0].settings.key not in {c.settings.key for c in cells}
-    assert len(list((tmp_path / "cells").iterdir())) == len(cells) + 1
+    assert new[0].settings.key not in {c.settings.key for c in finished[0]}
+    assert len(list(copied.records.iterdir())) == len(finished[0]) + 1
+
+
+def test_of_a_longer_list_of_budgets_only_the_new_ones_are_computed(
+    *, subject, images, multipliers, finished, monkeypatch, copied
+):
+    asked = []
+
+    def counted(*args, budgets, **kwargs):
+        asked.append(budgets)
+        return evaluate(*args, budgets=budgets, **kwargs)
+
+    monkeypatch.setattr(worker, "evaluate", counted)
+    grid = dataclasses.replace(GRID, attacks=("pgd",), budgets={"linf": (0.0, 0.1, 0.15, 0.2)})
+    (longer,) = run(Experiment(subject, images, multipliers[:1], grid), copied)
+    assert asked == [(0.1, 0.2)]
+    assert longer.settings.budgets == (0.0, 0.1, 0.15, 0.2)
+    before = next(c for c in finished[0] if c.settings.attack == "pgd")
+    assert (longer.correct[0], longer.correct[2]) == before.correct
+    # And it is what computing them all together gives.
+    x, y = images.batch()
+    direct = evaluate(
+        subject.prepared.emulate(multipliers[0].lut),
+        x,
+        y,
+        preset("pgd", "linf"),
+        budgets=(0.0, 0.1, 0.15, 0.2),
+        seed=GRID.seed,
+        batch_size=GRID.batch,
+        indices=torch.from_numpy(images.indices),
+    )
+    assert longer.correct == strings(direct.correct)
+
+
+def test_a_worst_iterate_is_told_from_a_last_one(subject, images, multipliers, finished, tmp_path):
+    grid = dataclasses.replace(GRID, worst_iterate=True)
+    worst = run(Experiment(subject, images, multipliers, grid), CellStore(tmp_path))
+    for one, last in zip(worst, finished[0], strict=True):
+        assert one.settings.worst_iterate
+        pairs = zip("".join(one.correct), "".join(last.correct), strict=True)
+        assert all(a <= b for a, b in pairs)
+
+
+def test_two_runs_on_one_store_share_the_work(subject, images, multipliers, finished, tmp_path):
+    """The second begins while the first is at it; each cell is computed by one of them."""
+    store, asked, lock = CellStore(tmp_path), [], threading.Lock()
+
+    class Watched(CellStore):
+        def put(self, cell):
+            with lock:
+                asked.append(cell.settings.key)
+            super().put(cell)
+
+    results = {}
+
+    def work(name):
+        experiment = Experiment(subject, images, multipliers, GRID)
+        results[name] = run(experiment, Watched(tmp_path))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    flags = [c.correct for c in finished[0]]
+    assert [c.correct for c in results["a"]] == [c.correct for c in results["b"]] == flags
+    assert sorted(asked) == sorted(c.settings.key for c in finished[0])
+    assert len(store.cells()) == len(flags)
 
 
 def test_other_images_other_quantisation_and_another_table_are_new_cells(
     subject, images, multipliers
 ):
     def keys(subject=subject, images=images, multiplier=multipliers[0]):
-        return {s.key for _, s in plan_cells(subject, images, [multiplier], GRID)}
+        units = Experiment(subject, images, [multiplier], GRID).units
+        return {unit.settings.key for unit in units}
 
     swapped = images.subset([1, 0, *range(2, 20)])
     prepared = dataclasses.replace(
@@ -194,7 +260,7 @@ def test_a_transfer_takes_its_gradient_from_the_network_it_names(
     threat_model, subject, images, multipliers, tmp_path
 ):
     grid = dataclasses.replace(GRID, attacks=("fgsm",), threat_model=threat_model)
-    (one,) = run(subject, images, multipliers[1:2], grid, CellStore(tmp_path))
+    (one,) = run(Experiment(subject, images, multipliers[1:2], grid), CellStore(tmp_path))
     x, y = images.batch()
     source = (
         subject.float_model if threat_model == "transfer:float" else subject.prepared.emulate(None)
@@ -204,7 +270,7 @@ def test_a_transfer_takes_its_gradient_from_the_network_it_names(
         x,
         y,
         preset("fgsm", "linf"),
-        budgets=GRID.budgets,
+        budgets=BUDGETS,
         gradient_model=source,
         gradient_name=threat_model.removeprefix("transfer:"),
         batch_size=GRID.batch,
@@ -217,7 +283,7 @@ def test_a_transfer_and_the_white_box_are_not_the_same_attack(
     subject, images, multipliers, finished, tmp_path
 ):
     grid = dataclasses.replace(GRID, attacks=("fgsm",), threat_model="transfer:float")
-    transferred = run(subject, images, multipliers, grid, CellStore(tmp_path))
+    transferred = run(Experiment(subject, images, multipliers, grid), CellStore(tmp_path))
     whitebox = [c for c in finished[0] if c.settings.attack == "fgsm"]
     assert [c.correct for c in transferred] != [c.correct for c in whitebox]
 
@@ -225,21 +291,18 @@ def test_a_transfer_and_the_white_box_are_not_the_same_attack(
 def test_progress_ends_at_the_total_and_never_goes_back(subject, images, multipliers, tmp_path):
     seen = []
     grid = dataclasses.replace(GRID, attacks=("fgsm",))
-    store = CellStore(tmp_path)
+    experiment, store = Experiment(subject, images, multipliers, grid), CellStore(tmp_path)
     for _ in range(2):  # computed, then read
         seen.clear()
         run(
-            subject,
-            images,
-            multipliers,
-            grid,
+            experiment,
             store,
-            jobs=2,
+            engine=Threads(2),
             progress=lambda done, now: seen.append((done, now)),
         )
         done = [rows for rows, _ in seen]
         assert done == sorted(done)
-        assert done[-1] == total_rows(images, multipliers, grid)
+        assert done[-1] == total_rows(experiment)
         assert {now for _, now in seen} == {
             "ACC fgsm linf",
             "DR3 fgsm linf",
@@ -255,18 +318,18 @@ def test_what_goes_wrong_in_one_cell_is_raised_and_the_cells_before_it_stay(
             raise KeyboardInterrupt
         return evaluate(model, x, y, attack, **kwargs)
 
-    monkeypatch.setattr(experiment, "evaluate", fail)
+    monkeypatch.setattr(worker, "evaluate", fail)
     with pytest.raises(KeyboardInterrupt):
-        run(subject, images, multipliers[:1], GRID, CellStore(tmp_path))
-    (path,) = tmp_path.iterdir()
-    assert json.loads(path.read_text())["settings"]["attack"] == "fgsm"
+        run(Experiment(subject, images, multipliers[:1], GRID), CellStore(tmp_path))
+    (cell,) = CellStore(tmp_path).cells()
+    assert cell.settings.attack == "fgsm"
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         ({"attacks": ()}, "at least one attack, one norm and one budget"),
-        ({"budgets": ()}, "at least one attack, one norm and one budget"),
+        ({"budgets": {"linf": ()}}, "at least one attack, one norm and one budget"),
         (
             {"threat_model": "blackbox"},
             "unknown threat model 'blackbox': expected whitebox, transfer:float, transfer:exact",

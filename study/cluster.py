@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cells on a Ray cluster: the same work as in this process, on machines that may die.
+
+Each worker is an actor with the network, images and tables of the experiment. Ray starts a dead
+one anew and repeats what it was at; the store is written here alone, so the machines need no
+common disk.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from emulation import Images
+
+from .cells import Cell
+from .errors import StudyError
+from .experiment import Experiment, Meter, Unit
+from .store import CellStore
+from .subject import Subject
+from .worker import CellWorker
+
+# How long to wait for a result before looking whether another run has let go of a cell.
+_POLL_SECONDS = 0.5
+
+
+class _Actor:
+    """A worker with one thread: what a cell computes does not depend on it, only how fast."""
+
+    def __init__(self, subject: Subject, images: Images, device: str) -> None:
+        torch.set_num_threads(1)
+        self._worker = CellWorker(subject, images, device)
+
+    def compute(self, unit: Unit) -> Cell:
+        """See `CellWorker.compute`."""
+        return self._worker.compute(unit.multiplier, unit.settings)
+
+
+class RayCluster:
+    """An engine for `experiment.run`.
+
+    Args:
+        address: of a running cluster, e.g. ``auto`` or ``ray://head:10001``; None starts one on
+            this machine and ends it afterwards.
+        jobs: workers; None: one per CPU (or GPU) of the cluster.
+        device: where networks run.
+
+    Raises:
+        StudyError: Ray is not installed.
+    """
+
+    def __init__(self, *, address: str | None, jobs: int | None, device: str) -> None:
+        try:
+            import ray  # noqa: PLC0415  (an extra that need not be installed)
+        except ImportError as error:
+            raise StudyError("--engine ray needs Ray: pip install 'axhil[cluster]'") from error
+        self._ray: Any = ray
+        self._address, self._jobs, self._device = address, jobs, device
+
+    def __call__(
+        self, experiment: Experiment, units: Sequence[Unit], store: CellStore, meter: Meter
+    ) -> None:
+        """See `Engine`; what a cell raised is raised here."""
+        ray = self._ray
+        mine = not ray.is_initialized()
+        if mine:
+            self._connect()
+        try:
+            self._work(experiment, units, store, meter)
+        finally:
+            if mine:
+                ray.shutdown()
+
+    def _connect(self) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        options: dict[str, Any] = {"address": self._address}
+        if self._address is None:
+            options |= {"num_cpus": self._jobs, "include_dashboard": False}
+        try:
+            self._ray.init(logging_level="ERROR", log_to_driver=False, **options)
+        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+            text = str(error).splitlines()[0]
+            raise StudyError(f"cannot reach the Ray cluster {self._address}: {text}") from error
+
+    def _work(
+        self, experiment: Experiment, units: Sequence[Unit], store: CellStore, meter: Meter
+    ) -> None:
+        ray = self._ray
+        gpu = self._device.startswith("cuda")
+        resources = ray.cluster_resources()
+        jobs = self._jobs or int(resources.get("GPU" if gpu else "CPU", 1))
+        actor = ray.remote(num_cpus=1, num_gpus=int(gpu), max_restarts=-1, max_task_retries=-1)(
+            _Actor
+        )
+        subject, images = ray.put(experiment.subject), ray.put(experiment.images)
+        idle = [actor.remote(subject, images, self._device) for _ in range(min(jobs, len(units)))]
+        workers = list(idle)
+        waiting = list(units)
+        running: dict[Any, tuple[Unit, Any, ExitStack]] = {}
+        with ExitStack() as held:
+            while waiting or running:
+                for unit in list(waiting):
+                    if not idle:
+                        break
+                    claim = ExitStack()
+                    if not claim.enter_context(store.claim(unit.settings)):
+                        claim.close()  # another run is at it: look again later
+                        continue
+                    waiting.remove(unit)
+                    missing = store.missing(unit.settings)
+                    if not missing:
+                        claim.close()
+                        meter.tell(unit, unit.rows)
+                        continue
+                    held.callback(claim.close)
+                    worker = idle.pop(0)
+                    part = replace(unit, settings=replace(unit.settings, budgets=missing))
+                    running[worker.compute.remote(part)] = (unit, worker, claim)
+                if running:
+                    ready, _ = ray.wait(list(running), timeout=_POLL_SECONDS)
+                    for reference in ready:
+                        unit, worker, claim = running.pop(reference)
+                        store.put(ray.get(reference))
+                        claim.close()
+                        meter.tell(unit, unit.rows)
+                        idle.append(worker)
+                else:
+                    time.sleep(_POLL_SECONDS)
+        for worker in workers:
+            ray.kill(worker)

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A study file: what to run, in TOML, checked before anything runs."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from emulation import Settings
+
+from .errors import StudyError
+from .experiment import DEFAULT_BUDGETS, Grid
+from .multipliers import resolve
+
+
+def evenly(first: float, last: float, count: int) -> tuple[float, ...]:
+    """Budgets evenly spaced, both ends included, rounded to six decimals."""
+    return tuple(float(eps) for eps in np.round(np.linspace(first, last, count), 6))
+
+
+PAPER_IMAGES = {"lenet5": 64, "resnet50": 50, "vgg19": 50}
+"""Images of the paper's evaluations."""
+PAPER_BUDGETS = evenly(0.0, 2.0, 100)
+"""Of both norms: 100 between 0 and 2."""
+
+Name = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Strict(BaseModel):
+    """Knows its keys and no others, and takes no number for a text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Range(_Strict):
+    """Budgets evenly spaced, both ends included.
+
+    Attributes:
+        first: the smallest.
+        last: the largest.
+        count: how many.
+    """
+
+    first: float = Field(ge=0, allow_inf_nan=False)
+    last: float = Field(ge=0, allow_inf_nan=False)
+    count: int = Field(ge=2)
+
+    def values(self) -> tuple[float, ...]:
+        """The budgets, rounded to six decimals."""
+        return tuple(
+            float(eps) for eps in np.round(np.linspace(self.first, self.last, self.count), 6)
+        )
+
+
+def _budgets(value: Any) -> Any:
+    """A table of first, last and count becomes the list that it stands for."""
+    if isinstance(value, dict):
+        return Range(**value).values()
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _sequence(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Eps = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Budgets = Annotated[tuple[Eps, ...], BeforeValidator(_budgets), Field(min_length=1)]
+
+
+def _several(item: Any) -> Any:
+    """A list of at least one item, each once."""
+    return Annotated[tuple[item, ...], BeforeValidator(_sequence), Field(min_length=1)]
+
+
+class Quantisation(_Strict):
+    """See `emulation.Settings`."""
+
+    weights: Literal["tensor", "channel"] = "tensor"
+    activations: Literal["max", "percentile", "mse"] = "percentile"
+    batch_norm: Literal["keep", "fold"] = "keep"
+
+
+class StudySpec(_Strict):
+    """A study: every network under every threat model, with one grid.
+
+    Attributes:
+        name: names the folder of results.
+        title: above tables and figures; empty: made from the rest.
+        networks: of the catalogue, `torchvision:<name>` or `python:<module>:<factory>`.
+        weights: files by network, relative to the study file; others are looked for as always.
+        data: data set of all networks; None: each network's own.
+        images: how many, class by class.
+        multipliers: of the catalogue, or paths of `.npz` tables, relative to the study file.
+        attacks: presets.
+        norms: of the budgets.
+        budgets: eps of each norm, as a list or as first, last and count.
+        threat_models: who computes the gradient.
+        worst_iterate: whether any misclassified iterate breaks an image, or the last alone.
+        gradient: precision of straight-through gradients.
+        seed: of random starts.
+        batch: rows per pass through a network.
+        quantisation: of every network.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    title: str = ""
+    networks: _several(Name)  # type: ignore[valid-type]  # a type made by a function
+    weights: dict[str, Name] = {}
+    data: Name | None = None
+    images: Count = 200
+    multipliers: _several(Name) = (  # type: ignore[valid-type]  # likewise
+        "exact", "drum(3)", "drum(4)",
+        "scaletrim(3,0)", "scaletrim(4,0)", "scaletrim(4,4)", "scaletrim(4,8)",
+    )  # fmt: skip
+    attacks: _several(Literal["fgsm", "bim", "pgd"]) = ("fgsm", "bim", "pgd")  # type: ignore[valid-type]
+    norms: _several(Literal["linf", "l2"]) = ("linf", "l2")  # type: ignore[valid-type]
+    budgets: dict[Literal["linf", "l2"], Budgets] = {}
+    threat_models: _several(Literal["whitebox", "transfer:float", "transfer:exact"]) = ("whitebox",)  # type: ignore[valid-type]
+    worst_iterate: bool = False
+    gradient: Literal["float32", "bfloat16"] = "float32"
+    seed: int = Field(default=0, ge=0)
+    batch: Count = 512
+    quantisation: Quantisation = Quantisation()
+
+    @field_validator("networks", "multipliers", "attacks", "norms", "threat_models")
+    @classmethod
+    def _each_once(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [one for one in values if values.count(one) > 1]
+        if twice:
+            raise ValueError(f"expected each once, got {twice[0]} twice")
+        return values
+
+    @model_validator(mode="after")
+    def _weights_of_its_networks(self) -> Self:
+        for network in self.weights:
+            if network not in self.networks:
+                raise ValueError(f"weights of {network}: expected of {', '.join(self.networks)}")
+        return self
+
+    @property
+    def settings(self) -> Settings:
+        """The quantisation, as `emulation.prepare` takes it."""
+        return Settings(**self.quantisation.model_dump())
+
+    def grid(self, threat_model: str) -> Grid:
+        """The grid under one threat model; budgets ascend, each once."""
+        given = {str(norm): budgets for norm, budgets in self.budgets.items()}
+        return Grid(
+            attacks=self.attacks,
+            norms=self.norms,
+            budgets={
+                norm: tuple(sorted({eps + 0.0 for eps in (given.get(norm) or default)}))
+                for norm, default in DEFAULT_BUDGETS.items()
+            },
+            threat_model=threat_model,
+            worst_iterate=self.worst_iterate,
+            gradient=self.gradient,
+            seed=self.seed,
+            batch=self.batch,
+        )
+
+    @property
+    def evaluations(self) -> int:
+        """Points of all curves: multipliers x attacks x budgets, over norms, networks, models."""
+        grid = self.grid(self.threat_models[0])
+        budgets = sum(len(grid.budgets[norm]) for norm in self.norms)
+        curves = len(self.multipliers) * len(self.attacks)
+        return curves * budgets * len(self.networks) * len(self.threat_models)
+
+
+def read_spec(path: Path) -> StudySpec:
+    """Read a study file.
+
+    Raises:
+        StudyError: a sentence that names the file, the key and what is allowed there.
+    """
+    try:
+        body = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StudyError(f"no study file {path}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path} is no TOML file: {error}") from error
+    spec = checked(body, source=str(path))
+    resolve_names(spec)
+    folder = path.parent
+    return spec.model_copy(
+        update={
+            "weights": {key: str(folder / file) for key, file in spec.weights.items()},
+            "multipliers": tuple(
+                str(folder / one) if one.endswith(".npz") else one for one in spec.multipliers
+            ),
+        }
+    )
+
+
+def resolve_names(spec: StudySpec) -> None:
+    """Refuse a multiplier that the catalogue does not have.
+
+    Raises:
+        HwsimError, StudyError: see `multipliers.resolve`.
+    """
+    resolve([one for one in spec.multipliers if not one.endswith(".npz")] or ["exact"])
+
+
+def checked(body: dict[str, Any], *, source: str) -> StudySpec:
+    """Check what a file or an option said.
+
+    Raises:
+        StudyError: one sentence about the first thing that is wrong.
+    """
+    try:
+        return StudySpec(**body)
+    except ValidationError as error:
+        raise StudyError(f"{source}: {_sentence(error)}") from error
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first complaint, with its key and what would have been right."""
+    first = error.errors()[0]
+    # Items of a list are counted from 1: they are looked for in a file.
+    words = [str(part + 1) if isinstance(part, int) else str(part) for part in first["loc"]]
+    key = ".".join(word for word in words if word != "[key]") or "study"
+    got = first["input"]
+    shown = repr(got) if not isinstance(got, float) or math.isfinite(got) else str(got)
+    if first["type"] == "extra_forbidden":
+        model: type[BaseModel] = Quantisation if words[0] == "quantisation" else StudySpec
+        names = list(model.model_fields)
+        close = difflib.get_close_matches(words[-1], names, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"unknown key {key}: {hint}expected {', '.join(names)}"
+    if first["type"] == "missing":
+        return f"the key {key} is missing"
+    if first["type"] == "value_error":
+        return f"{key}: {first['msg'].removeprefix('Value error, ')}"
+    if first["type"] == "too_short":
+        return f"{key}: expected at least one, got {shown}"
+    message = (
+        first["msg"].replace("Input should be ", "expected ").replace("a valid tuple", "a list")
+    )
+    message = re.sub(r"greater than or equal to (\S+)", r"\1 or more", message)
+    return f"{key}: {message[0].lower()}{message[1:]}, got {shown}"

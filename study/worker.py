@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Computes cells one after the other: what a thread, or a machine of a cluster, does."""
+
+from __future__ import annotations
+
+import copy
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+
+import torch
+from torch import nn
+
+from attacks import Evaluation, evaluate, preset
+from emulation import Images
+from emulation.gradient import Precision
+
+from .cells import Cell, CellSettings
+from .multipliers import NamedLut
+from .subject import Subject
+
+WHITEBOX = "whitebox"
+THREAT_MODELS = (WHITEBOX, "transfer:float", "transfer:exact")
+
+
+def environment(device: str) -> dict[str, str | int]:
+    """Versions, device and threads: written into every record."""
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.machine()
+    return {
+        "axhil": version("axhil"),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": f"{device} ({name})",
+        "threads": torch.get_num_threads(),
+    }
+
+
+class CellWorker:
+    """One network under one set of images, with the table of the moment in it.
+
+    Networks may not be shared between threads: each has a worker of its own.
+
+    Args:
+        subject: the network.
+        images: what it is evaluated on.
+        device: where it runs.
+    """
+
+    def __init__(self, subject: Subject, images: Images, device: str) -> None:
+        self._subject, self._device = subject, device
+        self._x, self._y = images.batch(device=device)
+        self._indices = torch.from_numpy(images.indices)
+        self._network: tuple[tuple[str, str], nn.Module] | None = None
+        self._sources: dict[str, nn.Module] = {}
+
+    def compute(
+        self,
+        multiplier: NamedLut,
+        settings: CellSettings,
+        tick: Callable[[int, int], None] | None = None,
+    ) -> Cell:
+        """Attack the network built from a multiplier, as the settings say.
+
+        Args:
+            multiplier: its table.
+            settings: of the cell; those of the network are not looked at.
+            tick: called with (network rows done, rows in all).
+        """
+        precision: Precision = "bfloat16" if settings.gradient == "bfloat16" else "float32"
+        which = (multiplier.lut.sha256, precision)
+        if self._network is None or self._network[0] != which:
+            self._network = None  # frees the one before
+            network = self._subject.prepared.emulate(
+                multiplier.lut, layers=self._subject.network.approximate, gradient=precision
+            )
+            self._network = (which, network.to(self._device))
+        evaluation = evaluate(
+            self._network[1],
+            self._x,
+            self._y,
+            preset(settings.attack, settings.norm),
+            budgets=settings.budgets,
+            gradient_model=self._source(settings.threat_model),
+            gradient_name=settings.threat_model.partition(":")[2],
+            seed=settings.seed,
+            batch_size=settings.batch,
+            indices=self._indices,
+            worst_iterate=settings.worst_iterate,
+            progress=tick,
+        )
+        return _finished(settings, multiplier.label, evaluation, self._device)
+
+    def _source(self, threat_model: str) -> nn.Module | None:
+        """The network that the gradients of a transfer come from."""
+        if threat_model == WHITEBOX:
+            return None
+        if threat_model not in self._sources:
+            exact = self._subject.prepared.emulate
+            self._sources[threat_model] = (
+                copy.deepcopy(self._subject.float_model)
+                if threat_model == "transfer:float"
+                else exact(None, layers=self._subject.network.approximate).to(self._device)
+            )
+        return self._sources[threat_model]
+
+
+def _finished(settings: CellSettings, label: str, evaluation: Evaluation, device: str) -> Cell:
+    count = len(settings.budgets)
+    return Cell(
+        settings=settings,
+        label=label,
+        correct=tuple(
+            "".join("1" if flag else "0" for flag in row) for row in evaluation.correct.tolist()
+        ),
+        zero_gradient=float(evaluation.zero_gradient.float().mean()),
+        warnings=tuple(str(warning) for warning in evaluation.warnings),
+        seconds=(round(evaluation.seconds / count, 6),) * count,
+        environment=environment(device),
+    )
