@@ -2,7 +2,6 @@
 """kill -9 at a bad moment: no file is half there, and a rerun ends where it would have."""
 
 import contextlib
-import json
 import os
 import random
 import signal
@@ -14,15 +13,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from hwsim import Lut, golden, parse_multiplier
-from study.cells import Cell
 
-MULTIPLIERS = "exact,drum(3),scaletrim(4,8)"
-EVAL = ["eval", "--images", "6", "--eps", "0,0.1,0.3", "--multipliers", MULTIPLIERS]
-EVAL += ["--threads", "1", "--jobs", "1"]
-CELLS = 3 * 3 * 2  # multipliers x attacks x norms
+STUDY = """
+name = "small"
+networks = ["lenet5"]
+images = 10
+batch = 64
+[budgets]
+linf = [0.0, 0.1, 0.3]
+l2 = [0.0, 1.0, 2.0]
+"""
+CELLS = 7 * 3 * 2  # multipliers x attacks x norms
+KILLS = 10
 PATIENCE = 120
 
 
@@ -64,59 +70,92 @@ def kill_when(condition: Callable[[], bool], arguments: list[str], *, scratch: P
     return process.returncode
 
 
-def whole_cells(folder: Path) -> list[Cell]:
-    """Every cell under its key; what else is there must not look like one."""
-    found = []
-    for path in folder.iterdir():
-        if path.name.startswith(".") and path.name.endswith(".tmp"):
-            continue
-        cell = Cell.from_json(path.read_text(), source=str(path))
-        assert path.name == f"{cell.settings.key}.json"
-        found.append(cell)
-    return found
+def study(folder: Path) -> list[str]:
+    """The command that runs the study into this folder."""
+    folder.mkdir(exist_ok=True)
+    file = folder / "small.toml"
+    file.write_text(STUDY)
+    options = ["--threads", "1", "--jobs", "1", "--out", str(folder / "out")]
+    return ["study", "run", str(file), *options]
+
+
+def finished(folder: Path) -> set[str]:
+    records = folder / "out" / "records"
+    return {path.name for path in records.glob("[!.]*")} if records.is_dir() else set()
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    run([*EVAL, "--out", str(folder / "out")], scratch=folder / "scratch")
-    assert len(whole_cells(folder / "out" / "cells")) == CELLS
-    return folder / "out"
+    run(study(folder), scratch=folder / "scratch")
+    assert len(finished(folder)) == CELLS
+    return folder
 
 
-def test_an_eval_killed_in_the_middle_continues_to_the_same_records(undisturbed, tmp_path):
-    out = tmp_path / "out"
-    cells = out / "cells"
-
-    def begun() -> bool:
-        return cells.is_dir() and any(path.suffix == ".json" for path in cells.iterdir())
-
-    code = kill_when(begun, [*EVAL, "--out", str(out)], scratch=tmp_path / "scratch")
-    assert code == -signal.SIGKILL
-    before = {cell.settings.key: cell for cell in whole_cells(cells)}
-    assert 1 <= len(before) < CELLS  # it was in the middle
-    assert not (out / "records.json").exists()
-    # A temporary file that the kill left must not be taken for anything.
-    (cells / f".{next(iter(before))}.json.1.abcd.tmp").write_text('{"format_version": 1, "se')
-
-    run([*EVAL, "--out", str(out)], scratch=tmp_path / "scratch")
-    after = {cell.settings.key: cell for cell in whole_cells(cells)}
-    assert len(after) == CELLS
-    assert {key: after[key] for key in before} == before  # read, not computed again
-
-    ours, theirs = (
-        json.loads((folder / "records.json").read_text()) for folder in (out, undisturbed)
-    )
-    for row in (*ours, *theirs):
-        assert row.pop("seconds") > 0
-    assert ours == theirs
-    tables = [
-        pd.read_csv(folder / "records.csv", dtype=str).drop(columns="seconds")
-        for folder in (out, undisturbed)
+def same_results(one: Path, other: Path) -> None:
+    """Every record and every file of the report, byte for byte but for the times."""
+    assert finished(one) == finished(other)
+    for name in finished(one):
+        tables = [
+            pq.ParquetFile(folder / "out" / "records" / name).read().drop_columns("seconds")
+            for folder in (one, other)
+        ]
+        assert tables[0].equals(tables[1], check_metadata=True)
+    frames = [
+        pd.read_csv(folder / "out" / "records.csv", dtype=str).drop(columns="seconds")
+        for folder in (one, other)
     ]
-    pd.testing.assert_frame_equal(*tables)
-    for name in ("robustness.png", "robustness.svg"):
-        assert (out / name).read_bytes() == (undisturbed / name).read_bytes()
+    pd.testing.assert_frame_equal(*frames)
+    pictures = {path.name for path in (one / "out").glob("*.*") if path.suffix in (".png", ".svg")}
+    assert {"robustness.png", "robustness.svg"} <= pictures
+    for name in (*pictures, "study.json"):
+        assert (one / "out" / name).read_bytes() == (other / "out" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_study_killed_ten_times_ends_with_the_records_of_an_undisturbed_one(
+    undisturbed, tmp_path
+):
+    draw = random.Random(0)
+    counts = [0]
+    for attempt in range(KILLS):
+        began = time.monotonic()
+        # By turns anywhere, start-up included, and close to the moment when a cell is written.
+        wait = draw.uniform(0.0, 6.0) if attempt % 2 else draw.uniform(0.0, 0.3)
+
+        def now(attempt=attempt, wait=wait, began=began) -> bool:
+            if attempt % 2:
+                return time.monotonic() - began > wait
+            if len(finished(tmp_path)) == counts[-1]:
+                return False
+            time.sleep(wait)
+            return True
+
+        code = kill_when(now, study(tmp_path), scratch=tmp_path / "scratch")
+        assert code == -signal.SIGKILL
+        for name in finished(tmp_path):
+            pq.ParquetFile(tmp_path / "out" / "records" / name).read()  # whole
+        counts.append(len(finished(tmp_path)))
+    assert counts == sorted(counts)  # nothing that was finished got lost
+    assert 5 <= counts[-1] < CELLS  # and it was still in the middle
+    # A temporary file that a kill left must not be taken for anything.
+    name = min(finished(tmp_path))
+    (tmp_path / "out" / "records" / f".{name}.1.abcd.tmp").write_bytes(b"PAR1")
+    stamps = {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "records").glob("[!.]*")
+    }
+    run(study(tmp_path), scratch=tmp_path / "scratch")
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
+    same_results(tmp_path, undisturbed)
+
+
+@pytest.mark.slow
+def test_two_runs_side_by_side_end_with_the_records_of_one(undisturbed, tmp_path):
+    processes = [start(study(tmp_path), scratch=tmp_path / "scratch") for _ in range(2)]
+    for process in processes:
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, err
+    same_results(tmp_path, undisturbed)
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["while writing", "anywhere"])

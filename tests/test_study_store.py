@@ -192,8 +192,8 @@ def test_a_claim_ends_with_a_killed_process(tmp_path):
     code = (
         "import sys, time; sys.path.insert(0, sys.argv[2]); from pathlib import Path;"
         "from study.store import CellStore; from study_samples import SETTINGS;"
-        "claim = CellStore(Path(sys.argv[1])).claim(SETTINGS); print(claim.__enter__(), flush=True);"
-        "time.sleep(60)"
+        "claim = CellStore(Path(sys.argv[1])).claim(SETTINGS);"
+        "print(claim.__enter__(), flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)],
