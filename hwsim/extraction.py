@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .catalog import Multiplier
-from .design import PRODUCT, ROLES, Design
+from .design import FIRST, PRODUCT, ROLES, SECOND, Design
 from .errors import HwsimError
 from .lut import MAX_WIDTH, Lut
 from .metrics import error_metrics
-from .simulate import require_simulator, simulate, simulator_version
+from .ports import check_ports
+from .roles import Roles
+from .simulate import simulate
+from .simulators import Simulator, chosen
+from .stream import Subject, run_stream
+from .tabulation import TIME_LIMIT
 
 Progress = Callable[[Multiplier, int, int], None]
 """Called with (multiplier just finished, how many are finished, how many in all)."""
@@ -55,12 +61,15 @@ def extract(
             f"it would have 2^{2 * width} entries; sample with hwsim.simulate.simulate instead"
         )
     designs = {m: Design.of(m, width=width, signed=signed, rtl=rtl) for m in wanted}
-    require_simulator()
+    simulator = chosen()
 
     tables: dict[Multiplier, Lut] = {}
     # Threads suffice: the work is in the simulator's processes.
     with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
-        futures = {pool.submit(extract_design, design): m for m, design in designs.items()}
+        futures = {
+            pool.submit(extract_design, design, simulator=simulator): m
+            for m, design in designs.items()
+        }
         try:
             for future in as_completed(futures):
                 multiplier = futures[future]
@@ -73,29 +82,52 @@ def extract(
     return {m: tables[m] for m in wanted}
 
 
-def extract_design(design: Design) -> Lut:
+def extract_design(design: Design, *, simulator: Simulator | None = None) -> Lut:
     """The table of one design.
 
     Args:
         design: of at most 12 bits.
+        simulator: that runs it; None is the one that the environment variable SIM names.
 
     Raises:
         HwsimError: as `simulate`.
     """
+    simulator = simulator or chosen()
     hashes = design.source_hashes()
     side = 2**design.width
     patterns = np.arange(side)
-    products = simulate([design], np.repeat(patterns, side), np.tile(patterns, side))
+    a, b = np.repeat(patterns, side), np.tile(patterns, side)
+    if simulator.key == "icarus":
+        products = simulate([design], a, b)
+    else:
+        products = _streamed(design, a, b, simulator)
     if hashes != design.source_hashes():
         raise HwsimError(f"{design.name}: its Verilog changed while it was simulated; run it again")
     bare = Lut(
         products.reshape(side, side).astype(np.int32), width=design.width, signed=design.signed
     )
-    manifest = _manifest(design, bare, hashes)
+    manifest = _manifest(design, bare, hashes, simulator)
     return Lut(bare.table, width=design.width, signed=design.signed, manifest=manifest)
 
 
-def _manifest(design: Design, lut: Lut, hashes: dict[str, str]) -> dict[str, Any]:
+def _streamed(
+    design: Design, a: NDArray[np.int64], b: NDArray[np.int64], simulator: Simulator
+) -> NDArray[np.int64]:
+    """As `simulate`, by another simulator and pair by pair."""
+    check_ports(design)
+    bits = 2 * design.width
+    roles = Roles(FIRST, SECOND, PRODUCT, design.width, bits, design.signed)
+    subject = Subject(design.name, design.top, design.parameters, design.sources, roles, (), {}, {})
+    found = run_stream(subject, a, b, simulator=simulator, limit=TIME_LIMIT)
+    products = found.words.astype(np.int64)
+    if design.signed:
+        products = np.where(products >= 2 ** (bits - 1), products - 2**bits, products)
+    return products
+
+
+def _manifest(
+    design: Design, lut: Lut, hashes: dict[str, str], simulator: Simulator
+) -> dict[str, Any]:
     return {
         "multiplier": design.name,
         "top": design.top,
@@ -103,7 +135,7 @@ def _manifest(design: Design, lut: Lut, hashes: dict[str, str]) -> dict[str, Any
         "operands": ROLES,
         "product": PRODUCT,
         "sources": hashes,
-        "simulator": {"name": "Icarus Verilog", "version": simulator_version()},
+        "simulator": {"name": simulator.title, "version": simulator.version()},
         "cocotb": version("cocotb"),
         "metrics": error_metrics(lut).as_dict(),
     }

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from netlist_samples import numbered_netlist
 
-from hwsim import Lut
+from hwsim import HwsimError, Lut
+from hwsim.simulators import SIMULATORS
 from hwsim.sources import rtl_dir
 from study import cli
 
@@ -140,23 +141,78 @@ def test_a_refusal_removes_the_folders_that_it_made_and_no_other(axhil, tmp_path
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["kept"]
 
 
-@pytest.mark.parametrize(
-    ("simulator", "sentence"),
-    [
-        ("verilator", r"verilator not found on PATH \(Debian: apt-get install verilator\)"),
-        ("vcs", r"expected SIM to be icarus or verilator, got vcs"),
-    ],
-)
-def test_another_simulator_that_is_not_there(axhil, tmp_path, monkeypatch, simulator, sentence):
+NEEDED = r"\(Debian 12 has 5\.006; newer ones: https://verilator\.org/guide/latest/install\.html\)"
+OTHERS = {
+    "unknown": ("vcs", None, r"expected SIM to be icarus or verilator, got vcs"),
+    "not installed": ("verilator", None, rf"verilator not found on PATH {NEEDED}"),
+    "too old": (
+        "verilator",
+        "Verilator 5.006 2023-01-22 rev (Debian 5.006-3)",
+        r"expected Verilator 5\.036 or newer, which cocotb needs, found 5\.006 at "
+        rf"\S+/verilator {NEEDED}",
+    ),
+    "much too old": (
+        "Verilator",
+        "Verilator 4.228 2022-10-01 rev v4.228",
+        rf"expected Verilator 5\.036 or newer, .* found 4\.228 at \S+/verilator {NEEDED}",
+    ),
+    "silent": ("verilator", "", r"expected `verilator --version` to print a version, got ?"),
+}
+
+
+def programs(folder, **said):
+    """A folder for PATH with Icarus alone, and stand-ins that print what they are told."""
+    folder.mkdir()
+    for name in ("iverilog", "vvp", "sh"):
+        (folder / name).symlink_to(shutil.which(name))
+    for name, text in said.items():
+        (folder / name).write_text(f"#!/bin/sh\necho '{text}'\n" if text else "#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize("design", [("mul.v", "--unsigned"), ("drum(3)",)], ids=["file", "ours"])
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_a_simulator_that_cannot_be_used_is_one_sentence(
+    axhil, tmp_path, monkeypatch, design, other
+):
+    simulator, version, sentence = other
     (tmp_path / "mul.v").write_text(plain("assign p = a * b;"))
-    present = shutil.which
-    monkeypatch.setattr(
-        shutil, "which", lambda name: None if name == "verilator" else present(name)
-    )
+    there = {} if version is None else {"verilator": version}
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", **there))
     monkeypatch.setenv("SIM", simulator)
-    code, out, err = axhil("lut", "mul.v", "--unsigned")
+    code, out, err = axhil("lut", *design)
     assert (code, out) == (2, "")
-    assert re.fullmatch(rf"axhil: {sentence}\n", err), err
+    (line,) = [one for one in err.splitlines() if not one.startswith("simulating")]
+    assert re.fullmatch(rf"axhil: {sentence}", line), line
+
+
+def test_a_simulator_that_does_not_know_its_number_may_try(tmp_path, monkeypatch):
+    said = " rev vUNKNOWN-built20260516"
+    monkeypatch.setenv("PATH", programs(tmp_path / "bin", verilator=said))
+    assert SIMULATORS["verilator"].version() == said.strip()
+    new = programs(tmp_path / "new", verilator="Verilator 5.036 2025-04-27 rev v5.036")
+    monkeypatch.setenv("PATH", new)
+    assert SIMULATORS["verilator"].version() == "5.036 2025-04-27 rev v5.036"
+
+
+def test_another_simulator_makes_the_same_tables(axhil, tmp_path, monkeypatch):
+    try:
+        SIMULATORS["verilator"].require()
+    except HwsimError as error:
+        pytest.skip(f"Verilator is optional: {error}")
+    header = "input signed [2:0] a, b, output signed [5:0] p"
+    (tmp_path / "mul.v").write_text(plain("assign p = a * b;", header=header))
+    monkeypatch.setenv("SIM", "verilator")
+    assert axhil("lut", "mul.v", "--out", "theirs")[0] == 0
+    assert axhil("lut", "drum(3)", "--width", "4", "--out", "theirs")[0] == 0
+    monkeypatch.delenv("SIM")
+    assert axhil("lut", "mul.v", "--out", "icarus")[0] == 0
+    assert axhil("lut", "drum(3)", "--width", "4", "--out", "icarus")[0] == 0
+    for name in ("mul.npz", "drum_3.npz"):
+        theirs, icarus = Lut.load(tmp_path / "theirs" / name), Lut.load(tmp_path / "icarus" / name)
+        assert theirs == icarus
+        assert theirs.manifest["simulator"]["name"] == "Verilator"
 
 
 def test_without_icarus_the_sentence_says_how_to_get_it(axhil, tmp_path, monkeypatch):
