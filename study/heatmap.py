@@ -83,7 +83,7 @@ def tables_figure(tables: Sequence[NamedLut]) -> Figure:
     limit = max(1, *(int(np.abs(error).max()) for error in errors))
     across = min(_ACROSS, len(drawn))
     down = math.ceil(len(drawn) / across)
-    figure = Figure(figsize=(2.9 * across + 1.3, 3.0 * down + 0.7), layout="constrained")
+    figure = Figure(figsize=(2.9 * across + 1.3, 2.85 * down + 0.7), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False)
     scale = SymLogNorm(linthresh=1, linscale=0.5, vmin=-limit, vmax=limit, base=10)
     for number, panel in enumerate(grid.flat):
@@ -98,12 +98,14 @@ def tables_figure(tables: Sequence[NamedLut]) -> Figure:
             norm=scale,
             origin="lower",
             extent=(low - 0.5, high + 0.5, low - 0.5, high + 0.5),
-            interpolation="nearest",
+            # Nearest pixels would beat with the tables' own patterns.
+            interpolation="antialiased",
+            interpolation_stage="rgba",
         )
         panel.set_facecolor("white")
         if one in exact:
             panel.text(0.5, 0.5, "no errors", transform=panel.transAxes, ha="center", va="center")
-        if one.lut.signed:
+        elif one.lut.signed:
             panel.axhline(-0.5, color="black", linewidth=0.4)
             panel.axvline(-0.5, color="black", linewidth=0.4)
         ticks = [low, 0, high] if one.lut.signed else [low, high]
@@ -117,16 +119,20 @@ def tables_figure(tables: Sequence[NamedLut]) -> Figure:
         if number + across >= len(drawn):
             panel.set_xlabel("weight", fontsize=9)
     bar = figure.colorbar(image, ax=grid, shrink=0.85, aspect=30)
-    bar.set_label("product minus exact product (logarithmic beyond ±1; white: exact)", fontsize=9)
+    bar.set_label("product minus exact product\n(logarithmic beyond ±1; white: exact)", fontsize=9)
     bar.set_ticks(_powers(limit))
-    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:+,.0f}" if value else "0")
+    bar.ax.yaxis.set_major_formatter(_signed)
     bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=8)
-    figure.suptitle("Errors of every product", fontsize=11)
+    figure.suptitle("Error of every product", fontsize=11)
     if exact and exact != drawn:
         names = ", ".join(one.label for one in exact)
         figure.supxlabel(f"{names}: no errors", fontsize=9, color="0.35")
     return figure
+
+
+def _signed(value: float, _: float | None = None) -> str:
+    return f"{value:+,.0f}".replace("-", "\u2212") if value else "0"
 
 
 def _errors(one: NamedLut) -> NDArray[np.int64]:
