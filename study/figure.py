@@ -21,6 +21,9 @@ from .tables import ATTACK_TITLES
 # multiplier is black, and markers repeat the distinction.
 _COLOURS = ("#000000", "#D55E00", "#E69F00", "#009E73", "#56B4E9", "#0072B2", "#CC79A7")
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+# Markers on every point of a longer curve would hide the others: they stand this far apart, as a
+# part of the panel's diagonal, and each curve's elsewhere.
+_MOST_MARKERS, _APART = 26, 0.09
 
 
 def robustness_figure(records: Sequence[Record], *, title: str) -> Figure:
@@ -57,6 +60,9 @@ def robustness_figure(records: Sequence[Record], *, title: str) -> Figure:
                     [100 * point[1].value for point in points],
                     marker=_MARKERS[number % len(_MARKERS)],
                     markersize=4,
+                    markevery=(_APART * (number % len(_MARKERS)) / len(_MARKERS), _APART)
+                    if len(points) > _MOST_MARKERS
+                    else None,
                     linewidth=1.3,
                     color=colour,
                     label=label,

@@ -113,6 +113,11 @@ def caution(records: Sequence[Record], comparisons: Sequence[Comparison]) -> str
     """What the finding must not be mistaken for."""
     model = records[0].cell.settings.threat_model
     gains = any(c.survives and not c.clean and c.difference.value > 0 for c in comparisons)
+    worst = (
+        " An image counts as broken when any iterate of its attack was misclassified."
+        if records[0].cell.settings.worst_iterate
+        else ""
+    )
     if model == "whitebox":
         text = (
             "White-box: each network is attacked through its own straight-through gradient, which "
@@ -123,11 +128,12 @@ def caution(records: Sequence[Record], comparisons: Sequence[Comparison]) -> str
                 " More images right may therefore mean a less useful gradient rather than a more "
                 "robust network; a transfer attack from the exact network can tell the two apart."
             )
-        return text
+        return text + worst
     source = model.partition(":")[2]
     return (
         f"Transfer: the adversarial images come from the gradient of the {source} network, not of "
-        "the network under attack, so these accuracies are upper bounds of white-box ones."
+        "the network under attack. A white-box attack is mostly stronger; where it leaves more "
+        "images right than this one, its gradient is masked." + worst
     )
 
 

@@ -86,6 +86,9 @@ def write_report(
         figures.append(
             Picture("tables", "Error of every product of the multipliers", tables_figure(tables))
         )
+    captions = [one.caption for one in figures]
+    if len(set(captions)) < len(captions):
+        raise StudyError("expected figures of different captions, got one twice")
     paths = [write_records([cell for one in some for cell in one.cells], folder / "records.csv")]
     for one in figures:
         paths += save_figure(one.figure, folder / one.stem)
