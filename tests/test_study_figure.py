@@ -105,3 +105,13 @@ def test_other_records_give_another_figure(records, tmp_path):
         for name, some in (("all", records), ("some", records[: len(records) // 3]))
     ]
     assert svgs[0] != svgs[1]
+
+
+def test_long_curves_have_fewer_markers_than_points_and_short_ones_all():
+    budgets = tuple(i / 100 for i in range(100))
+    long = records_of([cell(*["01"] * 100, budgets=budgets)])
+    short = records_of([cell("01", "01", budgets=(0.0, 0.5))])
+    every = [robustness_figure(r, title="").axes[0].get_lines()[0] for r in (long, short)]
+    assert len(every[0].get_xdata()) == 100
+    assert every[0].get_markevery() is not None
+    assert every[1].get_markevery() is None

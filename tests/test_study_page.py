@@ -22,21 +22,23 @@ from study_samples import cell
 from emulation.data import embedded_split
 from hwsim import HwsimError, Lut, golden, parse_multiplier
 from study import figure
-from study.cells import CellStore
 from study.comparisons import (
     accurate_multiplier,
     compare,
     detectable_difference,
+    difference_interval,
     fewest_changed,
 )
 from study.errors import StudyError
-from study.experiment import Grid, run
+from study.experiment import Experiment, Grid, run
 from study.multipliers import NamedLut, resolve
 from study.page import report_page, write_page
 from study.page_findings import caution, finding
 from study.page_heatmaps import heat_map, relative_error, shared_limit
 from study.page_sections import command
 from study.records import records_of
+from study.statistics import PairedDifference
+from study.store import CellStore
 from study.subject import load_subject
 
 VOID = {"meta", "input", "img", "br", "link", "hr", "use", "path", "circle"}
@@ -107,10 +109,11 @@ class Page(HTMLParser):
 def real(tmp_path_factory):
     """Cells of a small run of LeNet-5, and the tables it was built from."""
     tables = resolve(["exact,drum(3)"])
-    grid = Grid(attacks=("fgsm", "bim"), norms=("linf", "l2"), budgets=(0.0, 0.15, 0.3))
+    budgets = dict.fromkeys(("linf", "l2"), (0.0, 0.15, 0.3))
+    grid = Grid(attacks=("fgsm", "bim"), norms=("linf", "l2"), budgets=budgets)
     images = embedded_split("evaluation").select(8)
     store = CellStore(tmp_path_factory.mktemp("cells"))
-    return run(load_subject("lenet5"), images, tables, grid, store), tables
+    return run(Experiment(load_subject("lenet5"), images, tables, grid), store), tables
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +278,24 @@ def test_clean_accuracy_is_one_comparison_though_every_panel_repeats_it():
     assert sum(c.clean for c in found) == 2
 
 
+@pytest.mark.parametrize(
+    ("gained", "lost", "samples"), [(0, 0, 64), (5, 1, 64), (57, 0, 200), (12, 26, 10000)]
+)
+def test_the_interval_of_a_difference_is_walds_with_half_an_image_more_in_each_cell(
+    gained, lost, samples
+):
+    low, high = difference_interval(PairedDifference(gained, lost, samples, 1.0))
+    # p12 and p21 of the 2x2 table with 0.5 added to each cell, and the textbook variance.
+    n, p12, p21 = samples + 2, (gained + 0.5) / (samples + 2), (lost + 0.5) / (samples + 2)
+    deviation = math.sqrt((p12 + p21 - (p12 - p21) ** 2) / n)
+    assert (low + high) / 2 == pytest.approx(p12 - p21)
+    assert high - low == pytest.approx(2 * 1.959964 * deviation, rel=1e-6)
+    wide_low, wide_high = difference_interval(
+        PairedDifference(gained, lost, samples, 1.0), family=9
+    )
+    assert wide_low < low < high < wide_high
+
+
 @pytest.mark.parametrize("family", [1, 2, 9, 58, 348, 3570, 1024 * 20])
 def test_the_fewest_changed_images_are_the_first_that_pass_the_test(family):
     def smallest_p(changed):
@@ -325,6 +346,9 @@ def test_gains_are_not_called_robustness_where_the_gradient_may_be_at_fault():
         [replace(c, settings=replace(c.settings, threat_model="transfer:float")) for c in cells]
     )
     assert "the float network" in caution(moved, compare(moved, "ACC"))
+    worst = records_of([cell(right, wrong, worst_iterate=True)])
+    assert "any iterate" in caution(worst, ())
+    assert "any iterate" not in caution(moved, ())
 
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\"'"
@@ -424,7 +448,7 @@ def test_provenance_names_settings_hashes_versions_and_seconds(real, page):
     for row in page.tables["Seconds per evaluation"][1:]:
         assert int(row[2]) == 2 * 3
     total = sum(float(row[4]) for row in page.tables["Seconds per evaluation"][1:])
-    assert total == pytest.approx(sum(c.seconds for c in cells), abs=0.05 * 4 + 1e-9)
+    assert total == pytest.approx(sum(sum(c.seconds) for c in cells), abs=0.05 * 4 + 1e-9)
 
 
 def test_the_command_on_the_page_asks_for_the_same_cells(real):
@@ -438,6 +462,19 @@ def test_the_command_on_the_page_asks_for_the_same_cells(real):
     full = command([cell("0", "1", budgets=(0.0, 1.010101), data="mnist/test")])
     assert "--eps 0,1.010101 " in full
     assert "--data mnist " in full
+    assert "--worst-iterate" not in full
+    assert "--worst-iterate --batch 512" in command([cell(worst_iterate=True)])
+
+
+def test_norms_with_budgets_of_their_own_take_a_command_each():
+    cells = [
+        cell("0", "1", norm="linf", budgets=(0.0, 0.1)),
+        cell("0", "1", norm="l2", budgets=(0.0, 2.0)),
+    ]
+    lines = [shlex.split(line) for line in command(cells).splitlines()]
+    found = [(words[words.index("--norm") + 1], words[words.index("--eps") + 1]) for words in lines]
+    assert found == [("linf", "0,0.1"), ("l2", "0,2")]
+    assert all(words.count("--norm") == 1 for words in lines)
 
 
 def test_tables_are_shown_only_where_they_are_the_ones_that_ran(real, page):
@@ -554,9 +591,10 @@ def test_the_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
         ([cell(), cell(label="b", data_sha256="f" * 64)], "2 values of data_sha256"),
         ([cell(), cell(label="b", network="vgg19")], "2 values of network"),
         ([cell(), cell(label="b", threat_model="transfer:float")], "values of threat_model"),
+        ([cell(), cell(label="b", worst_iterate=True)], "values of worst_iterate"),
         ([cell(), cell(seed=1)], "two of ACC, fgsm, linf"),
     ],
-    ids=["none", "other images", "other network", "other threat model", "one curve twice"],
+    ids=["none", "other images", "other network", "other threat model", "worst", "one curve twice"],
 )
 def test_cells_that_cannot_stand_on_one_page_are_refused(cells, match):
     with pytest.raises(StudyError, match=match):
