@@ -119,13 +119,13 @@ def _any_gain(attacked: Sequence[Comparison], family: int) -> Verdict:
     if surviving:
         who = list(dict.fromkeys(c.record.cell.label for c in surviving))
         text = (
-            f"{len(surviving):,} of {plural(len(attacked), 'attacked comparison')} are gains that "
+            f"under attack {len(surviving):,} of {len(attacked):,} comparisons are gains that "
             f"survive ({', '.join(who)})"
         )
     else:
         first = fewest_changed(family)
         text = (
-            f"{len(gains):,} of {plural(len(attacked), 'attacked comparison')} are gains and none "
+            f"under attack {len(gains):,} of {len(attacked):,} comparisons are gains and none "
             f"survives; in this family of {family:,} that takes a net gain of "
             f"{plural(first, 'image')} ({100 * first / samples:.1f} points) or more"
         )
