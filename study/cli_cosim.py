@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from hwsim.live_harness import Window
 
     from .cosim import CosimReport
+
+_BITS = 8
 
 
 def register(app: typer.Typer) -> None:
@@ -121,7 +124,10 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
                 f"--trace-window: expected a window within the {total:,} products of this run, got "
                 f"{window.start}:{window.count}"
             )
-        with progress("simulating", total=total, unit="products") as tick:
+        with (
+            nullcontext() if trace is None else files.results_folder(trace.parent),
+            progress("simulating", total=total, unit="products") as tick,
+        ):
             report = cosim(
                 subject,
                 selected,
@@ -155,9 +161,9 @@ def _catalogued(text: str, *, rtl: Path | None, luts: Path | None) -> tuple[Lut,
 
     from .multipliers import resolve  # noqa: PLC0415  (likewise)
 
-    multiplier = parse_multiplier(text, width=8)
+    multiplier = parse_multiplier(text, width=_BITS)
     (named,) = resolve([str(multiplier)], folder=luts)
-    return named.lut, Design.of(multiplier, width=8, signed=True, rtl=rtl)
+    return named.lut, Design.of(multiplier, width=_BITS, signed=True, rtl=rtl)
 
 
 def _own(sources: Sequence[Path], asked: files.FileOptions, scratch: Path) -> tuple[Lut, Design]:
@@ -166,6 +172,11 @@ def _own(sources: Sequence[Path], asked: files.FileOptions, scratch: Path) -> tu
     from hwsim.tabulation import tabulate  # noqa: PLC0415  (likewise)
 
     circuit = files.read_files(sources, asked)
+    if circuit.roles.width != _BITS:
+        raise StudyError(
+            f"{circuit.name}: expected operands of {_BITS} bits, as networks are quantised to, got "
+            f"{circuit.roles.width}"
+        )
     design = adapted(circuit, scratch)
     for note in circuit.notes:
         notice(note)

@@ -325,6 +325,29 @@ def test_a_wrapped_core_multiplies_signs_and_magnitudes(tmp_path):
     assert "module axhil_sign_magnitude" in lut.manifest["wrapper_verilog"]
 
 
+HEADERS = {
+    "in the header": "(input signed [2:0] A, B, output signed [5:0] O);",
+    "as nets": "(input wire signed [2:0] A, B, output wire signed [5:0] O);",
+    "by a parameter": "#(parameter W = 3) (input signed [W-1:0] A, B, output signed [2*W-1:0] O);",
+    "in the body": "(A, B, O); input signed [2:0] A, B; output signed [5:0] O;",
+    "in the body, one by one": (
+        "(A, B, O); input signed [2:0] A; input signed [2:0] B; output signed [5:0] O;"
+    ),
+    "in the body, as nets": (
+        "(A, B, O); input [2:0] A, B; output [5:0] O; wire signed [2:0] A, B; wire signed [5:0] O;"
+    ),
+}
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+def test_an_operand_inherits_the_kind_of_the_one_before_it(tmp_path, header):
+    path = write(tmp_path, "m.v", f"module m {header} assign O = A * B; endmodule")
+    circuit = read_circuit([path])
+    assert (circuit.signed, circuit.signed_from, circuit.roles.width) == (True, "declared", 3)
+    np.testing.assert_array_equal(tabulate(circuit).table, exact(3, signed=True))
+
+
 SYSTEMVERILOG = """
 module sv #(parameter int W = 4, localparam int P = 2 * W)
   (input logic signed [W-1:0] a_i, b_i, output logic signed [P-1:0] p_o);

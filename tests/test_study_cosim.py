@@ -158,6 +158,16 @@ def test_a_users_design_takes_the_options_that_its_table_takes(axhil, tmp_path):
 
 
 @pytest.mark.sim
+def test_a_users_design_of_another_width_is_one_sentence(axhil, tmp_path):
+    header = "input signed [3:0] a, b, output signed [7:0] p"
+    (tmp_path / "mul.v").write_text(f"module mul ({header}); assign p = a * b; endmodule\n")
+    code, out, err = axhil("-m", "mul.v")
+    assert (code, out) == (2, "")
+    sentence = "mul (mul.v): expected operands of 8 bits, as networks are quantised to, got 4"
+    assert err == f"axhil: {sentence}\n"
+
+
+@pytest.mark.sim
 def test_a_trace_has_one_step_for_each_product_of_its_window(axhil, tmp_path):
     # From the last products of fc2 into the first of fc3.
     window = ["--trace", "t.vcd", "--trace-window", "10070:30"]
@@ -169,6 +179,19 @@ def test_a_trace_has_one_step_for_each_product_of_its_window(axhil, tmp_path):
     numbers = [int(n, 2) for n in re.findall(rf"^b([01]+) {re.escape(served)}$", text, re.M)]
     assert numbers == list(range(10070, 10101))
     assert "u_leading_one_a" in text
+
+
+@pytest.mark.sim
+def test_rtl_that_does_not_compile_leaves_no_folder_for_its_trace(axhil, tmp_path):
+    rtl = tmp_path / "edited"
+    shutil.copytree(rtl_dir(), rtl)
+    source = rtl / "mul_drum.v"
+    source.write_text(source.read_text().replace("endmodule", "assign nowhere[2:0] = 1;endmodule"))
+    options = ["-m", DRUM, "--layers", "fc3", "--rtl", rtl, "--trace", "a/b/t.vcd"]
+    code, _, err = axhil("--images", 1, *options)
+    assert code == 2
+    assert "drum(4): the Verilog does not compile" in err
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.sim
