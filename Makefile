@@ -21,7 +21,7 @@ lut: $(READY) ## Verilog to tables: simulate the paper's seven multipliers exhau
 	$(BIN)/axhil lut --out $(OUT)/luts --check-golden
 
 eval: lut ## The main job: tables from RTL, LeNet-5 from tables, three attacks on it
-	$(BIN)/axhil eval --luts $(OUT)/luts --out $(OUT)
+	$(BIN)/axhil study run studies/quick.toml --luts $(OUT)/luts --out $(OUT)
 
 verify: $(READY) ## The hardware regression gate: re-simulate the RTL, compare with the golden tables
 	$(BIN)/axhil verify

@@ -417,7 +417,7 @@ def main() -> None:
     warnings.formatwarning = lambda message, *_: f"axhil: {message}\n"
     try:
         # Not on its own: its complaints would take four lines.
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(app(prog_name="axhil", standalone_mode=False) or 0)
     except (HwsimError, StudyError) as error:
         _fail(str(error))
     except OSError as error:
@@ -447,7 +447,7 @@ def _usage(error: Exception) -> None:
     if "\n" in sentence:
         typer.echo(sentence, err=True)
         sys.exit(2)
-    _fail(f"{sentence.rstrip('.')} ({command} --help)")
+    _fail(f"{sentence.replace('Value error, ', '').rstrip('.')} ({command} --help)")
 
 
 def _fail(sentence: str) -> None:

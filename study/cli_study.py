@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options as opt
-from .console import notice, out
+from .console import out
 from .errors import StudyError
 
 if TYPE_CHECKING:
@@ -105,25 +105,11 @@ def status(
 
 
 @app.command("report")
-def report(study: Where, out_dir: OutDir = None) -> None:
+def report(study: Where, out_dir: OutDir = None, data_dir: opt.DataDir = None) -> None:
     """Write the report of what is finished: Markdown, CSV, figures, HTML page."""
-    from .evaluation import name_files, show, title_of  # noqa: PLC0415  (torch: as above)
-    from .report import write_report  # noqa: PLC0415  (likewise)
-    from .store import CellStore  # noqa: PLC0415  (likewise)
-    from .study import Plan  # noqa: PLC0415  (likewise)
+    from .evaluation import report_finished  # noqa: PLC0415  (torch: --help should not pay for it)
 
-    folder = _folder(study, out_dir)
-    plan = Plan.read(folder)
-    found = [results for results in plan.results(CellStore(folder)) if results.cells]
-    if not found:
-        raise StudyError(f"no evaluation is finished in {folder}: axhil study run {study}")
-    done = sum(len(cell.seconds) for results in found for cell in results.cells)
-    planned = sum(len(one.budgets) for part in plan.parts for one in part.cells)
-    for results in found:
-        show(results)
-    if done < planned:
-        notice(f"{done:,} of {planned:,} evaluations are finished")
-    name_files(write_report(found, folder, title=title_of(plan.spec)))
+    report_finished(_folder(study, out_dir), data_dir=data_dir)
 
 
 @app.command("diff")

@@ -7,16 +7,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from emulation import EmulationError
+from hwsim import HwsimError
+
 from .cells import Cell
 from .console import notice, out, progress
+from .errors import StudyError
 from .examples import examples_figure, telling_budget
 from .experiment import Experiment, cross_checks
 from .output import ready_folder
-from .report import write_report
+from .report import Picture, write_report
 from .results import Results
 from .spec import StudySpec
-from .study import Machine, experiments_of, run_study, study_rows
-from .tables import robust_accuracy_tables, summarised_warnings
+from .store import CellStore
+from .study import Machine, Plan, experiments_of, run_study, study_rows
+from .tables import ATTACK_TITLES, robust_accuracy_tables, summarised_warnings
 
 # Wider tables than this are for a file, not for a terminal.
 _MOST_BUDGETS = 14
@@ -37,22 +42,45 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
         results = run_study(spec, experiments, folder, machine, progress=tick)
     for one in results:
         show(one)
-    written = write_report(
-        results,
-        folder,
-        title=title_of(spec),
-        examples=_examples(spec, experiments, results, machine),
-    )
+    pictures = example_pictures(experiments, results, seed=spec.seed, device=machine.device)
+    written = write_report(results, folder, title=title_of(spec), pictures=pictures)
     cells = [cell for one in results for cell in one.cells]
     count = sum(len(cell.seconds) for cell in cells)
     computed = sum(sum(cell.seconds) for cell in cells)
     out.print(
         f"{count:,} evaluations, {computed / count:.2f} s each ({computed:,.0f} s in all, "
-        f"{time.perf_counter() - began:,.0f} s this run); ± is the longer side of the Wilson 95 % interval",
+        f"{time.perf_counter() - began:,.0f} s this run); "
+        "± is the longer side of the Wilson 95 % interval",
         soft_wrap=True,
     )
     name_files(written)
     return results
+
+
+def report_finished(folder: Path, *, data_dir: Path | None = None) -> None:
+    """Present what a folder of results has, without computing any cell.
+
+    Raises:
+        StudyError: no study was run there, or nothing of it is finished.
+    """
+    plan = Plan.read(folder)
+    results = plan.results(CellStore(folder))
+    done = sum(one.evaluations for one in results)
+    planned = sum(one.planned for one in results)
+    if not done:
+        raise StudyError(f"no evaluation is finished in {folder}: run the study first")
+    for one in results:
+        show(one)
+    pictures: list[Picture] = []
+    try:
+        machine = Machine(data_dir=data_dir)
+        experiments = experiments_of(plan.spec, machine)
+        pictures = example_pictures(experiments, results, seed=plan.spec.seed, device="cpu")
+    except (EmulationError, HwsimError) as error:
+        notice(f"no picture of adversarial examples: {error}")
+    if done < planned:
+        notice(f"{done:,} of {planned:,} evaluations are finished")
+    name_files(write_report(results, folder, title=title_of(plan.spec), pictures=pictures))
 
 
 def show(results: Results) -> None:
@@ -101,24 +129,40 @@ def _announcement(experiment: Experiment) -> str:
     )
 
 
-def _examples(
-    spec: StudySpec, experiments: Sequence[Experiment], results: Sequence[Results], machine: Machine
-) -> dict[str, object]:
-    """A picture of adversarial examples for each network, by its name."""
-    figures: dict[str, object] = {}
-    for experiment, found in zip(experiments, results, strict=True):
+def example_pictures(
+    experiments: Sequence[Experiment], results: Sequence[Results], *, seed: int, device: str
+) -> list[Picture]:
+    """Adversarial examples for each network whose curves fall far enough to show some.
+
+    Args:
+        experiments: one per network and threat model.
+        results: theirs, in the same order.
+        seed: of random starts.
+        device: where to run.
+    """
+    found: dict[str, Picture] = {}
+    for experiment, one in zip(experiments, results, strict=True):
         name = experiment.subject.network.name
         attack, norm = experiment.grid.attacks[-1], experiment.grid.norms[0]
-        eps = telling_budget(found.cells, attack=attack, norm=norm)
-        if name not in figures and eps is not None:
-            figures[name] = examples_figure(
-                experiment.subject,
-                experiment.images,
-                experiment.multipliers,
-                attack=attack,
-                norm=norm,
-                eps=eps,
-                seed=spec.seed,
-                device=machine.device,
-            )
-    return figures
+        eps = telling_budget(one.cells, attack=attack, norm=norm)
+        if name in found or eps is None:
+            continue
+        figure = examples_figure(
+            experiment.subject,
+            experiment.images,
+            experiment.multipliers,
+            attack=attack,
+            norm=norm,
+            eps=eps,
+            seed=seed,
+            device=device,
+        )
+        found[name] = Picture(
+            "examples"
+            if len({e.subject.network.name for e in experiments}) == 1
+            else f"examples_{name.replace(':', '_')}",
+            f"{name}: images, what {ATTACK_TITLES[attack, norm]} added to them at eps {eps:g}, and "
+            "what each network says",
+            figure,
+        )
+    return list(found.values())

@@ -12,14 +12,16 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import hwsim
 from hwsim import PAPER_MULTIPLIERS, Lut, error_metrics, golden, parse_multiplier
 from study import cli
-from study.cells import Cell
+from study.store import CellStore
 
+STUDIES = Path(__file__).resolve().parent.parent / "studies"
 SMALL = ["--images", "3", "--eps", "0,0.2", "--attack", "fgsm", "--norm", "linf", "--threads", "1"]
 
 
@@ -70,13 +72,17 @@ MISTAKES = {
         r"drum\(9\): expected 2 <= K <= WIDTH=8, got K=9",
     ),
     "unknown multiplier": (["eval", "--multipliers", "wallace"], r"wallace.*expected exact; drum"),
-    "multiplier twice": (["eval", "-m", "exact,exact"], r"the multiplier exact is named twice"),
+    "multiplier twice": (["eval", "-m", "exact,exact"], r"each once, got exact twice"),
+    "one multiplier by two names": (
+        ["eval", "-m", "drum(3),drum_3"],
+        r"the multiplier drum\(3\) is named twice",
+    ),
     "negative eps": (["eval", "--eps", "-1"], r"--eps: expected budgets of 0 or more, got -1"),
     "eps of letters": (
         ["eval", "--eps", "abc"],
         r"--eps: expected numbers like 0,0\.1,0\.5, got 'abc'",
     ),
-    "no images": (["eval", "--images", "0"], r"expected a number of images from 1 to 4500.* got 0"),
+    "no images": (["eval", "--images", "0"], r"images: expected 1 or more, got 0"),
     "too many images": (
         ["eval", "--images", "99999"],
         r"expected a number of images from 1 to 4500.* got 99999",
@@ -112,6 +118,20 @@ MISTAKES = {
     ),
     "nothing golden to verify": (["verify", "drum(5)"], r"no golden table of drum\(5\)"),
     "table wider than memory": (["lut", "--width", "13"], r"width of 4\.\.12 .*got 13"),
+    "no such study": (["study", "run", "none.toml"], r"no study file none\.toml"),
+    "study that was never run": (
+        ["study", "status", "."],
+        r"no study was run in \.: axhil study run",
+    ),
+    "nothing to compare": (["study", "diff", ".", "."], r"no results in \.: expected a folder"),
+    "address without a cluster": (
+        ["study", "run", str(STUDIES / "quick.toml"), "--address", "auto"],
+        r"--address: for --engine ray",
+    ),
+    "study without its weights": (
+        ["study", "run", str(STUDIES / "paper_vgg19.toml")],
+        r"no weights for vgg19: give --weights FILE",
+    ),
     "no recipe": (["train", "alexnet"], r"no recipe for 'alexnet': expected lenet5"),
 }
 
@@ -136,9 +156,23 @@ USAGE = {
 def test_what_the_options_do_not_offer_names_what_they_do(arguments, sentence, axhil, tmp_path):
     code, out, err = axhil(*arguments)
     assert (code, out) == (2, "")
-    assert re.search(sentence, err.splitlines()[-1])
-    assert "Traceback" not in err
+    assert re.fullmatch(r"axhil: [^\n]+\(axhil[ \w]* --help\)\n", err), err
+    assert re.search(sentence, err)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["study"], ["rtl"]], ids=" ".join)
+def test_a_command_without_anything_shows_its_help(arguments, axhil):
+    code, out, err = axhil(*arguments)
+    assert code == 2
+    assert "Usage: axhil" in out + err
+    assert "Commands" in out + err
+
+
+def test_help_is_no_mistake(axhil):
+    code, out, _ = axhil("study", "run", "--help")
+    assert code == 0
+    assert "--engine" in out
 
 
 def _cut(path):
@@ -221,7 +255,7 @@ def test_a_full_disk_is_a_sentence_and_every_file_is_whole(axhil, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=32k", "none", str(disk)],
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)],
         capture_output=True,
         check=False,
     )
@@ -233,14 +267,11 @@ def test_a_full_disk_is_a_sentence_and_every_file_is_whole(axhil, tmp_path):
         )
         assert (code, out) == (2, "")
         assert re.fullmatch(
-            r"axhil: cannot write .*disk/cells/\w+\.json: No space left on device",
-            err.splitlines()[-1],
+            r"axhil: (cannot write .*disk/.*: )?No space left on device.*", err.splitlines()[-1]
         )
-        written = [path for path in disk.rglob("*") if path.is_file()]
+        written = list((disk / "records").iterdir())
         assert written  # the disk filled up in the middle
-        for path in written:
-            cell = Cell.from_json(path.read_text(), source=str(path))
-            assert path.name == f"{cell.settings.key}.json"
+        assert len(CellStore(disk).cells()) == len(written)  # each is whole
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -248,8 +279,8 @@ def test_a_full_disk_is_a_sentence_and_every_file_is_whole(axhil, tmp_path):
 def test_a_damaged_cell_is_a_sentence_that_says_what_to_do(axhil, tmp_path):
     arguments = ("eval", *SMALL, "--multipliers", "exact", "--out", "o")
     assert axhil(*arguments)[0] == 0
-    (path,) = (tmp_path / "o" / "cells").iterdir()
-    path.write_text(path.read_text()[:100])
+    (path,) = (tmp_path / "o" / "records").iterdir()
+    path.write_bytes(path.read_bytes()[:100])
     code, out, err = axhil(*arguments)
     assert (code, out) == (2, "")
     assert re.search(rf"{path.name} is no finished cell of axhil .*remove it", err)
@@ -284,31 +315,29 @@ def test_python_m_study_is_the_same_command(process):
     assert "module mul_exact (" in done.stdout
 
 
-def test_eval_leaves_cells_records_and_the_figure_and_prints_their_numbers(axhil, tmp_path):
+def shown(out):
+    """The accuracies of the terminal's tables, by label."""
+    rows = [line for line in out.splitlines() if "±" in line and "evaluations" not in line]
+    return {row.split()[0]: re.findall(r"([\d.]+)±", row) for row in rows}
+
+
+def test_eval_leaves_records_and_figures_and_prints_their_numbers(axhil, tmp_path):
     code, out, err = axhil("eval", *SMALL, "--multipliers", "exact,drum(3)", "--out", "o")
     assert code == 0
     assert "lenet5 on 3 images of mnist5k, whitebox: 2 multipliers x 1 attacks" in err
     names = {path.name for path in (tmp_path / "o").iterdir()}
-    assert names == {
-        "cells",
-        "records.json",
-        "records.csv",
-        "report.html",
-        "robustness.png",
-        "robustness.svg",
-    }
-    records = json.loads((tmp_path / "o" / "records.json").read_text())
-    assert [(r["multiplier"], r["eps"]) for r in records] == [
+    files = {"report.md", "report.html", "records.csv", "study.json", "store.json"}
+    assert files | {"records", "robustness.png", "robustness.svg", "tables.png"} <= names
+    records = pd.read_csv(tmp_path / "o" / "records.csv", dtype={"correct": str})
+    assert list(zip(records.multiplier, records.eps, strict=True)) == [
         ("exact", 0.0), ("exact", 0.2), ("drum(3)", 0.0), ("drum(3)", 0.2),
     ]  # fmt: skip
-    table = {
-        line.split()[0]: re.findall(r"([\d.]+)±", line) for line in out.splitlines() if "±" in line
-    }
     for label in ("ACC", "DR3"):
-        shown = [f"{100 * r['accuracy']:.1f}" for r in records if r["label"] == label]
-        assert table[label] == shown
+        expected = [f"{100 * a:.1f}" for a in records[records.label == label].accuracy]
+        assert shown(out)[label] == expected
     assert "FGSM L∞" in out
-    assert "4 evaluations of 3 images" in out
+    assert "4 evaluations" in out
+    assert out.rstrip().endswith("look at it in a browser: o/report.html")
     ET.parse(tmp_path / "o" / "robustness.svg")
 
 
@@ -317,25 +346,98 @@ def test_eval_takes_tables_from_a_folder(axhil, tmp_path):
     golden(parse_multiplier("drum(3)")).save(tmp_path / "luts" / "exact.npz")
     for out, luts in (("a", []), ("b", ["--luts", "luts"])):
         assert axhil("eval", *SMALL, "--multipliers", "exact", *luts, "--out", out)[0] == 0
-    hashes = [
-        json.loads((tmp_path / out / "records.json").read_text())[0]["lut_sha256"] for out in "ab"
-    ]
+    hashes = [pd.read_csv(tmp_path / out / "records.csv").lut_sha256[0] for out in "ab"]
     assert hashes == [golden(parse_multiplier(m)).sha256 for m in ("exact", "drum(3)")]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_jobs_says_how_many_cells_run_at_a_time(jobs, axhil, monkeypatch):
-    from study import evaluation
+    from study import study
 
     seen = []
 
-    def run(*args, jobs=1, **kwargs):
+    def threads(jobs, device):
         seen.append(jobs)
         raise OSError(0, "far enough")
 
-    monkeypatch.setattr(evaluation, "run", run)
+    monkeypatch.setattr(study, "Threads", threads)
     axhil("eval", *SMALL, "--jobs", jobs)
     assert seen == [jobs]
+
+
+TINY = """
+name = "tiny"
+networks = ["lenet5"]
+images = 4
+multipliers = ["exact", "drum(3)"]
+attacks = ["fgsm"]
+norms = ["linf"]
+[budgets]
+linf = [0.0, 0.2]
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    return tmp_path / "out" / "tiny"
+
+
+def test_a_study_runs_reports_and_compares(axhil, tiny):
+    code, out, _ = axhil("study", "run", "tiny.toml", "--threads", 1)
+    assert code == 0
+    assert out.rstrip().endswith("look at it in a browser: out/tiny/report.html")
+    table = shown(out)
+    assert set(table) == {"ACC", "DR3"}
+    state = json.loads(axhil("study", "status", "tiny.toml", "--json")[1])
+    assert (state["lenet5 whitebox"]["done"], state["lenet5 whitebox"]["planned"]) == (4, 4)
+    assert state["lenet5 whitebox"]["left"] == 0
+    page = (tiny / "report.html").read_bytes()
+    (tiny / "report.html").unlink()
+    code, out, _ = axhil("study", "report", tiny)
+    assert code == 0
+    assert shown(out) == table
+    assert (tiny / "report.html").read_bytes() == page
+    assert (tiny / "examples.png").is_file() == ("examples.png" in (tiny / "report.md").read_text())
+    code, out, _ = axhil("study", "diff", tiny, tiny)
+    assert (code, out) == (0, "4 evaluations in both, 0 of them differ: 0 of 16 flags\n")
+
+
+def test_status_and_report_of_half_a_study_say_so(axhil, tiny):
+    assert axhil("study", "run", "tiny.toml", "--threads", 1)[0] == 0
+    lost = CellStore(tiny).cells()[0]
+    (path,) = (tiny / "records").glob(f"{lost.settings.key}-*")
+    path.unlink()
+    code, out, _ = axhil("study", "status", tiny)
+    assert code == 0
+    assert re.search(r"lenet5 whitebox +2 +4 +50 ", out)
+    code, out, err = axhil("study", "report", tiny)
+    assert code == 0
+    assert "2 of 4 evaluations are finished" in err
+    assert len(shown(out)) == 1
+    # A run completes it; with other images it would be another study in the same folder.
+    assert axhil("study", "run", "tiny.toml", "--threads", 1)[0] == 0
+    assert len(CellStore(tiny).cells()) == 2
+
+
+def test_other_flags_are_exit_code_1(axhil, tiny, tmp_path):
+    assert axhil("study", "run", "tiny.toml", "--threads", 1)[0] == 0
+    (tmp_path / "more.toml").write_text(TINY.replace("tiny", "more").replace("0.2]", "0.2, 0.3]"))
+    assert axhil("study", "run", "more.toml", "--threads", 1)[0] == 0
+    code, out, _ = axhil("study", "diff", tiny, tmp_path / "out" / "more")
+    assert code == 1
+    assert "0 evaluations in the first alone, 2 in the second alone" in out
+
+
+def test_a_store_of_a_newer_format_is_a_sentence_and_stays_as_it_is(axhil, refused, tiny):
+    assert axhil("study", "run", "tiny.toml", "--threads", 1)[0] == 0
+    (tiny / "store.json").write_text('{"format_version": 99}')
+    before = {path: path.read_bytes() for path in tiny.rglob("*") if path.is_file()}
+    for command in (("run", "tiny.toml"), ("status", tiny), ("report", tiny), ("diff", tiny, tiny)):
+        code, out, err = axhil("study", *command)
+        assert (code, out) == (2, "")
+        assert "is a store of format version 99, this axhil reads up to 2" in err
+    assert before == {path: path.read_bytes() for path in tiny.rglob("*") if path.is_file()}
 
 
 def test_accuracy_prints_and_records_every_multiplier(axhil, tmp_path):
