@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -119,6 +120,8 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
         selected = load(data or subject.network.data, root=data_dir).select(images)
         names = chosen_layers(subject, None if layers is None else _split(layers))
         total = products_of(subject.prepared, names, images=len(selected))
+        if window is not None and trace_window is None:
+            window = replace(window, count=min(window.count, total))
         if window is not None and window.stop > total:
             raise StudyError(
                 f"--trace-window: expected a window within the {total:,} products of this run, got "

@@ -182,6 +182,14 @@ def test_a_trace_has_one_step_for_each_product_of_its_window(axhil, tmp_path):
 
 
 @pytest.mark.sim
+def test_a_trace_of_fewer_products_than_usual_has_them_all(axhil, tmp_path):
+    code, out, _ = axhil("--images", 1, "-m", "exact", "--layers", "fc3", "--trace", "a/t.vcd")
+    assert code == 0
+    assert "trace: products 0 to 839 in a/t.vcd" in out
+    assert (tmp_path / "a" / "t.vcd").stat().st_size > 0
+
+
+@pytest.mark.sim
 def test_rtl_that_does_not_compile_leaves_no_folder_for_its_trace(axhil, tmp_path):
     rtl = tmp_path / "edited"
     shutil.copytree(rtl_dir(), rtl)
