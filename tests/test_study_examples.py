@@ -8,6 +8,7 @@ import pytest
 import torch
 from study_samples import cell
 
+from attacks import preset
 from emulation.data import embedded_split
 from study.errors import StudyError
 from study.examples import Examples, draw_examples, examples_figure, find_examples, telling_budget
@@ -55,13 +56,15 @@ def test_examples_are_of_different_classes_right_clean_and_wrong_attacked(found)
     assert found.fooled.all()
 
 
-def test_examples_are_the_first_of_their_class_that_are_broken(subject, images, found):
+@pytest.mark.parametrize("eps", [0.15, 0.5], ids=["few break", "most break"])
+def test_examples_are_the_first_of_their_class_that_are_broken(subject, images, tables, eps):
     """FGSM, written out: one step along the sign of the loss's gradient."""
+    found = search(subject, images, tables, eps=eps)
     exact = subject.prepared.emulate(resolve(["exact"])[0].lut)
     x, y = images.batch()
     x = x.requires_grad_()
     torch.nn.functional.cross_entropy(exact(x), y, reduction="sum").backward()
-    stepped = (x + EPS * x.grad.sign()).clamp(0, 1).detach()
+    stepped = (x + eps * x.grad.sign()).clamp(0, 1).detach()
     with torch.no_grad():
         broken = ((exact(x).argmax(1) == y) & (exact(stepped).argmax(1) != y)).numpy()
     for clean, adversarial, label in zip(found.clean, found.adversarial, found.labels, strict=True):
@@ -69,6 +72,22 @@ def test_examples_are_the_first_of_their_class_that_are_broken(subject, images, 
         np.testing.assert_array_equal(clean, x[first].detach().numpy())
         # Gradients of another batch may round otherwise and flip a sign where they are tiny.
         assert np.mean(np.abs(adversarial - stepped[first].numpy()) > 1e-6) < 0.01
+
+
+def test_a_random_start_is_that_of_the_images_number_and_the_seed(subject, images, tables):
+    found = search(subject, images, tables, attack="pgd", count=1, seed=3)
+    exact = subject.prepared.emulate(resolve(["exact"])[0].lut)
+    (where,) = [i for i, x in enumerate(images.batch()[0].numpy()) if (x == found.clean[0]).all()]
+    x, y = images.batch(slice(where, where + 1))
+    shares, number = [], int(images.indices[where])
+    for index, seed in ((number, 3), (number + 1, 3), (number, 0)):
+        again = preset("pgd", "linf")(
+            exact, x, y, eps=EPS, seed=seed, indices=torch.tensor([index])
+        )
+        shares.append(np.mean(np.abs(again.numpy() - found.adversarial) > 1e-6))
+    same, other_image, other_seed = shares
+    assert same < 0.05  # rounding of another batch
+    assert min(other_image, other_seed) > 0.1
 
 
 def test_adversarial_images_are_in_the_ball_and_in_the_box(found):

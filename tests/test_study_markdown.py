@@ -139,6 +139,28 @@ def test_the_largest_gain_and_loss_of_each_multiplier_are_those_of_the_flags(som
         assert survives == ("**yes**" if float(adjusted) < 0.05 else "no")
 
 
+def test_of_equal_gains_the_one_with_the_smallest_p_is_shown():
+    other = {"label": "DR3", "multiplier": "drum(3)"}
+    some = (
+        cell("11110", "11000", "00000", budgets=(0.0, 0.1, 0.5)),
+        cell("11110", "00111", "10000", budgets=(0.0, 0.1, 0.5), **other),
+    )
+    rows = tables(report_markdown([results(some)], title="t"))[
+        "Differences from ACC: LeNet-5, white-box"
+    ]
+    # 3 gained and 2 lost, or 1 gained: both have p = 1, and the first counts.
+    assert rows[3][3:7] == ["0.1", "+20.0", "3", "2"]
+    some = (
+        cell("1" * 9, "100000000", "000000000", budgets=(0.0, 0.1, 0.5)),
+        cell("1" * 9, "011110000", "111000000", budgets=(0.0, 0.1, 0.5), **other),
+    )
+    rows = tables(report_markdown([results(some)], title="t"))[
+        "Differences from ACC: LeNet-5, white-box"
+    ]
+    # 4 gained and 1 lost has p = 0.375, 3 gained p = 0.25.
+    assert rows[3][3:7] == ["0.5", "+33.3", "3", "0"]
+
+
 def test_a_multiplier_without_gain_or_loss_says_none():
     some = (cell("11", "10"), cell("11", "10", label="DR3", multiplier="drum(3)"))
     rows = tables(report_markdown([results(some)], title="t"))
