@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a word on the command line to a table: a name, a file, a model."""
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import cast
 
 from .catalog import FAMILIES, Multiplier, parse_multiplier
 from .cmodel import TIME_LIMIT, c_model_table
@@ -17,6 +14,7 @@ from .formats import Asked, Kind, UnknownKindError, has_format, read_table
 from .golden_tables import golden
 from .lut import Lut
 from .pymodel import python_model_table
+from .tabulation import extract_file
 
 FIGURES_PREFIX = "figures:"
 _GOLDEN_KIND = Kind(width=8, signed=True)
@@ -160,7 +158,8 @@ def load(text: str, options: Options) -> Loaded | LoadedFigures:
     if origin in {Origin.lut, Origin.table}:
         return Loaded(text, read_table(path, asked=options.asked))
     if origin is Origin.rtl:
-        return Loaded(text, _verilog_table(path, options.asked))
+        asked, limit = options.asked, options.time_limit
+        return Loaded(text, extract_file(path, width=asked.width, signed=asked.signed, limit=limit))
     if origin is Origin.c_model:
         lut, notes = c_model_table(
             path,
@@ -189,14 +188,3 @@ def _catalogue_table(text: str, options: Options) -> Loaded:
             pass  # not one of the seven: simulate it
     tables = extract([multiplier], width=kind.width, signed=kind.signed, rtl=options.rtl)
     return Loaded(str(multiplier), tables[multiplier])
-
-
-def _verilog_table(path: Path, asked: Asked) -> Lut:
-    """The table of a Verilog file, by the front end for designs outside the catalogue."""
-    package = importlib.import_module(__package__ or "hwsim")
-    extract_file = cast("Callable[..., Lut] | None", getattr(package, "extract_file", None))
-    if extract_file is None:
-        raise HwsimError(
-            f"{path}: this axhil takes no Verilog file here; make a table of it and compare that"
-        )
-    return extract_file(path, width=asked.width, signed=asked.signed)

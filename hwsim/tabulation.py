@@ -105,13 +105,20 @@ def tabulate(
     return Lut(bare.table, width=width, signed=found.signed, manifest=manifest)
 
 
-def extract_file(path: Path, *, width: int | None = None, signed: bool | None = None) -> Lut:
+def extract_file(
+    path: Path,
+    *,
+    width: int | None = None,
+    signed: bool | None = None,
+    limit: float = TIME_LIMIT,
+) -> Lut:
     """The table of one Verilog file that needs no other word.
 
     Args:
         path: the file.
         width: operand bits that are expected; None for what the file has.
         signed: the user's word; None where the Verilog declares it.
+        limit: seconds without a sign of life after which a simulation is ended.
 
     Raises:
         HwsimError: as `read_circuit` and `tabulate`, or another width.
@@ -121,7 +128,7 @@ def extract_file(path: Path, *, width: int | None = None, signed: bool | None = 
         raise HwsimError(
             f"{circuit.name}: expected operands of {width} bits, got {circuit.roles.width}"
         )
-    return tabulate(circuit)
+    return tabulate(circuit, limit=limit)
 
 
 def sweep_order(width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

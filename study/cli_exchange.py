@@ -27,7 +27,10 @@ Function = Annotated[
     str | None, typer.Option(help="Function of a C model, where it has several of two integers.")
 ]
 TimeLimit = Annotated[
-    float, typer.Option(min=0.1, help="Seconds that a C or Python model may take.")
+    float,
+    typer.Option(
+        min=0.1, help="Seconds that a C or Python model may take, or Verilog without progress."
+    ),
 ]
 
 

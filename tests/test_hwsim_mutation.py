@@ -264,6 +264,12 @@ def test_the_command_prints_json_and_writes_it(tmp_path):
     assert [len(d["mutants"]) for d in body["designs"]] == [6]
 
 
+def test_a_refusal_leaves_no_folder_for_the_report(tmp_path):
+    arguments = ["mutate", str(tmp_path / "none.v"), "--out", str(tmp_path / "deep" / "x.json")]
+    assert isinstance(CliRunner().invoke(app, arguments).exception, HwsimError)
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.sim
 @pytest.mark.parametrize(("outcome", "code"), [("killed", 0), ("survived", 1)])
 def test_the_exit_code_says_whether_one_survived(monkeypatch, outcome, code):

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import hwsim
 from hwsim import Lut, golden, parse_multiplier
 from hwsim.formats import read_table, write_table
 from study import cli
@@ -227,16 +226,20 @@ def test_verilog_files_are_handed_to_the_front_end(axhil, monkeypatch, tmp_path)
         asked.update(options, path=path)
         return DRUM
 
-    monkeypatch.setattr(hwsim, "extract_file", extract_file, raising=False)
+    monkeypatch.setattr("hwsim.table_source.extract_file", extract_file)
     (tmp_path / "mul.v").write_text("module mul; endmodule\n")
-    assert axhil("compare", "mul.v", "drum(4)", "--signed")[0] == 0
-    assert (asked["path"], asked["signed"]) == (Path("mul.v"), True)
+    assert axhil("compare", "mul.v", "drum(4)", "--signed", "--time-limit", "9")[0] == 0
+    assert asked == {"path": Path("mul.v"), "width": None, "signed": True, "limit": 9}
 
 
-def test_without_a_front_end_a_verilog_file_is_refused(refused, monkeypatch, tmp_path):
-    monkeypatch.delattr(hwsim, "extract_file", raising=False)
-    (tmp_path / "mul.v").write_text("module mul; endmodule\n")
-    assert "make a table of it" in refused("compare", "mul.v", "drum(4)")
+@pytest.mark.sim
+def test_verilog_that_never_settles_is_given_up_in_the_time_that_was_said(refused, tmp_path):
+    (tmp_path / "mul.v").write_text(
+        "module mul(input [1:0] a, b, output [3:0] p); wire y;\n"
+        "assign y = (a == 3) ? ~y : 1'b0; assign p = {4{y}}; endmodule\n"
+    )
+    said = refused("compare", "mul.v", "exact", "--unsigned", "--time-limit", "1")
+    assert "no sign of life for 1 s" in said
 
 
 # The workflow for users.
