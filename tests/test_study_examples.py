@@ -11,7 +11,8 @@ from study_samples import cell
 from attacks import preset
 from emulation.data import embedded_split
 from study.errors import StudyError
-from study.examples import Examples, draw_examples, examples_figure, find_examples, telling_budget
+from study.example_search import Examples, find_examples
+from study.examples import draw_examples, examples_figure, telling_budget
 from study.figure import save_figure
 from study.multipliers import resolve
 from study.subject import load_subject
