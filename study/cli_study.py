@@ -112,9 +112,27 @@ def report(study: Where, out_dir: OutDir = None, data_dir: opt.DataDir = None) -
     report_finished(_folder(study, out_dir), data_dir=data_dir)
 
 
+@app.command("export")
+def export(
+    study: Where,
+    file: Annotated[Path, typer.Argument(help="Parquet file to write.")],
+    out_dir: OutDir = None,
+) -> None:
+    """Write what is finished as one compact Parquet file, to keep or to pass on."""
+    from .store import CellStore, write_cells  # noqa: PLC0415  (torch: --help should not pay for it)
+    from .study import Plan  # noqa: PLC0415  (likewise)
+
+    folder = _folder(study, out_dir)
+    parts = Plan.read(folder).results(CellStore(folder))
+    cells = [cell for results in parts for cell in results.cells]
+    if not cells:
+        raise StudyError(f"no evaluation is finished in {folder}: run the study first")
+    out.print(f"written: {write_cells(cells, file)}", soft_wrap=True)
+
+
 @app.command("diff")
 def diff(
-    first: Annotated[Path, typer.Argument(help="Folder of results.")],
+    first: Annotated[Path, typer.Argument(help="Folder of results, or a file of `export`.")],
     second: Annotated[Path, typer.Argument(help="Another.")],
     most: Annotated[int, typer.Option(min=0, help="Evaluations to list.")] = 10,
 ) -> None:
@@ -144,9 +162,9 @@ def _folder(study: Path, out_dir: Path | None) -> Path:
 
 
 def _cells(folder: Path) -> list[Cell]:
-    from .store import CellStore  # noqa: PLC0415  (torch: --help should not pay for it)
+    from .store import CellStore, read_cells  # noqa: PLC0415  (torch: --help should not pay for it)
 
-    cells = CellStore(folder).cells()
+    cells = read_cells(folder) if folder.is_file() else CellStore(folder).cells()
     if not cells:
         raise StudyError(f"no results in {folder}: expected a folder that a study was run into")
     return cells

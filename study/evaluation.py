@@ -147,16 +147,20 @@ def example_pictures(
         eps = telling_budget(one.cells, attack=attack, norm=norm)
         if name in found or eps is None:
             continue
-        figure = examples_figure(
-            experiment.subject,
-            experiment.images,
-            experiment.multipliers,
-            attack=attack,
-            norm=norm,
-            eps=eps,
-            seed=seed,
-            device=device,
-        )
+        try:
+            figure = examples_figure(
+                experiment.subject,
+                experiment.images,
+                experiment.multipliers,
+                attack=attack,
+                norm=norm,
+                eps=eps,
+                seed=seed,
+                device=device,
+            )
+        except StudyError as error:  # a network that is right about nothing has no examples
+            notice(f"no picture of adversarial examples: {error}")
+            continue
         found[name] = Picture(
             "examples"
             if len({e.subject.network.name for e in experiments}) == 1

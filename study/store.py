@@ -215,6 +215,51 @@ class CellStore:
         return [joined(found) for found in parts.values()]
 
 
+def write_cells(cells: Sequence[Cell], path: Path) -> Path:
+    """Write cells as one Parquet file with the columns of the store, to keep or to pass on.
+
+    Returns:
+        The path.
+
+    Raises:
+        HwsimError: it cannot be written.
+    """
+    write_atomically(path, _encoded([row for cell in cells for row in rows_of(cell)]))
+    return path
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """Read such a file back, in its order.
+
+    Raises:
+        StudyError: it is damaged, newer, or no such file at all.
+    """
+    parts: dict[str, list[Cell]] = {}
+    for row in _rows(path):
+        try:
+            cell = cell_of([row])
+        except (ValueError, TypeError, KeyError) as error:
+            raise StudyError(f"{path} is no file of records of axhil ({error})") from error
+        parts.setdefault(cell.settings.key, []).append(cell)
+    return [joined(found) for found in parts.values()]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        table = pq.ParquetFile(path).read()
+        version = int((table.schema.metadata or {}).get(_LABEL, b"0"))
+    except (pa.ArrowException, ValueError) as error:
+        text = str(error).splitlines()[0].rstrip(".")
+        raise StudyError(f"{path} is no Parquet file of axhil ({text})") from error
+    if version > FORMAT_VERSION:
+        raise StudyError(
+            f"{path} has format version {version}, this axhil reads up to {FORMAT_VERSION}: "
+            f"upgrade axhil, or choose another --out"
+        )
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
 def _encoded(rows: Sequence[dict[str, Any]]) -> bytes:
     schema = SCHEMA.with_metadata({_LABEL: str(FORMAT_VERSION).encode()})
     buffer = io.BytesIO()
@@ -223,25 +268,19 @@ def _encoded(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def _read(path: Path, settings: CellSettings | None = None) -> Cell:
-    """One file's cell; with settings given, it must be theirs."""
+    """One file's cell; with settings given, it must be theirs.
+
+    Not through a data set: a file is read as it is, whatever lies beside it.
+    """
     try:
-        # Not through a data set: a file is read as it is, whatever lies beside it.
-        table = pq.ParquetFile(path).read()
-        version = int((table.schema.metadata or {}).get(_LABEL, b"0"))
-        if version > FORMAT_VERSION:
-            raise StudyError(
-                f"{path} has format version {version}, this axhil reads up to {FORMAT_VERSION}: "
-                f"upgrade axhil, or choose another --out"
-            )
-        cell = cell_of(table.to_pylist())
+        cell = cell_of(_rows(path))
         if settings is not None and replace(cell.settings, budgets=settings.budgets) != settings:
             raise ValueError("its settings are not those of its name")
-    except (ValueError, TypeError, KeyError, IndexError, pa.ArrowException, OSError) as error:
-        if isinstance(error, StudyError) and "format version" in str(error):
-            raise
-        if isinstance(error, PermissionError | FileNotFoundError):
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        if "format version" in str(error):
             raise
         text = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        text = text.removeprefix(f"{path} is no Parquet file of axhil (").rstrip(")")
         raise StudyError(
             f"{path} is no finished cell of axhil ({text}); remove it to compute it again"
         ) from error

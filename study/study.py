@@ -263,9 +263,9 @@ def _tuples(body: dict[str, Any]) -> dict[str, Any]:
 
 def _golden_tables(parts: Sequence[_Part]) -> list[NamedLut]:
     """The tables of the catalogue that the cells name, for the report's error maps."""
-    wanted = {(s.multiplier, s.lut_sha256) for part in parts for s in part.cells}
+    wanted = dict.fromkeys((s.multiplier, s.lut_sha256) for part in parts for s in part.cells)
     found = []
-    for name, digest in dict.fromkeys(sorted(wanted)):
+    for name, digest in wanted:
         try:
             (table,) = resolve([name])
         except ValueError:  # a table of the user's: its file may be anywhere by now

@@ -18,7 +18,7 @@ from study_samples import SETTINGS, cell
 from hwsim import HwsimError
 from study.errors import StudyError
 from study.statistics import proportion
-from study.store import FORMAT_VERSION, CellStore
+from study.store import FORMAT_VERSION, CellStore, read_cells, write_cells
 
 
 def file_of(store):
@@ -174,6 +174,27 @@ def test_putting_is_all_or_nothing(moment, before, tmp_path, monkeypatch):
         store.put(cell())
     assert store.get(SETTINGS) == before
     assert sorted(path.name for path in store.records.iterdir()) == names
+
+
+def test_cells_go_through_one_file_and_back(tmp_path):
+    cells = [
+        cell("0111", "0010", warnings=("w: x",), seconds=(1.0, 2.0)),
+        cell("0101", "0000", label="DR3", multiplier="drum(3)", lut_sha256="3" * 64),
+    ]
+    path = write_cells(cells, tmp_path / "all.parquet")
+    assert read_cells(path) == cells
+    assert len(pd.read_parquet(path)) == 4
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1xxPAR1", None], ids=["empty", "damaged", "other"])
+def test_another_file_is_a_sentence(content, tmp_path):
+    path = tmp_path / "all.parquet"
+    if content is None:
+        pq.write_table(pa.table({"x": [1]}), path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(StudyError, match=r"all\.parquet is no (Parquet )?file of"):
+        read_cells(path)
 
 
 def test_a_claim_keeps_others_out_until_it_ends(tmp_path):
