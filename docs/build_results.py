@@ -12,6 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import study_sections as sections
+
+from study import paper
 from study.statistics import holm, paired_difference
 
 DOCS = Path(__file__).parent
@@ -22,13 +25,7 @@ NETWORKS = {
     "resnet50": ("ResNet-50, CIFAR-10", "accuracy_resnet50_cifar10_test.json"),
     "vgg19": ("VGG-19, CIFAR-10", "accuracy_vgg19_cifar10_test.json"),
 }
-LABELS = ("ACC", "DR3", "DR4", "sT(3,0)", "sT(4,0)", "sT(4,4)", "sT(4,8)")
-# Table III of the paper, percent.
-PAPER = {
-    "lenet5": (98.73, 98.12, 98.52, 98.60, 98.68, 98.62, 98.66),
-    "resnet50": (93.54, 86.16, 91.94, 92.48, 93.38, 93.40, 93.42),
-    "vgg19": (93.78, 91.18, 93.22, 93.16, 93.63, 93.66, 93.79),
-}
+LABELS = paper.MULTIPLIERS
 
 
 def _read(name: str) -> dict[str, Any] | None:
@@ -53,14 +50,14 @@ def clean_accuracy() -> str:
         if found[name]:
             header += [title, "95 % interval", "paper"]
     rows = []
-    for number, label in enumerate(("float", *LABELS)):
+    for label in ("float", *LABELS):
         row = ["float32" if label == "float" else label]
         for name, record in found.items():
             if record:
                 (entry,) = [r for r in record["rows"] if r["label"] == label]
                 low, high = _percent(entry["accuracy_low"]), _percent(entry["accuracy_high"])
-                paper = "" if label == "float" else f"{PAPER[name][number - 1]:.2f}"
-                row += [_percent(entry["accuracy"]), f"{low} to {high}", paper]
+                published = "" if label == "float" else f"{paper.CLEAN_ACCURACY[name][label]:.2f}"
+                row += [_percent(entry["accuracy"]), f"{low} to {high}", published]
         rows.append(row)
     parts = [_table(header, rows)]
     for name, record in found.items():
@@ -173,6 +170,39 @@ Paired on the same images: exact McNemar test, Holm-corrected over each network'
 
 {clean_differences}
 
+## The paper's experiment
+
+{findings}
+
+### The paper's claims, one by one
+
+{claims}
+
+Ranges after "between" are intervals of paired differences (Agresti and Min, 2005) that hold for all
+comparisons of their claim at once, at 95 %.
+
+### Is the gain robustness?
+
+A multiplier that is robust in the white box may only hide its gradient: the attack follows the
+float convolution's, straight-through, and the table's steps are not in it. So the same images were
+attacked with the gradients of two more networks, the one with the accurate multiplier and the one
+in float, and an image counts as robust if it survives all three.
+
+{strongest}
+
+### Time
+
+{timing}
+
+Seconds of an evaluation are those of its thread, with other work on the machine; budgets computed
+together share them equally.
+
+{wall_times}
+
+## Reproducibility
+
+{reproducibility}
+
 ## How the quantisation defaults were chosen
 
 {quantisation_choices}
@@ -188,6 +218,12 @@ def page() -> str:
     return PAGE.format(
         clean_accuracy=clean_accuracy(),
         clean_differences=clean_differences(),
+        findings=sections.findings(),
+        claims=sections.claims(),
+        strongest=sections.strongest(),
+        timing=sections.timing(),
+        wall_times=sections.wall_times(),
+        reproducibility=sections.reproducibility(),
         quantisation_choices=quantisation_choices(),
         speed=speed(),
     )

@@ -18,7 +18,7 @@ from . import cli_design as design
 from . import options as opt
 from .console import err, notice, out, progress
 from .errors import StudyError
-from .output import ready_folder
+from .output import ready_folder, results_folder
 
 app = typer.Typer(
     help="From Verilog to adversarial robustness: approximate multipliers, hardware in the loop.",
@@ -72,7 +72,7 @@ def lut(
 ) -> None:
     """Simulate RTL exhaustively and write its table: our multipliers, or Verilog files."""
     from hwsim import PAPER_MULTIPLIERS, compare, extract, golden, parse_multiplier
-    from hwsim.simulate import require_simulator
+    from hwsim.simulators import chosen
 
     files = design.FileOptions(
         top=top,
@@ -103,9 +103,11 @@ def lut(
         else [*PAPER_MULTIPLIERS]
     )
     total = len(wanted)
-    require_simulator()
-    ready_folder(out_dir)
-    with progress("simulating", total=total, unit="tables") as tick:
+    chosen()
+    with (
+        results_folder(out_dir),
+        progress("simulating", total=total, unit="tables") as tick,
+    ):
         tables = extract(
             wanted,
             width=width,

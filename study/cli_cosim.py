@@ -17,6 +17,7 @@ from . import cli_design as files
 from . import options as opt
 from .console import notice, out, progress
 from .errors import StudyError
+from .output import results_folder
 
 if TYPE_CHECKING:
     from hwsim import Design, Lut
@@ -128,7 +129,7 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
                 f"{window.start}:{window.count}"
             )
         with (
-            nullcontext() if trace is None else files.results_folder(trace.parent),
+            nullcontext() if trace is None else results_folder(trace.parent),
             progress("simulating", total=total, unit="products") as tick,
         ):
             report = cosim(

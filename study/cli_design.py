@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +14,7 @@ import typer
 
 from .console import notice, out, progress
 from .errors import StudyError
-from .output import ready_folder
+from .output import results_folder
 
 if TYPE_CHECKING:
     from hwsim.frontend import Circuit
@@ -155,24 +154,6 @@ def read_files(files: Sequence[Path], options: FileOptions) -> Circuit:
         includes=options.include or (),
         ties=dict(_tie(text) for text in options.tie or ()),
     )
-
-
-@contextmanager
-def results_folder(folder: Path) -> Iterator[None]:
-    """A folder that is ready for results, and gone again if it was new and none came.
-
-    Raises:
-        OSError: as `ready_folder`.
-    """
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        ready_folder(folder)
-        yield
-    except BaseException:
-        for path in new:  # the deepest first
-            with suppress(OSError):  # not made, or no longer empty
-                path.rmdir()
-        raise
 
 
 def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .cli_design import results_folder
 from .console import notice, out, progress
+from .output import results_folder
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -15,7 +15,7 @@ from .console import notice, out, progress
 from .errors import StudyError
 from .examples import examples_figure, telling_budget
 from .experiment import Experiment, cross_checks
-from .output import ready_folder
+from .output import results_folder
 from .report import Picture, write_report
 from .results import Results
 from .spec import StudySpec
@@ -34,8 +34,8 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
         StudyError, HwsimError, EmulationError, AttackError: one sentence each.
     """
     began = time.perf_counter()
-    ready_folder(folder)
-    experiments = experiments_of(spec, machine)
+    with results_folder(folder):
+        experiments = experiments_of(spec, machine)
     for experiment in experiments:
         notice(_announcement(experiment))
     with progress("attacking", total=study_rows(experiments), unit="images") as tick:

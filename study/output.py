@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -20,3 +22,21 @@ def ready_folder(folder: Path) -> Path:
     with tempfile.TemporaryFile(dir=folder) as probe:
         probe.write(b"axhil")
     return folder
+
+
+@contextmanager
+def results_folder(folder: Path) -> Iterator[None]:
+    """A folder that is ready for results, and gone again if it was new and none came.
+
+    Raises:
+        OSError: as `ready_folder`.
+    """
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        ready_folder(folder)
+        yield
+    except BaseException:
+        for path in new:  # the deepest first
+            with suppress(OSError):  # not made, or no longer empty
+                path.rmdir()
+        raise

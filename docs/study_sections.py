@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of docs/results.md that come from studies: docs/records/studies/*.parquet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from study.cells import Cell
+from study.claims import judge
+from study.markdown_tables import plain, table, timing_table
+from study.page_findings import caution, finding
+from study.results import Results
+from study.spec import read_spec
+from study.statistics import holm, paired_difference, proportion
+from study.store import read_cells
+from study.tables import ATTACK_TITLES
+
+DOCS = Path(__file__).parent
+RECORDS = DOCS / "records" / "studies"
+RUNS = DOCS / "records" / "runs.json"
+WHITE_BOX = ("paper_lenet5", "lenet5_1000", "paper_resnet50", "paper_vgg19")
+STRONGEST = ("lenet5_1000", "lenet5_transfer")
+
+
+def studies(names: tuple[str, ...] = WHITE_BOX) -> dict[str, list[Results]]:
+    """The recorded studies by name, each by network and threat model."""
+    found: dict[str, list[Results]] = {}
+    for name in names:
+        path = RECORDS / f"{name}.parquet"
+        if not path.is_file():
+            continue
+        groups: dict[tuple[str, str], list[Cell]] = {}
+        for cell in read_cells(path):
+            key = (cell.settings.network, cell.settings.threat_model)
+            groups.setdefault(key, []).append(cell)
+        found[name] = [
+            Results(
+                network=network,
+                threat_model=threat_model,
+                cells=tuple(cells),
+                planned=sum(len(cell.settings.budgets) for cell in cells),
+            )
+            for (network, threat_model), cells in groups.items()
+        ]
+    return found
+
+
+def _title(name: str) -> str:
+    return read_spec(DOCS.parent / "studies" / f"{name}.toml").title
+
+
+def findings() -> str:
+    """What each study found, in the sentences of its own report, with its figure."""
+    parts = []
+    for name, results in studies().items():
+        parts.append(
+            f"### {plain(_title(name))}\n\n`studies/{name}.toml`, "
+            f"[full report](studies/{name}/report.md)"
+        )
+        parts += [
+            f"{plain(finding(one.comparisons, one.reference))} "
+            f"{plain(caution(one.records, one.comparisons))}"
+            for one in results
+        ]
+        parts.append(f"![Robust accuracy over eps](studies/{name}/robustness.png)")
+    return "\n\n".join(parts)
+
+
+def timing() -> str:
+    """Table IV beside the paper's."""
+    every = [one for results in studies().values() for one in results]
+    return timing_table(every) if every else ""
+
+
+def wall_times() -> str:
+    """How long the commands took, as recorded when they ran."""
+    runs: list[dict[str, Any]] = json.loads(RUNS.read_text())["runs"] if RUNS.is_file() else []
+    rows = [(f"`{r['command']}`", f"{r['minutes']:.1f}", plain(r["conditions"])) for r in runs]
+    return table(("command", "minutes", "conditions"), rows) if rows else ""
+
+
+def claims() -> str:
+    """The paper's claims, study by study."""
+    rows = [
+        (plain(v.claim), plain(_title(name)), f"**{v.outcome}**", plain(v.evidence))
+        for name, results in studies().items()
+        for one in results
+        for v in judge(one)
+    ]
+    order = list(dict.fromkeys(row[0] for row in rows))
+    rows.sort(key=lambda row: order.index(row[0]))
+    return table(("the paper says", "study", "here", "the numbers"), rows, left=4)
+
+
+def _flags(results: Results) -> dict[tuple[str, str, str, float], str]:
+    return {
+        (r.cell.label, r.cell.settings.attack, r.cell.settings.norm, r.eps): r.correct
+        for r in results.records
+    }
+
+
+def strongest() -> str:
+    """Every multiplier under the strongest of three gradients, image by image."""
+    found = [one for results in studies(STRONGEST).values() for one in results]
+    if len(found) < 3:
+        return ""
+    flags = {one.threat_model: _flags(one) for one in found}
+    labels = found[0].labels
+    points = [
+        key
+        for key in flags["whitebox"]
+        if key[0] == "ACC" and key[3] > 0 and all(key in one for one in flags.values())
+    ]
+
+    def worst(label: str, point: tuple[str, str, str, float]) -> str:
+        rows = [one[label, *point[1:]] for one in flags.values()]
+        return "".join("1" if set(column) == {"1"} else "0" for column in zip(*rows, strict=True))
+
+    pairs = [(label, point) for point in points for label in labels if label != "ACC"]
+    white = [
+        paired_difference(flags["whitebox"][point], flags["whitebox"][label, *point[1:]])
+        for label, point in pairs
+    ]
+    strong = [paired_difference(worst("ACC", point), worst(label, point)) for label, point in pairs]
+    adjusted = [holm([one.p_value for one in family]) for family in (white, strong)]
+    rows = []
+    for label in (label for label in labels if label != "ACC"):
+        own = [i for i, (other, _) in enumerate(pairs) if other == label]
+        row = [plain(label)]
+        for family, p in zip((white, strong), adjusted, strict=True):
+            best = max(own, key=lambda i: family[i].value)
+            _, attack, norm, eps = pairs[best][1]
+            row += [
+                f"{100 * family[best].value:+.1f}",
+                f"{plain(ATTACK_TITLES[attack, norm])}, eps {eps:g}",
+                f"{sum(p[i] < 0.05 and family[i].value > 0 for i in own)} of {len(own)}",
+                f"{sum(p[i] < 0.05 and family[i].value < 0 for i in own)} of {len(own)}",
+            ]
+        rows.append(row)
+    headings = (
+        "against ACC", "white box: largest gain", "at", "gains that survive", "losses that survive",
+        "strongest of three: largest gain", "at", "gains that survive", "losses that survive",
+    )  # fmt: skip
+    curve = [point for point in points if point[1:3] == ("pgd", "linf")]
+    headings_2 = ["PGD L∞", *(f"eps {point[3]:g}" for point in curve)]
+    rows_2 = []
+    for label in ("ACC", "DR3"):
+        for name, one in flags.items():
+            shares = [proportion(one[label, *p[1:]].count("1"), found[0].images) for p in curve]
+            rows_2.append([f"{label}, {name}", *(f"{100 * share.value:.1f}" for share in shares)])
+        shares = [proportion(worst(label, p).count("1"), found[0].images) for p in curve]
+        rows_2.append([f"**{label}, all three**", *(f"**{100 * s.value:.1f}**" for s in shares)])
+    return (
+        table(headings, rows)
+        + f"\n\n{len(points)} attack settings in common, {found[0].images:,} images; exact McNemar "
+        f"test, Holm's correction over each family of {len(pairs)}.\n\n" + table(headings_2, rows_2)
+    )
+
+
+def reproducibility() -> str:
+    """What jobs, threads and batch size change."""
+    path = DOCS / "records" / "reproducibility.json"
+    if not path.is_file():
+        return ""
+    body = json.loads(path.read_text())
+    rows = [
+        (
+            plain(r["network"]),
+            plain(r["first"]),
+            plain(r["second"]),
+            f"{r['evaluations']:,}",
+            f"{r['flags']:,}",
+            f"{r['changed']:,}",
+        )
+        for r in body["comparisons"]
+    ]
+    headings = ("network", "one run", "another", "evaluations", "flags", "flags that differ")
+    return table(headings, rows, left=3) + f"\n\n{plain(body['what'])}"
