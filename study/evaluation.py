@@ -16,6 +16,7 @@ from .errors import StudyError
 from .examples import examples_figure, telling_budget
 from .experiment import Experiment, cross_checks
 from .output import results_folder
+from .paper import TITLES
 from .report import Picture, write_report
 from .results import Results
 from .spec import StudySpec
@@ -161,12 +162,13 @@ def example_pictures(
         except StudyError as error:  # a network that is right about nothing has no examples
             notice(f"no picture of adversarial examples: {error}")
             continue
+        alone = len({one.network for one in results}) == 1
+        title = TITLES.get(name, name)
         found[name] = Picture(
-            "examples"
-            if len({e.subject.network.name for e in experiments}) == 1
-            else f"examples_{name.replace(':', '_')}",
-            f"{name}: images, what {ATTACK_TITLES[attack, norm]} added to them at eps {eps:g}, and "
+            "examples" if alone else f"examples_{name.replace(':', '_')}",
+            f"{title}: images, what {ATTACK_TITLES[attack, norm]} added at eps {eps:g}, and "
             "what each network says",
             figure,
+            name,
         )
     return list(found.values())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -39,7 +39,13 @@ _COMMON = (
 )
 
 
-def write_page(cells: Sequence[Cell], path: Path, *, tables: Sequence[NamedLut] = ()) -> Path:
+def write_page(
+    cells: Sequence[Cell],
+    path: Path,
+    *,
+    tables: Sequence[NamedLut] = (),
+    pictures: Mapping[str, bytes] | None = None,
+) -> Path:
     """Write the report atomically.
 
     Args:
@@ -47,6 +53,7 @@ def write_page(cells: Sequence[Cell], path: Path, *, tables: Sequence[NamedLut] 
         path: of the HTML file.
         tables: the multipliers' tables, where they are at hand; those whose hash is not in a
             cell are left out.
+        pictures: PNG files by their captions, to stand in the page.
 
     Returns:
         The path.
@@ -56,16 +63,22 @@ def write_page(cells: Sequence[Cell], path: Path, *, tables: Sequence[NamedLut] 
         HwsimError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, report_page(cells, tables=tables).encode())
+    write_atomically(path, report_page(cells, tables=tables, pictures=pictures).encode())
     return path
 
 
-def report_page(cells: Sequence[Cell], *, tables: Sequence[NamedLut] = ()) -> str:
+def report_page(
+    cells: Sequence[Cell],
+    *,
+    tables: Sequence[NamedLut] = (),
+    pictures: Mapping[str, bytes] | None = None,
+) -> str:
     """Build the report.
 
     Args:
         cells: of one network, on the same images.
         tables: see `write_page`.
+        pictures: see `write_page`.
 
     Returns:
         The HTML document.
@@ -101,6 +114,7 @@ def report_page(cells: Sequence[Cell], *, tables: Sequence[NamedLut] = ()) -> st
                 f'<div class="panels">{"".join(figures)}</div>',
             ),
             difference_section(comparisons, labels, reference),
+            _examples(pictures or {}),
             accuracy_section(records, comparisons, labels),
             warning_section(cells),
             multiplier_section(tables, labels),
@@ -108,6 +122,16 @@ def report_page(cells: Sequence[Cell], *, tables: Sequence[NamedLut] = ()) -> st
         )
     )
     return _document(f"axhil: {_title(cells, labels)}", body, data)
+
+
+def _examples(pictures: Mapping[str, bytes]) -> str:
+    figures = "".join(
+        f'<figure class="picture"><img alt="{escape(caption)}" '
+        f'src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        for caption, png in pictures.items()
+    )
+    return _section("Adversarial examples", "examples", figures) if figures else ""
 
 
 def _check(cells: Sequence[Cell]) -> None:

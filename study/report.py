@@ -30,11 +30,13 @@ class Picture:
         stem: of its two files, PNG and SVG.
         caption: below it.
         figure: itself.
+        network: whose page it belongs on; empty: on none.
     """
 
     stem: str
     caption: str
     figure: Figure
+    network: str = ""
 
 
 def write_report(
@@ -98,7 +100,16 @@ def write_report(
     write_atomically(folder / "report.md", text.encode())
     paths.append(folder / "report.md")
     return paths + [
-        write_page(one.cells, folder / f"report{suffix}.html", tables=one.tables)
+        write_page(
+            one.cells,
+            folder / f"report{suffix}.html",
+            tables=one.tables,
+            pictures={
+                picture.caption: (folder / f"{picture.stem}.png").read_bytes()
+                for picture in pictures
+                if picture.network == one.network
+            },
+        )
         for one, suffix in zip(some, suffixes, strict=True)
     ]
 

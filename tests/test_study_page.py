@@ -599,3 +599,12 @@ def test_the_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_cells_that_cannot_stand_on_one_page_are_refused(cells, match):
     with pytest.raises(StudyError, match=match):
         report_page(cells)
+
+
+def test_a_picture_stands_in_the_page_itself_with_its_caption_escaped():
+    png = b"\x89PNG\r\n\x1a\n" + bytes(range(60))
+    page = report_page(synthetic(), pictures={"what <b> & c": png})
+    (encoded,) = re.findall(r'src="data:image/png;base64,([^"]+)"><figcaption>', page)
+    assert base64.b64decode(encoded) == png
+    assert "<figcaption>what &lt;b&gt; &amp; c</figcaption>" in page
+    assert "Adversarial examples" not in report_page(synthetic())
