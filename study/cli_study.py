@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Run whole studies from TOML files, resumably.", no_args_is_help=True)
 
-File = Annotated[Path, typer.Argument(help="Study file, e.g. studies/quick.toml.")]
+File = Annotated[Path, typer.Argument(help="Study file, or the name of one of ours, e.g. quick.")]
 Where = Annotated[Path, typer.Argument(help="Study file, or the folder of its results.")]
 OutDir = Annotated[
     Path | None, typer.Option("--out", help="Folder of results; default: out/<name of the study>.")

@@ -184,16 +184,28 @@ class StudySpec(_Strict):
         return curves * budgets * len(self.networks) * len(self.threat_models)
 
 
+def studies_dir() -> Path:
+    """Where our own study files are: in the wheel, or in the checkout."""
+    installed = Path(__file__).parent / "studies"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "studies"
+
+
 def read_spec(path: Path) -> StudySpec:
     """Read a study file.
+
+    Args:
+        path: of the file; or the bare name of one of ours, such as ``quick``.
 
     Raises:
         StudyError: a sentence that names the file, the key and what is allowed there.
     """
+    if str(path) == path.name and not path.suffix and not path.exists():
+        path = studies_dir() / f"{path}.toml"
     try:
         body = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise StudyError(f"no study file {path}") from error
+        ours = ", ".join(sorted(one.stem for one in studies_dir().glob("*.toml")))
+        raise StudyError(f"no study file {path}: expected a path, or one of {ours}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is no TOML file: {error}") from error
     spec = checked(body, source=str(path))

@@ -13,6 +13,7 @@ import venv
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,7 +126,7 @@ def test_the_wheel_carries_every_module_and_nothing_beside_the_packages(names):
         modules &= set(listed.stdout.splitlines())
     assert modules <= names
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == set(OURS)
-    unwanted = (".cpp", ".hpp", ".pyc", ".toml", ".sh", "CMakeLists.txt", "conftest.py")
+    unwanted = (".cpp", ".hpp", ".pyc", "pyproject.toml", ".sh", "CMakeLists.txt", "conftest.py")
     assert [name for name in names if name.endswith(unwanted) or "test_" in name] == []
 
 
@@ -176,14 +177,18 @@ def test_eval_works_from_the_wheel_without_icarus(axhil, tmp_path):
     done = axhil("eval", "--images", "20", "--eps", "0,0.1", "--multipliers", "exact,drum(3)")
     assert done.returncode == 0, done.stderr
     assert "BIM L∞" in done.stdout
-    records = json.loads((tmp_path / "out" / "records.json").read_text())
+    records = pd.read_parquet(tmp_path / "out" / "records")
     assert len(records) == 2 * 3 * 2 * 2
-    assert {row["images"] for row in records} == {20}
-    clean = [row["accuracy"] for row in records if row["eps"] == 0]
-    assert min(clean) >= 0.9
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "cells", "records.json", "records.csv", "report.html", "robustness.png", "robustness.svg",
-    }  # fmt: skip
+    assert set(records.images) == {20}
+    assert records[records.eps == 0].accuracy.min() >= 0.9
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"report.html", "report.md", "records.csv", "robustness.png", "examples.png"} <= names
+
+
+def test_the_studies_come_with_the_wheel(axhil):
+    done = axhil("study", "status", "quick")
+    assert done.returncode == 2
+    assert done.stderr == "axhil: no study was run in out/quick: axhil study run FILE\n"
 
 
 def test_lut_from_the_wheel_without_icarus_says_so(axhil, tmp_path):

@@ -125,8 +125,15 @@ def test_what_is_missing_is_named(key, written):
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
-    with pytest.raises(StudyError, match=r"no study file .*none\.toml"):
+    with pytest.raises(StudyError, match=r"no study file .*none\.toml: expected .* paper_lenet5, "):
         read_spec(tmp_path / "none.toml")
+
+
+def test_a_study_of_ours_is_found_by_its_name_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_spec(Path("quick")) == read_spec(STUDIES / "quick.toml")
+    with pytest.raises(StudyError, match=r"no study file .*quik\.toml"):
+        read_spec(Path("quik"))
 
 
 def test_every_study_of_ours_can_be_read_and_is_named_after_its_file():
