@@ -141,17 +141,15 @@ class CellStore:
         if not mark.exists():
             return
         try:
-            version = json.loads(mark.read_bytes())["format_version"]
-            newer = version > FORMAT_VERSION
-        except (ValueError, TypeError, KeyError) as error:
-            raise StudyError(
-                f"{mark} is no mark of a store of axhil ({error}); choose another --out"
-            ) from error
-        if newer:
-            raise StudyError(
-                f"{self.folder} is a store of format version {version}, this axhil reads up to "
-                f"{FORMAT_VERSION}: upgrade axhil, or choose another --out"
+            _check_version(
+                json.loads(mark.read_bytes())["format_version"], what=f"the store {self.folder}"
             )
+        except _DAMAGE as error:
+            if isinstance(error, _NewerError):
+                raise
+            raise StudyError(
+                f"{mark} is no mark of a store of axhil ({_reason(error)}); choose another --out"
+            ) from error
 
     def get(self, settings: CellSettings) -> Cell | None:
         """Return the cell with these settings at all of these budgets, if it is finished.
@@ -235,29 +233,42 @@ def read_cells(path: Path) -> list[Cell]:
         StudyError: it is damaged, newer, or no such file at all.
     """
     parts: dict[str, list[Cell]] = {}
-    for row in _rows(path):
-        try:
+    try:
+        for row in _rows(path):
             cell = cell_of([row])
-        except (ValueError, TypeError, KeyError) as error:
-            raise StudyError(f"{path} is no file of records of axhil ({error})") from error
-        parts.setdefault(cell.settings.key, []).append(cell)
+            parts.setdefault(cell.settings.key, []).append(cell)
+    except _DAMAGE as error:
+        if isinstance(error, _NewerError):
+            raise
+        raise StudyError(f"{path} is no file of records of axhil ({_reason(error)})") from error
     return [joined(found) for found in parts.values()]
 
 
+class _NewerError(StudyError):
+    """Not damaged: of a format that this version cannot know."""
+
+
+_DAMAGE = (ValueError, TypeError, KeyError, IndexError, pa.ArrowException)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+
+
 def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        table = pq.ParquetFile(path).read()
-        version = int((table.schema.metadata or {}).get(_LABEL, b"0"))
-    except (pa.ArrowException, ValueError) as error:
-        text = str(error).splitlines()[0].rstrip(".")
-        raise StudyError(f"{path} is no Parquet file of axhil ({text})") from error
-    if version > FORMAT_VERSION:
-        raise StudyError(
-            f"{path} has format version {version}, this axhil reads up to {FORMAT_VERSION}: "
-            f"upgrade axhil, or choose another --out"
-        )
+    """The rows of one file: not through a data set, so that nothing beside it matters."""
+    table = pq.ParquetFile(path).read()
+    _check_version(int((table.schema.metadata or {}).get(_LABEL, b"0")), what=str(path))
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
+
+
+def _check_version(version: int, *, what: str) -> None:
+    if version > FORMAT_VERSION:
+        raise _NewerError(
+            f"{what} has format version {version}, this axhil reads up to {FORMAT_VERSION}: "
+            f"upgrade axhil, or choose another --out"
+        )
 
 
 def _encoded(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -268,20 +279,15 @@ def _encoded(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def _read(path: Path, settings: CellSettings | None = None) -> Cell:
-    """One file's cell; with settings given, it must be theirs.
-
-    Not through a data set: a file is read as it is, whatever lies beside it.
-    """
+    """One file's cell; with settings given, it must be theirs."""
     try:
         cell = cell_of(_rows(path))
         if settings is not None and replace(cell.settings, budgets=settings.budgets) != settings:
             raise ValueError("its settings are not those of its name")
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        if "format version" in str(error):
+    except _DAMAGE as error:
+        if isinstance(error, _NewerError):
             raise
-        text = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        text = text.removeprefix(f"{path} is no Parquet file of axhil (").rstrip(")")
         raise StudyError(
-            f"{path} is no finished cell of axhil ({text}); remove it to compute it again"
+            f"{path} is no finished cell of axhil ({_reason(error)}); remove it to compute it again"
         ) from error
     return cell

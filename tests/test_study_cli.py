@@ -436,7 +436,7 @@ def test_a_store_of_a_newer_format_is_a_sentence_and_stays_as_it_is(axhil, refus
     for command in (("run", "tiny.toml"), ("status", tiny), ("report", tiny), ("diff", tiny, tiny)):
         code, out, err = axhil("study", *command)
         assert (code, out) == (2, "")
-        assert "is a store of format version 99, this axhil reads up to 2" in err
+        assert "has format version 99, this axhil reads up to 2" in err
     assert before == {path: path.read_bytes() for path in tiny.rglob("*") if path.is_file()}
 
 
