@@ -42,7 +42,7 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
     with progress("attacking", total=study_rows(experiments), unit="images") as tick:
         results = run_study(spec, experiments, folder, machine, progress=tick)
     for one in results:
-        show(one)
+        show(one, alone=len(results) == 1)
     pictures = example_pictures(experiments, results, seed=spec.seed, device=machine.device)
     written = write_report(results, folder, title=title_of(spec), pictures=pictures)
     cells = [cell for one in results for cell in one.cells]
@@ -71,7 +71,7 @@ def report_finished(folder: Path, *, data_dir: Path | None = None) -> None:
     if not done:
         raise StudyError(f"no evaluation is finished in {folder}: run the study first")
     for one in results:
-        show(one)
+        show(one, alone=len(results) == 1)
     pictures: list[Picture] = []
     try:
         machine = Machine(data_dir=data_dir)
@@ -84,9 +84,11 @@ def report_finished(folder: Path, *, data_dir: Path | None = None) -> None:
     name_files(write_report(results, folder, title=title_of(plan.spec), pictures=pictures))
 
 
-def show(results: Results) -> None:
-    """Print the tables and warnings of one network under one threat model."""
+def show(results: Results, *, alone: bool) -> None:
+    """Print the tables and warnings of one network under one threat model, unless alone named."""
     records = results.records
+    if records and not alone:
+        out.rule(results.title, align="left")
     few = [r for r in records if _budgets_of(results.cells, r.cell) <= _MOST_BUDGETS]
     for table in robust_accuracy_tables(few):
         out.print(table)
@@ -97,10 +99,12 @@ def show(results: Results) -> None:
 
 
 def name_files(paths: Sequence[Path]) -> None:
-    """Say what was written, the page last."""
-    *others, page = paths
+    """Say what was written, the pages last."""
+    pages = [path for path in paths if path.suffix == ".html"]
+    others = [path for path in paths if path not in pages]
     out.print("written: " + "  ".join(map(str, others)), soft_wrap=True)
-    out.print(f"look at it in a browser: {page}", soft_wrap=True)
+    for page in pages:
+        out.print(f"look at it in a browser: {page}", soft_wrap=True)
 
 
 def title_of(spec: StudySpec) -> str:

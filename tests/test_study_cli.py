@@ -604,3 +604,17 @@ def test_verify_of_a_folder_without_verilog_is_a_sentence(refused, tmp_path):
 def test_without_a_simulator_there_is_a_sentence_with_the_remedy(command, refused, monkeypatch):
     monkeypatch.setenv("PATH", os.fspath(Path("nowhere")))
     assert refused(*command) == "iverilog not found on PATH (Debian: apt-get install iverilog)"
+
+
+def test_a_study_of_several_threat_models_names_each_and_has_a_page_for_each(axhil, tiny, tmp_path):
+    text = TINY.replace("attacks", 'threat_models = ["whitebox", "transfer:exact"]\nattacks')
+    (tmp_path / "tiny.toml").write_text(text)
+    code, out, _ = axhil("study", "run", "tiny.toml", "--threads", 1)
+    assert code == 0
+    assert re.search(r"^LeNet-5, white-box ─", out, re.M)
+    assert re.search(r"^LeNet-5, transfer.*exact.* ─", out, re.M)
+    pages = re.findall(r"browser: (\S+\.html)$", out, re.M)
+    assert len(pages) == len(set(pages)) == 2
+    assert all((tmp_path / page).is_file() for page in pages)
+    state = json.loads(axhil("study", "status", tiny, "--json")[1])
+    assert set(state) == {"lenet5 whitebox", "lenet5 transfer:exact"}
