@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write docs/results.md from the records in docs/records, and from nothing else.
+"""Write docs/results.md and docs/studies from the records in docs/records, and nothing else.
 
 python docs/build_results.py           write it
 python docs/build_results.py --check   exit 1 if it is not what the records say
@@ -230,6 +230,11 @@ def page() -> str:
 
 
 if __name__ == "__main__":
+    texts = {TARGET: page(), **sections.reports()}
     if "--check" in sys.argv[1:]:
-        sys.exit(TARGET.read_text() != page())
-    TARGET.write_text(page())
+        old = [path for path, text in texts.items() if path.read_text() != text]
+        sys.exit(f"not what the records say: {', '.join(map(str, old))}" if old else 0)
+    sections.draw()
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from study.cells import Cell
 from study.claims import judge
+from study.figure import robustness_figure
+from study.markdown import report_markdown
 from study.markdown_tables import plain, table, timing_table
 from study.page_findings import caution, finding
 from study.results import Results
@@ -49,6 +54,40 @@ def studies(names: tuple[str, ...] = WHITE_BOX) -> dict[str, list[Results]]:
 
 def _title(name: str) -> str:
     return read_spec(DOCS.parent / "studies" / f"{name}.toml").title
+
+
+def reports() -> dict[Path, str]:
+    """The full report of every study, by the file it goes to."""
+    found = {}
+    for name, results in studies((*WHITE_BOX, STRONGEST[1])).items():
+        pictures = {
+            f"{one.title}: robust accuracy over eps; bands are Wilson 95 % intervals": (
+                f"{_stem(one, results)}.png"
+            )
+            for one in results
+        }
+        if (DOCS / "studies" / name / "examples.png").is_file():
+            pictures["Adversarial examples, and what each network says"] = "examples.png"
+        pictures["Error of every product of the multipliers"] = "../../figures/tables.png"
+        text = report_markdown(results, title=_title(name), pictures=pictures)
+        found[DOCS / "studies" / name / "report.md"] = text
+    return found
+
+
+def draw() -> None:
+    """Draw the curves of every study anew, with few colours: the files are in the repository."""
+    for name, results in studies((*WHITE_BOX, STRONGEST[1])).items():
+        for one in results:
+            path = DOCS / "studies" / name / f"{_stem(one, results)}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            buffer = io.BytesIO()
+            figure = robustness_figure(one.records, title=f"{one.title}, {one.images:,} images")
+            figure.savefig(buffer, format="png", dpi=130)
+            Image.open(buffer).convert("RGB").quantize(96).save(path, optimize=True)
+
+
+def _stem(one: Results, results: list[Results]) -> str:
+    return "robustness" if len(results) == 1 else f"robustness_{one.stem}"
 
 
 def findings() -> str:
