@@ -25,8 +25,8 @@ MULTIPLIERS = ("exact", "drum(3)", "scaletrim(4,8)")
 # By network: images, and budgets where its curves fall.
 SIZES = {
     "lenet5": (200, {"linf": (0.0, 0.1, 0.15, 0.2), "l2": (0.0, 1.2, 1.6, 2.0)}),
-    "resnet50": (16, {"linf": (0.0, 0.005, 0.01), "l2": (0.0, 0.2)}),
-    "vgg19": (16, {"linf": (0.0, 0.005, 0.01), "l2": (0.0, 0.2)}),
+    "resnet50": (8, {"linf": (0.0, 0.005), "l2": (0.0, 0.2)}),
+    "vgg19": (8, {"linf": (0.0, 0.005), "l2": (0.0, 0.2)}),
 }
 # (jobs, threads, batch) of the first run, then of those it is compared with.
 FIRST = (1, 2, 128)
