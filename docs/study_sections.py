@@ -211,8 +211,8 @@ def departures() -> list[str]:
             more = sum(c.difference.value > 0 for c in own)
             worst.append(f"{more:,} above and {len(own) - more:,} below in `{name}`")
     return [
-        "* **Robust gains**: the paper's accuracies move in steps of 1.56 and 2 points, single images "
-        f"of 64 and 50. Differences under attack that survive at its numbers of images: "
+        "* **Robust gains**: the paper's accuracies move in steps of 1.56 and 2 points, single "
+        f"images of 64 and 50. Differences under attack that survive at its numbers of images: "
         f"{', '.join(small) or 'not run'}; with 1,000 images: {', '.join(large) or 'not run'}. One "
         "image more or less is no gain; more images show which are.",
         "* **DR3 as the worst**: so it is on clean CIFAR-10 images. Under attack its surviving "
