@@ -130,8 +130,8 @@ def departures() -> str:
     return "\n".join(
         (
             f"* **Clean loss of DR3**: {'; '.join(losses)}. The paper's weights and ranges are not "
-            "at hand. Two things are known to matter here: our CIFAR-10 networks are under-trained, "
-            f"and {gain}.",
+            "at hand. Two things are known to matter here: our CIFAR-10 networks are "
+            f"under-trained, and {gain}.",
             *sections.departures(),
             "* **Single-step attacks**: FGSM at L∞ gets weaker as eps grows beyond what the "
             "network can tell apart; the reports warn of it, and those points say nothing of "
