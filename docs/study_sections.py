@@ -83,7 +83,9 @@ def draw() -> None:
             buffer = io.BytesIO()
             figure = robustness_figure(one.records, title=f"{one.title}, {one.images:,} images")
             figure.savefig(buffer, format="png", dpi=130)
-            Image.open(buffer).convert("RGB").quantize(96).save(path, optimize=True)
+            # Maximum coverage: the thin lines' colours must not fall to the many tints of the bands.
+            drawn = Image.open(buffer).convert("RGB")
+            drawn.quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 def _stem(one: Results, results: list[Results]) -> str:
