@@ -239,8 +239,8 @@ robustness either: none of these attacks knows the steps of a table, and one tha
 
 {timing}
 
-Seconds of an evaluation are those of its thread, with other work on the machine; budgets computed
-together share them equally.
+Seconds of an evaluation are those of its thread; budgets computed together share them equally. All
+but LeNet-5's at the paper's size ran beside other work, see the conditions below.
 
 {wall_times}
 

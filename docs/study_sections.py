@@ -69,7 +69,10 @@ def reports() -> dict[Path, str]:
         if (DOCS / "studies" / name / "examples.png").is_file():
             pictures["Adversarial examples, and what each network says"] = "examples.png"
         pictures["Error of every product of the multipliers"] = "../../figures/tables.png"
-        text = report_markdown(results, title=_title(name), pictures=pictures)
+        file = f"../../records/studies/{name}.parquet"
+        text = report_markdown(
+            results, title=_title(name), pictures=pictures, records=f"[{name}.parquet]({file})"
+        )
         found[DOCS / "studies" / name / "report.md"] = text
     return found
 

@@ -25,7 +25,11 @@ from .tables import summarised_warnings
 
 
 def report_markdown(
-    results: Sequence[Results], *, title: str, pictures: Mapping[str, str] | None = None
+    results: Sequence[Results],
+    *,
+    title: str,
+    pictures: Mapping[str, str] | None = None,
+    records: str = "records.csv",
 ) -> str:
     """Build the report.
 
@@ -33,6 +37,7 @@ def report_markdown(
         results: one per network and threat model, finished or not.
         title: its heading.
         pictures: captions, and where the pictures are from the report's folder.
+        records: the file beside the report that has every record.
 
     Returns:
         The document.
@@ -51,7 +56,7 @@ def report_markdown(
     if some:
         parts += [*_clean(some), *_timing(some)]
         for one in some:
-            parts += _robust(one)
+            parts += _robust(one, records)
         parts += [*_claims(some), *_warnings(some)]
         parts.append("## Provenance")
         for one in some:
@@ -113,7 +118,7 @@ def _timing(some: Sequence[Results]) -> list[str]:
     return ["## Seconds per evaluation", timing_table(some), note]
 
 
-def _robust(one: Results) -> list[str]:
+def _robust(one: Results, records: str) -> list[str]:
     widest = max(record.accuracy.half_width for record in one.records)
     note = "Percent right at each eps"
     if one.comparisons:
@@ -122,7 +127,11 @@ def _robust(one: Results) -> list[str]:
             "correction"
         )
     note += f". Wilson 95 % intervals reach up to {100 * widest:.1f} points to either side."
-    parts = [f"## Robust accuracy: {plain(one.title)}", note, *accuracy_tables(one)]
+    parts = [
+        f"## Robust accuracy: {plain(one.title)}",
+        note,
+        *accuracy_tables(one, records=records),
+    ]
     if not one.comparisons:
         return parts
     surviving = sum(c.survives for c in one.comparisons)

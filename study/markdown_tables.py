@@ -116,8 +116,13 @@ def timing_table(some: Sequence[Results]) -> str:
     return table(headings, rows, left=2)
 
 
-def accuracy_tables(one: Results) -> list[str]:
-    """Per attack and norm: a heading, and a table with multipliers down and budgets across."""
+def accuracy_tables(one: Results, *, records: str = "records.csv") -> list[str]:
+    """Per attack and norm: a heading, and a table with multipliers down and budgets across.
+
+    Args:
+        one: the results.
+        records: the file that has every budget, where a table shows some of many.
+    """
     found = {(id(c.record)): c for c in one.comparisons}
     parts = []
     for attack, norm in panels(one.records):
@@ -146,7 +151,7 @@ def accuracy_tables(one: Results) -> list[str]:
         headings = ["eps", *(f"{eps:.4g}" for eps in shown)]
         parts += [f"### {plain(title)}: {plain(one.title)}", table(headings, rows)]
         if len(shown) < len(budgets):
-            parts.append(f"{len(shown)} of {len(budgets)} budgets; records.csv has all.")
+            parts.append(f"{len(shown)} of {len(budgets)} budgets; {records} has all.")
     return parts
 
 
