@@ -25,11 +25,12 @@ from .calibrate import Calibration, LayerTrace, clipping_range, trace
 from .errors import EmulationError
 from .external import External
 from .geometry import Geometry
-from .gradient import Precision
+from .gradient import Precision, parse_gradient
 from .layers import LayerParameters, LutConv2d, LutLinear
 from .networks import Normalized
 from .plan import Backend, LayerPlan, choose
 from .quantize import Granularity, quantize_weights, scale_for
+from .slope import SlopeTerms
 
 Layers = Literal["all", "convolutions"]
 # Name patterns (shell style, first match wins) to what a layer computes with: a table, None for
@@ -93,7 +94,7 @@ class Prepared:
         *,
         layers: Layers = "all",
         backend: Backend = "auto",
-        gradient: Precision = "float32",
+        gradient: str = "float32",
         accumulator: Accumulator | None = None,
     ) -> EmulatedNetwork:
         """Build the network from a multiplier, or from several by layer name.
@@ -104,16 +105,21 @@ class Prepared:
                 exact integer arithmetic, ``"float"`` leaves a layer in float.
             layers: with a single table, ``convolutions`` leaves linear layers exact.
             backend: ``auto`` for the cheapest exact path of each layer; or force one.
-            gradient: precision of the straight-through gradients; the forward pass is exact.
+            gradient: what the backward pass is; the forward pass is the same. ``float32`` or
+                ``bfloat16``: straight-through, in this precision. ``slope:H``: by the table's own
+                slope over H codes to either side, see `slope`; layers of exact arithmetic have
+                no other slope than the straight-through one.
             accumulator: of few bits, in every layer with a table; None: no sum overflows.
 
         Returns:
             The network, in eval mode, without trainable parameters.
 
         Raises:
-            EmulationError: a table of another width or unsigned, a pattern that matches nothing.
+            EmulationError: a table of another width or unsigned, a pattern that matches nothing,
+                an unknown gradient, or the slope of a multiplier that has no table.
         """
         chosen = self._resolve(multiplier, layers)
+        rules = _Rules(gradient)
         network = copy.deepcopy(self.skeleton)
         root = network.network if isinstance(network, Normalized) else network
         plan = []
@@ -130,7 +136,8 @@ class Prepared:
                 backend=backend,
                 accumulator=accumulator,
             )
-            layer = (LutLinear if linear else LutConv2d)(parameters, path, gradient=gradient)
+            rule = rules.of(mapped)
+            layer = (LutLinear if linear else LutConv2d)(parameters, path, gradient=rule)
             _replace(root, name, layer)
             plan.append(entry)
         return EmulatedNetwork(network, tuple(plan)).eval().requires_grad_(False)
@@ -159,6 +166,27 @@ class Prepared:
             name: next((m for p, m in multiplier.items() if fnmatch.fnmatchcase(name, p)), None)
             for name in self.layers
         }
+
+
+class _Rules:
+    """What each layer's backward pass is; a table's slope is taken apart once."""
+
+    def __init__(self, gradient: str) -> None:
+        self._rule = parse_gradient(gradient)
+        self._terms: dict[str, SlopeTerms] = {}
+
+    def of(self, mapped: Lut | External | None) -> Precision | SlopeTerms:
+        """The rule for a layer of this multiplier."""
+        if self._rule.window is None or mapped is None:
+            return self._rule.precision
+        if isinstance(mapped, External):
+            raise EmulationError(
+                f"{mapped.name} has no table whose slope could be taken; use its table, or the "
+                "straight-through gradient float32"
+            )
+        if mapped.sha256 not in self._terms:
+            self._terms[mapped.sha256] = SlopeTerms.of(mapped, window=self._rule.window)
+        return self._terms[mapped.sha256]
 
 
 def _check(mapped: Mapped) -> None:
@@ -261,7 +289,7 @@ def convert(
     settings: Settings | None = None,
     layers: Layers = "all",
     backend: Backend = "auto",
-    gradient: Precision = "float32",
+    gradient: str = "float32",
 ) -> EmulatedNetwork:
     """`prepare` and `Prepared.emulate` in one call; see there."""
     prepared = prepare(model, calibration, settings=settings)

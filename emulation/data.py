@@ -68,9 +68,13 @@ class Images:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 over pixels and labels: two records with the same hash saw the same images."""
+        """SHA-256 over pixels, labels and `indices`, on which random starts depend.
+
+        Two records with the same hash attacked the same images from the same places.
+        """
         digest = hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes())
         digest.update(self.labels.astype("<i8").tobytes())
+        digest.update(self.indices.astype("<i8").tobytes())
         return digest.hexdigest()
 
     def batch(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The straight-through input gradient of a layer: that of a float convolution, nothing more.
 
+How a layer is differentiated at all is spelt in `parse_gradient`; `slope` is the other way.
+
 No weight gradients are computed. A convolution of few input channels gets special treatment:
 oneDNN's gradient computes its channels 16 at a time and wastes most of them, which makes the
 first layer of a network the most expensive one to attack.
@@ -8,18 +10,55 @@ first layer of a network the most expensive one to attack.
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from math import isqrt
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from torch.nn import functional as F
 
+from .errors import EmulationError
 from .geometry import Geometry
+from .quantize import code_limit
 
 Precision = Literal["float32", "bfloat16"]
 
 # Channels that the CPU convolutions compute side by side.
 _LANES = 16
+_WIDEST = 2 * code_limit(8)
+
+
+@dataclass(frozen=True)
+class GradientRule:
+    """How a layer is differentiated.
+
+    Attributes:
+        precision: of the products of a straight-through gradient.
+        window: half-width of the secant, codes, where the table's own slope is taken; None:
+            straight-through.
+    """
+
+    precision: Precision = "float32"
+    window: int | None = None
+
+
+def parse_gradient(text: str) -> GradientRule:
+    """Read `float32` or `bfloat16`, straight-through, or `slope:H`, the table's slope over H codes.
+
+    Raises:
+        EmulationError: anything else.
+    """
+    for precision in get_args(Precision):
+        if text == precision:
+            return GradientRule(precision)
+    match = re.fullmatch(r"slope:([1-9]\d{0,2})", text)
+    if match is None or int(match[1]) > _WIDEST:
+        raise EmulationError(
+            f"expected a gradient float32, bfloat16 or slope:H with 1 <= H <= {_WIDEST}, "
+            f"got {text!r}"
+        )
+    return GradientRule(window=int(match[1]))
 
 
 class InputGradient:

@@ -6,8 +6,9 @@
     y    = float32(acc) * out_scale + bias    per output channel; product and sum each rounded
 
 The backward pass is straight-through: the input gradient of the float convolution on the
-dequantised operands, zero where the activation was clamped. Weights take no gradient: these
-layers are for attacking and evaluating a network, not for training it.
+dequantised operands, zero where the activation was clamped; or by the table's own slope, see
+`slope`. Weights take no gradient: these layers are for attacking and evaluating a network, not for
+training it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from torch import nn
 from .geometry import Geometry
 from .gradient import InputGradient, Precision
 from .paths import Path
-from .quantize import code_limit, reciprocal
+from .quantize import code_limit, quantize, reciprocal
+from .slope import SlopeGradient, SlopeTerms
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,11 @@ class _LutLayer(nn.Module):
     bias: torch.Tensor
 
     def __init__(
-        self, parameters: LayerParameters, path: Path, *, gradient: Precision = "float32"
+        self,
+        parameters: LayerParameters,
+        path: Path,
+        *,
+        gradient: Precision | SlopeTerms = "float32",
     ) -> None:
         super().__init__()
         self.geometry = parameters.geometry
@@ -95,8 +101,8 @@ class _LutLayer(nn.Module):
         weight_scale = parameters.weight_scale * parameters.gain
         self.register_buffer("out_scale", parameters.activation_scale * weight_scale)
         self.register_buffer("bias", parameters.bias)
-        self._precision = gradient
-        self._gradient: InputGradient | None = None
+        self._rule = gradient
+        self._gradient: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
         self.clip_at = clip_threshold(self.inv_scale, limit=self.limit)
 
     def emulate(self, x: torch.Tensor) -> torch.Tensor:
@@ -110,17 +116,25 @@ class _LutLayer(nn.Module):
         )
 
     def input_gradient(self, x: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
-        """Straight-through gradient of the loss with respect to x, given that of the output."""
+        """Gradient of the loss with respect to x, given that of the output."""
         if self._gradient is None:
-            self._gradient = InputGradient(
-                self.straight_through_weight(), self.geometry, precision=self._precision
-            )
+            self._gradient = self._differentiated()
         return self._inside(self._gradient(grad, x), x)
+
+    def _differentiated(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        if not isinstance(self._rule, SlopeTerms):
+            weight = self.straight_through_weight()
+            return InputGradient(weight, self.geometry, precision=self._rule)
+        slope = SlopeGradient(self.codes, self._code_scale(), self._rule, self.geometry)
+        return lambda grad, x: slope(grad, quantize(x, self.inv_scale, limit=self.limit))
 
     def straight_through_weight(self) -> torch.Tensor:
         """(O, C // groups, kh, kw) float32: the weights that the codes stand for."""
-        scale = self.out_scale * self.inv_scale
-        return self.codes.to(torch.float32) * scale.view(-1, 1, 1, 1)
+        return self.codes.to(torch.float32) * self._code_scale().view(-1, 1, 1, 1)
+
+    def _code_scale(self) -> torch.Tensor:
+        # (O,): what a step of the sum is worth in the output, per what a step of the code is in x
+        return self.out_scale * self.inv_scale
 
     def _inside(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         # hardtanh's backward is "grad where -limit < x < limit, else 0", in one pass.

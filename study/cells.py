@@ -31,7 +31,7 @@ class CellSettings:
         quantisation: see `emulation.Settings`.
         layers: which layers the multiplier replaces.
         data: data set and split.
-        data_sha256: over the pixels and labels used.
+        data_sha256: over the pixels, labels and indices of the images used.
         images: how many of them.
         multiplier: its name.
         lut_sha256: of its table.
@@ -43,7 +43,7 @@ class CellSettings:
         budgets: eps values.
         threat_model: who computes the gradient.
         worst_iterate: whether any iterate that is misclassified breaks an image, or the last alone.
-        gradient: precision of straight-through gradients.
+        gradient: how the attacked network is differentiated, see `emulation.gradient`.
         seed: of random starts.
         batch: rows per pass through the network.
     """

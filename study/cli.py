@@ -311,8 +311,11 @@ def evaluate(
         bool, typer.Option("--worst-iterate", help="Any misclassified iterate breaks an image.")
     ] = False,
     gradient: Annotated[
-        opt.GradientPrecision, typer.Option(help="Precision of straight-through gradients.")
-    ] = opt.GradientPrecision.float32,
+        str,
+        typer.Option(
+            help="float32 or bfloat16: straight-through; slope:H: the table's own over H codes."
+        ),
+    ] = "float32",
     batch: Annotated[int, typer.Option(min=1, help="Rows per pass through the network.")] = 512,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     weights: opt.Weights = None,
@@ -346,7 +349,7 @@ def evaluate(
         "budgets": budgets and dict.fromkeys(opt.names(norm, opt.NormName), budgets),
         "threat_models": (threat_model.value,),
         "worst_iterate": worst_iterate,
-        "gradient": gradient.value,
+        "gradient": gradient,
         "seed": seed,
         "batch": batch,
         "quantisation": {

@@ -13,7 +13,7 @@ import torch
 from attacks import network_rows, preset
 from attacks.checks import iterated_weaker
 from emulation import Images
-from emulation.gradient import Precision
+from emulation.gradient import parse_gradient
 
 from .cells import Cell, CellSettings
 from .errors import StudyError
@@ -42,7 +42,7 @@ class Grid:
         budgets: eps values of each norm, 0 or more, ascending.
         threat_model: who computes the gradient.
         worst_iterate: whether any misclassified iterate breaks an image, or the last alone.
-        gradient: precision of straight-through gradients.
+        gradient: how the attacked network is differentiated, see `emulation.gradient`.
         seed: of random starts.
         batch: rows per pass through a network.
     """
@@ -52,7 +52,7 @@ class Grid:
     budgets: dict[str, tuple[float, ...]] = field(default_factory=lambda: dict(DEFAULT_BUDGETS))
     threat_model: str = WHITEBOX
     worst_iterate: bool = False
-    gradient: Precision = "float32"
+    gradient: str = "float32"
     seed: int = 0
     batch: int = 512
 
@@ -63,6 +63,13 @@ class Grid:
             raise StudyError(
                 f"unknown threat model {self.threat_model!r}: expected {', '.join(THREAT_MODELS)}"
             )
+        if self.gradient != "float32" and self.threat_model != WHITEBOX:
+            raise StudyError(
+                f"gradient {self.gradient} is of the attacked network, but under "
+                f"{self.threat_model} another one is differentiated, in float32: expected "
+                f"gradient float32, or the threat model {WHITEBOX}"
+            )
+        parse_gradient(self.gradient)
 
 
 @dataclass(frozen=True)

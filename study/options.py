@@ -43,13 +43,6 @@ class BatchNormChoice(StrEnum):
     fold = "fold"
 
 
-class GradientPrecision(StrEnum):
-    """Precision of straight-through gradients."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-
-
 class AttackName(StrEnum):
     """Attack presets."""
 

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from emulation import Settings
+from emulation.gradient import parse_gradient
 
 from .errors import StudyError
 from .experiment import DEFAULT_BUDGETS, Grid
@@ -112,7 +113,8 @@ class StudySpec(_Strict):
         budgets: eps of each norm, as a list or as first, last and count.
         threat_models: who computes the gradient.
         worst_iterate: whether any misclassified iterate breaks an image, or the last alone.
-        gradient: precision of straight-through gradients.
+        gradient: how the attacked network is differentiated: straight-through in float32 or
+            bfloat16, or by its table's own slope over H codes, `slope:H`.
         seed: of random starts.
         batch: rows per pass through a network.
         quantisation: of every network.
@@ -133,7 +135,7 @@ class StudySpec(_Strict):
     budgets: dict[Literal["linf", "l2"], Budgets] = {}
     threat_models: _several(Literal["whitebox", "transfer:float", "transfer:exact"]) = ("whitebox",)  # type: ignore[valid-type]
     worst_iterate: bool = False
-    gradient: Literal["float32", "bfloat16"] = "float32"
+    gradient: str = "float32"
     seed: int = Field(default=0, ge=0)
     batch: Count = 512
     quantisation: Quantisation = Quantisation()
@@ -145,6 +147,18 @@ class StudySpec(_Strict):
         if twice:
             raise ValueError(f"expected each once, got {twice[0]} twice")
         return values
+
+    @field_validator("gradient")
+    @classmethod
+    def _a_known_gradient(cls, text: str) -> str:
+        parse_gradient(text)
+        return text
+
+    @model_validator(mode="after")
+    def _of_every_threat_model_a_grid(self) -> Self:
+        for threat_model in self.threat_models:
+            self.grid(threat_model)  # refuses what does not go together
+        return self
 
     @model_validator(mode="after")
     def _weights_of_its_networks(self) -> Self:

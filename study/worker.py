@@ -13,7 +13,6 @@ from torch import nn
 
 from attacks import Evaluation, evaluate, preset
 from emulation import Images
-from emulation.gradient import Precision
 
 from .cells import Cell, CellSettings
 from .multipliers import NamedLut
@@ -66,12 +65,11 @@ class CellWorker:
             settings: of the cell; those of the network are not looked at.
             tick: called with (network rows done, rows in all).
         """
-        precision: Precision = "bfloat16" if settings.gradient == "bfloat16" else "float32"
-        which = (multiplier.lut.sha256, precision)
+        which = (multiplier.lut.sha256, settings.gradient)
         if self._network is None or self._network[0] != which:
             self._network = None  # frees the one before
             network = self._subject.prepared.emulate(
-                multiplier.lut, layers=self._subject.network.approximate, gradient=precision
+                multiplier.lut, layers=self._subject.network.approximate, gradient=settings.gradient
             )
             self._network = (which, network.to(self._device))
         evaluation = evaluate(

@@ -54,7 +54,7 @@ def test_batches_are_floats_between_zero_and_one(embedded):
     assert torch.equal((x * 255).round().to(torch.uint8), pixels)
 
 
-def test_the_hash_changes_with_a_pixel_and_with_a_label(embedded):
+def test_the_hash_changes_with_a_pixel_with_a_label_and_with_a_place(embedded):
     part = embedded.select(5)
     digest = part.sha256
     pixels, labels = part.pixels.copy(), part.labels.copy()
@@ -62,6 +62,9 @@ def test_the_hash_changes_with_a_pixel_and_with_a_label(embedded):
     labels[3] += 1
     assert type(part)("a", pixels, part.labels, part.indices, part.classes).sha256 != digest
     assert type(part)("a", part.pixels, labels, part.indices, part.classes).sha256 != digest
+    # Random starts are drawn by index: the same pixels elsewhere are another experiment.
+    moved = type(part)("a", part.pixels, part.labels, part.indices + 1, part.classes)
+    assert moved.sha256 != digest
 
 
 def make_tree(root, mode="RGB"):

@@ -12,7 +12,6 @@ from attacks import PRESETS, Norm
 from emulation.batchnorm import BatchNorm
 from emulation.calibrate import Calibration
 from emulation.convert import Settings
-from emulation.gradient import Precision
 from emulation.quantize import Granularity
 from study import options
 from study.errors import StudyError
@@ -74,7 +73,6 @@ CHOICES = [
     (options.Granularity, get_args(Granularity)),
     (options.Activations, get_args(Calibration)),
     (options.BatchNormChoice, get_args(BatchNorm)),
-    (options.GradientPrecision, get_args(Precision)),
 ]
 
 

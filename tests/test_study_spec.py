@@ -42,20 +42,35 @@ def test_what_is_written_is_what_is_run(written):
         written(
             LEAST + 'images = 7\nmultipliers = ["drum(3)", "t/mine.npz"]\nattacks = ["bim"]\n'
             'norms = ["l2"]\nthreat_models = ["transfer:exact", "whitebox"]\nseed = 9\nbatch = 3\n'
-            'worst_iterate = true\ngradient = "bfloat16"\n[weights]\nlenet5 = "w.safetensors"\n'
+            'worst_iterate = true\n[weights]\nlenet5 = "w.safetensors"\n'
             '[budgets]\nl2 = [1, 0.5, 0.5, -0.0]\n[quantisation]\nweights = "channel"\n'
         )
     )
     grid = spec.grid("transfer:exact")
     assert grid.budgets["l2"] == (0.0, 0.5, 1.0)
     assert (grid.attacks, grid.norms, grid.threat_model) == (("bim",), ("l2",), "transfer:exact")
-    assert (grid.seed, grid.batch, grid.worst_iterate, grid.gradient) == (9, 3, True, "bfloat16")
+    assert (grid.seed, grid.batch, grid.worst_iterate, grid.gradient) == (9, 3, True, "float32")
     assert (spec.settings.weights, spec.settings.batch_norm) == ("channel", "keep")
     assert spec.evaluations == 2 * 1 * 3 * 2
     # Files lie where the study file says, whatever folder one is in.
     folder = written("").parent
     assert spec.weights == {"lenet5": str(folder / "w.safetensors")}
     assert spec.multipliers == ("drum(3)", str(folder / "t/mine.npz"))
+
+
+@pytest.mark.parametrize("gradient", ["float32", "bfloat16", "slope:16"])
+def test_a_gradient_is_of_the_attacked_network(gradient, written):
+    assert (
+        read_spec(written(f'{LEAST}gradient = "{gradient}"')).grid("whitebox").gradient == gradient
+    )
+    transfer = written(f'{LEAST}gradient = "{gradient}"\nthreat_models = ["transfer:float"]')
+    if gradient == "float32":
+        assert read_spec(transfer).grid("transfer:float").gradient == gradient
+    else:
+        with pytest.raises(
+            StudyError, match=f"gradient {gradient} is of the attacked network, but"
+        ):
+            read_spec(transfer)
 
 
 def test_a_range_of_budgets_is_evenly_spaced_with_both_ends(written):
@@ -98,6 +113,10 @@ MISTAKES = {
     "unknown threat model": (
         'threat_models = ["x"]',
         r"threat_models\.1: expected 'whitebox', 'tr",
+    ),
+    "unknown gradient": (
+        'gradient = "slope"',
+        r"gradient: expected a gradient float32, bfloat16 or",
     ),
     "no TOML": ("images 3", r"is no TOML file: "),
 }

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The input gradient of a layer by the slope of its own table, instead of straight-through.
+
+The straight-through gradient takes every product for an exact one. An adversary who knows the
+table can do better where the table is far from it: the slope over a window of h codes to either
+side, a secant in the numeric order of the codes,
+
+    D[a, b] = (lut[a+, b] - lut[a-, b]) / (a+ - a-),     a+ = min(a + h, 127), a- = max(a - h, -127)
+
+With h = 1 that is the central difference, which is 0 within the steps of DRUM and large at their
+edges; a window as wide as a step sees the staircase's rise. The idea of smoothing a multiplier
+before differentiating it is that of C. Meng et al., "Gradient Approximation of Approximate
+Multipliers for High-Accuracy Deep Neural Network Retraining", DATE 2025.
+
+D is a sum of few separable terms, D[a, b] = sum over r of u_r[a] v_r[b] (as many as the table's
+rank: 1 for DRUM, 45 at most for scaleTRIM), so the gradient is a few ordinary convolutions:
+
+    dL/dcode = sum over r of u_r[code] * conv_transpose(dL/dacc, v_r[weight code])
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hwsim.lut import Lut
+
+from .geometry import Geometry
+from .gradient import InputGradient
+from .quantize import code_limit
+
+# Singular values below this share of the largest are beyond float32, in which gradients are.
+_FLOAT32_SHARE = 2.0**-24
+# Terms that go through one convolution, side by side as channels.
+_CHUNK = 4
+
+
+def slope_table(lut: Lut, *, window: int) -> NDArray[np.float64]:
+    """Slope of a signed table along its first operand, the activation.
+
+    Args:
+        lut: signed.
+        window: half-width h of the secant, codes.
+
+    Returns:
+        (2 * limit + 1, 2**width): row a + limit for the activation code a, column the bit pattern
+        of the weight's code. Change of the product per step of the activation's code.
+    """
+    limit = code_limit(lut.width)
+    codes = np.arange(-limit, limit + 1)
+    above, below = np.minimum(codes + window, limit), np.maximum(codes - window, -limit)
+    table = lut.table.astype(np.float64)  # a negative index counts from the end: two's complement
+    slope: NDArray[np.float64] = (table[above] - table[below]) / (above - below)[:, None]
+    return slope
+
+
+@dataclass(frozen=True)
+class SlopeTerms:
+    """A slope table as a sum of separable terms.
+
+    Attributes:
+        u: (R, 2 * limit + 1) float32, by activation code + limit.
+        v: (R, 2**width) float32, by the weight code's bit pattern.
+    """
+
+    u: torch.Tensor
+    v: torch.Tensor
+
+    @classmethod
+    def of(cls, lut: Lut, *, window: int) -> SlopeTerms:
+        """Take a table's slope apart by its singular values, as far as float32 can tell."""
+        left, values, right = np.linalg.svd(slope_table(lut, window=window), full_matrices=False)
+        rank = max(int(np.sum(values > values[0] * _FLOAT32_SHARE)), 1)
+        root = np.sqrt(values[:rank])
+        return cls(
+            torch.from_numpy((left[:, :rank] * root).T.astype(np.float32)),
+            torch.from_numpy((root[:, None] * right[:rank]).astype(np.float32)),
+        )
+
+
+class SlopeGradient:
+    """Gradient of a layer's output with respect to its input, by the table's slope.
+
+    Args:
+        codes: (O, C // groups, kh, kw) int8 weight codes.
+        scale: (O,) float32, of the output per unit of the sum, divided by the activation's scale.
+        terms: of the table's slope.
+        geometry: of the convolution.
+    """
+
+    def __init__(
+        self, codes: torch.Tensor, scale: torch.Tensor, terms: SlopeTerms, geometry: Geometry
+    ) -> None:
+        self._codes, self._scale, self._geometry = codes, scale.view(-1, 1, 1, 1), geometry
+        self._u, self._v = terms.u.to(codes.device), terms.v.to(codes.device)
+        self._limit = terms.u.shape[1] // 2
+
+    def __call__(self, grad: torch.Tensor, x_codes: torch.Tensor) -> torch.Tensor:
+        """Compute the gradient.
+
+        Args:
+            grad: (N, O, OH, OW) float32, gradient of the output.
+            x_codes: (N, C, H, W) integer-valued float32 codes of the input.
+
+        Returns:
+            (N, C, H, W) float32.
+        """
+        n, c, h, w = x_codes.shape
+        places = x_codes.nan_to_num().to(torch.int64) + self._limit
+        total = torch.zeros_like(x_codes)
+        for u, v in zip(self._u.split(_CHUNK), self._v.split(_CHUNK), strict=True):
+            # The terms of an input channel lie side by side, so that groups stay together.
+            shape = x_codes.new_empty(n, c * len(u), h, w)
+            back = InputGradient(self._weight(v), self._geometry)(grad, shape)
+            for r, row in enumerate(u):
+                total += back[:, r :: len(u)] * row[places]
+        return total
+
+    def _weight(self, v: torch.Tensor) -> torch.Tensor:
+        """(O, C // groups * R, kh, kw): the weights that R terms make of the codes.
+
+        Made anew for every gradient: of all terms they would be many times the network.
+        """
+        patterns = self._codes.to(torch.int64) & (v.shape[1] - 1)
+        return torch.stack([row[patterns] * self._scale for row in v], dim=2).flatten(1, 2)
