@@ -223,13 +223,16 @@ comparisons of their claim at once, at 95 %.
 
 A multiplier that is robust in the white box may only hide its gradient: the attack follows the
 float convolution's, straight-through, and the table's steps are not in it. So the same images were
-attacked with the gradients of two more networks, the one with the accurate multiplier and the one
-in float, and an image counts as robust if it survives all three.
+attacked three times more: with the gradients of the network with the accurate multiplier, with
+those of the one in float, and with the slope of each network's own table over 16 codes to either
+side, the length of DRUM(3)'s longest step (`gradient = "slope:16"`). An image counts as robust if
+it survives all four.
 
 {strongest}
 
-What survives all three is not explained by the white box's own gradient. It is no proof of
-robustness either: none of these attacks knows the steps of a table, and one that does may do more.
+What survives all four is explained neither by the straight-through gradient nor by the steps that
+it does not see. It is no proof of robustness either: more steps, restarts and attacks without any
+gradient were not tried.
 
 ### Where ours differs from the paper, and why
 

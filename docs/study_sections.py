@@ -26,7 +26,7 @@ DOCS = Path(__file__).parent
 RECORDS = DOCS / "records" / "studies"
 RUNS = DOCS / "records" / "runs.json"
 WHITE_BOX = ("paper_lenet5", "lenet5_1000", "paper_resnet50", "paper_vgg19")
-STRONGEST = ("lenet5_1000", "lenet5_transfer")
+STRONGEST = ("lenet5_1000", "lenet5_transfer", "lenet5_slope")
 
 
 def studies(names: tuple[str, ...] = WHITE_BOX) -> dict[str, list[Results]]:
@@ -59,7 +59,7 @@ def _title(name: str) -> str:
 def reports() -> dict[Path, str]:
     """The full report of every study, by the file it goes to."""
     found = {}
-    for name, results in studies((*WHITE_BOX, STRONGEST[1])).items():
+    for name, results in studies((*WHITE_BOX, *STRONGEST[1:])).items():
         pictures = {
             f"{one.title}: robust accuracy over eps; bands are Wilson 95 % intervals": (
                 f"{_stem(one, results)}.png"
@@ -79,7 +79,7 @@ def reports() -> dict[Path, str]:
 
 def draw() -> None:
     """Draw the curves of every study anew, with few colours: the files are in the repository."""
-    for name, results in studies((*WHITE_BOX, STRONGEST[1])).items():
+    for name, results in studies((*WHITE_BOX, *STRONGEST[1:])).items():
         for one in results:
             path = DOCS / "studies" / name / f"{_stem(one, results)}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,12 +145,16 @@ def _flags(results: Results) -> dict[tuple[str, str, str, float], str]:
     }
 
 
+def _gradient(one: Results) -> str:
+    return one.threat_model if one.gradient == "float32" else one.gradient
+
+
 def strongest() -> str:
-    """Every multiplier under the strongest of three gradients, image by image."""
+    """Every multiplier under the strongest of four gradients, image by image."""
     found = [one for results in studies(STRONGEST).values() for one in results]
-    if len(found) < 3:
+    flags = {_gradient(one): _flags(one) for one in found}
+    if len(flags) < 4:
         return ""
-    flags = {one.threat_model: _flags(one) for one in found}
     labels = found[0].labels
     points = [
         key
@@ -185,7 +189,7 @@ def strongest() -> str:
         rows.append(row)
     headings = (
         "against ACC", "white box: largest gain", "at", "gains that survive", "losses that survive",
-        "strongest of three: largest gain", "at", "gains that survive", "losses that survive",
+        "strongest of four: largest gain", "at", "gains that survive", "losses that survive",
     )  # fmt: skip
     curve = [point for point in points if point[1:3] == ("pgd", "linf")]
     headings_2 = ["PGD L∞", *(f"eps {point[3]:g}" for point in curve)]
@@ -195,7 +199,7 @@ def strongest() -> str:
             shares = [proportion(one[label, *p[1:]].count("1"), found[0].images) for p in curve]
             rows_2.append([f"{label}, {name}", *(f"{100 * share.value:.1f}" for share in shares)])
         shares = [proportion(worst(label, p).count("1"), found[0].images) for p in curve]
-        rows_2.append([f"**{label}, all three**", *(f"**{100 * s.value:.1f}**" for s in shares)])
+        rows_2.append([f"**{label}, all four**", *(f"**{100 * s.value:.1f}**" for s in shares)])
     return (
         table(headings, rows)
         + f"\n\n{len(points)} attack settings in common, {found[0].images:,} images; exact McNemar "

@@ -36,6 +36,7 @@ _COMMON = (
     "layers",
     "threat_model",
     "worst_iterate",
+    "gradient",
 )
 
 
@@ -173,11 +174,12 @@ def _head(
     facts = [
         f"{plural(settings.images, 'image')} of {settings.data}",
         settings.threat_model,
+        f"gradient {settings.gradient}",
         plural(evaluations, "evaluation"),
         f"{seconds / evaluations:.2f} s each",
     ]
     if settings.worst_iterate:
-        facts.insert(2, "worst iterate")
+        facts.insert(3, "worst iterate")
     chips = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     if warned:
         chips += (

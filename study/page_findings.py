@@ -119,9 +119,13 @@ def caution(records: Sequence[Record], comparisons: Sequence[Comparison]) -> str
         else ""
     )
     if model == "whitebox":
+        gradient = records[0].cell.settings.gradient
         text = (
-            "White-box: each network is attacked through its own straight-through gradient, which "
-            "is an approximation where the multiplier is one."
+            "White-box: each network is attacked through the slope of its own table, over "
+            f"{plural(int(gradient.partition(':')[2]), 'code')} to either side."
+            if gradient.startswith("slope:")
+            else "White-box: each network is attacked through its own straight-through gradient, "
+            "which is an approximation where the multiplier is one."
         )
         if gains:
             text += (

@@ -89,6 +89,11 @@ class Results:
         return any(cell.settings.worst_iterate for cell in self.cells)
 
     @property
+    def gradient(self) -> str:
+        """How the attacked network is differentiated; straight-through before the first."""
+        return self.cells[0].settings.gradient if self.cells else "float32"
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The multipliers, in the cells' order."""
         return tuple(dict.fromkeys(cell.label for cell in self.cells))
@@ -119,7 +124,12 @@ class Results:
         """Network and threat model as shown to people."""
         who = TITLES.get(self.network, self.network)
         how = "white-box" if self.threat_model == "whitebox" else self.threat_model
-        return f"{who}, {how}{', worst iterate' if self.worst_iterate else ''}"
+        parts = [who, how]
+        if self.gradient != "float32":
+            parts.append(f"gradient {self.gradient}")
+        if self.worst_iterate:
+            parts.append("worst iterate")
+        return ", ".join(parts)
 
     @property
     def stem(self) -> str:

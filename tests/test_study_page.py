@@ -346,6 +346,13 @@ def test_gains_are_not_called_robustness_where_the_gradient_may_be_at_fault():
         [replace(c, settings=replace(c.settings, threat_model="transfer:float")) for c in cells]
     )
     assert "the float network" in caution(moved, compare(moved, "ACC"))
+    sloped = records_of(
+        [replace(c, settings=replace(c.settings, gradient="slope:16")) for c in cells]
+    )
+    said = caution(sloped, compare(sloped, "ACC"))
+    assert "the slope of its own table, over 16 codes to either side" in said
+    assert "less useful gradient" in said
+    assert "straight-through" not in said
     worst = records_of([cell(right, wrong, worst_iterate=True)])
     assert "any iterate" in caution(worst, ())
     assert "any iterate" not in caution(moved, ())
@@ -592,9 +599,10 @@ def test_the_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
         ([cell(), cell(label="b", network="vgg19")], "2 values of network"),
         ([cell(), cell(label="b", threat_model="transfer:float")], "values of threat_model"),
         ([cell(), cell(label="b", worst_iterate=True)], "values of worst_iterate"),
+        ([cell(), cell(label="b", gradient="slope:4")], "values of gradient"),
         ([cell(), cell(seed=1)], "two of ACC, fgsm, linf"),
     ],
-    ids=["none", "other images", "other network", "other threat model", "worst", "one curve twice"],
+    ids=["none", "images", "network", "threat model", "worst", "gradient", "one curve twice"],
 )
 def test_cells_that_cannot_stand_on_one_page_are_refused(cells, match):
     with pytest.raises(StudyError, match=match):

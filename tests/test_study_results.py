@@ -82,6 +82,13 @@ def test_titles_are_for_people_and_stems_for_files(network, threat_model, worst,
     assert (found.title, found.stem) == (title, stem)
 
 
+def test_a_gradient_that_is_not_the_usual_one_is_in_the_title():
+    one = cell(gradient="slope:16", worst_iterate=True)
+    found = Results("lenet5", "whitebox", (one,), planned=2)
+    assert found.title == "LeNet-5, white-box, gradient slope:16, worst iterate"
+    assert Results("lenet5", "whitebox", (), planned=2).gradient == "float32"
+
+
 @pytest.mark.parametrize(
     ("one", "planned", "match"),
     [
