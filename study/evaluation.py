@@ -39,8 +39,12 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
         experiments = experiments_of(spec, machine)
     for experiment in experiments:
         notice(_announcement(experiment))
-    with progress("attacking", total=study_rows(experiments), unit="images") as tick:
-        results = run_study(spec, experiments, folder, machine, progress=tick)
+    try:
+        with progress("attacking", total=study_rows(experiments), unit="images") as tick:
+            results = run_study(spec, experiments, folder, machine, progress=tick)
+    except KeyboardInterrupt:
+        notice("stopped; finished cells are kept, and the same command goes on from there")
+        raise
     for one in results:
         show(one, alone=len(results) == 1)
     pictures = example_pictures(experiments, results, seed=spec.seed, device=machine.device)

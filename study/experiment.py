@@ -216,6 +216,10 @@ def run(
     return cells
 
 
+class _StoppedError(Exception):
+    """A cell was given up because another one failed, or somebody pressed Ctrl-C."""
+
+
 class Threads:
     """Cells side by side in this process, each with its part of torch's threads.
 
@@ -233,9 +237,18 @@ class Threads:
     def __call__(
         self, experiment: Experiment, units: Sequence[Unit], store: CellStore, meter: Meter
     ) -> None:
-        """See `Engine`; raises what a cell raised, when the cells at work have ended."""
+        """See `Engine`; raises what a cell raised, when those at work came to their next step."""
         own = threading.local()
         stop = threading.Event()
+
+        def tell(unit: Unit, done: int) -> None:
+            if stop.is_set():
+                raise _StoppedError  # nobody waits for this cell any more
+            try:
+                meter.tell(unit, done)
+            except BaseException:
+                stop.set()
+                raise
 
         def one(unit: Unit, *, wait: bool) -> Unit | None:
             """Compute a unit; the unit itself when another run is at it."""
@@ -250,7 +263,7 @@ class Threads:
                                 )
                             settings = replace(unit.settings, budgets=missing)
                             cell = own.worker.compute(
-                                unit.multiplier, settings, lambda done, _: meter.tell(unit, done)
+                                unit.multiplier, settings, lambda done, _: tell(unit, done)
                             )
                             store.put(cell)
                         meter.tell(unit, unit.rows)

@@ -4,6 +4,7 @@
 import dataclasses
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -323,6 +324,32 @@ def test_what_goes_wrong_in_one_cell_is_raised_and_the_cells_before_it_stay(
         run(Experiment(subject, images, multipliers[:1], GRID), CellStore(tmp_path))
     (cell,) = CellStore(tmp_path).cells()
     assert cell.settings.attack == "fgsm"
+
+
+def test_the_cells_at_work_are_given_up_when_somebody_stops_the_run(
+    subject, images, multipliers, tmp_path
+):
+    # Two cells at a time; the first step of the one stops the other at its next step.
+    begun, told = threading.Barrier(2), []
+
+    def interrupt(done, title):
+        told.append(title)
+        raise KeyboardInterrupt
+
+    class Meeting(CellStore):
+        def missing(self, settings):
+            found = super().missing(settings)
+            if threading.current_thread() is not threading.main_thread():
+                begun.wait(timeout=60)
+            return found
+
+    grid = replace(GRID, attacks=("pgd",))
+    experiment = Experiment(subject, images, multipliers[:2], grid)
+    assert len(experiment.units) == 2
+    with pytest.raises(KeyboardInterrupt):
+        run(experiment, Meeting(tmp_path), engine=Threads(2), progress=interrupt)
+    assert len(told) <= 2  # the other may have been telling at that moment
+    assert CellStore(tmp_path).cells() == []
 
 
 @pytest.mark.parametrize(
