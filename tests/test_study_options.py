@@ -92,9 +92,9 @@ def test_every_choice_is_compared_with_its_package():
 def test_the_command_lines_defaults_are_the_packages_defaults():
     import inspect
 
-    from study import cli
+    from study import cli_network
 
-    for command in (cli.accuracy, cli.evaluate):
+    for command in (cli_network.accuracy, cli_network.evaluate):
         defaults = {
             name: parameter.default
             for name, parameter in inspect.signature(command).parameters.items()
