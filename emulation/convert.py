@@ -109,7 +109,8 @@ class Prepared:
                 ``bfloat16``: straight-through, in this precision. ``slope:H``: by the table's own
                 slope over H codes to either side, see `slope`; layers of exact arithmetic have
                 no other slope than the straight-through one.
-            accumulator: of few bits, in every layer with a table; None: no sum overflows.
+            accumulator: of few bits, in every layer with a table or an `External`; None: no sum
+                overflows.
 
         Returns:
             The network, in eval mode, without trainable parameters.

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .accumulator import Accumulator
 from .geometry import Geometry
 from .paths import Path, window_rows
 
@@ -42,15 +43,22 @@ class ExternalPath(Path):
 
     The operand with more partners is held while they pass: in a convolution a weight, while the
     windows pass (weight-stationary); in a linear layer with fewer rows than outputs an
-    activation, while the weights pass. So the order is (o, k, row), else (row, k, o).
+    activation, while the weights pass. So the order is (o, k, row), else (row, k, o); the products
+    of one output come in ascending k either way, as an `Accumulator` adds them.
     """
 
     name = "external"
 
-    def __init__(self, external: External, weight: torch.Tensor, geometry: Geometry) -> None:
+    def __init__(
+        self,
+        external: External,
+        weight: torch.Tensor,
+        geometry: Geometry,
+        accumulator: Accumulator | None = None,
+    ) -> None:
         super().__init__()
         self._products = external.products
-        self._geometry = geometry
+        self._geometry, self._accumulator = geometry, accumulator
         self._kernel = (weight.shape[2], weight.shape[3])
         # (groups, O / groups, K)
         shape = (geometry.groups, weight.shape[0] // geometry.groups, -1)
@@ -73,9 +81,9 @@ class ExternalPath(Path):
         """(R, K) activation codes and (O, K) weight codes to (R, O) sums of products."""
         if len(x) >= len(w):
             return np.ascontiguousarray(
-                _sums(w, x, lambda held, passing: self._ask(passing, held)).T
+                _sums(w, x, lambda held, passing: self._ask(passing, held), self._accumulator).T
             )
-        return _sums(x, w, self._ask)
+        return _sums(x, w, self._ask, self._accumulator)
 
     def _ask(self, a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[Any]:
         return self._products(a.ravel(), b.ravel()).reshape(a.shape)
@@ -85,6 +93,7 @@ def _sums(
     held: NDArray[np.int8],
     passing: NDArray[np.int8],
     ask: Callable[[NDArray[np.int8], NDArray[np.int8]], NDArray[Any]],
+    accumulator: Accumulator | None,
 ) -> NDArray[np.int32]:
     """(H, K) and (P, K) codes to (H, P) sums over k of products, asked for in the order h, k, p."""
     taps = held.shape[1]
@@ -94,5 +103,8 @@ def _sums(
         part = held[start : start + step, :, None]  # (h, K, 1)
         shape = (len(part), taps, len(passing))
         products = ask(np.broadcast_to(part, shape), np.broadcast_to(passing.T, shape))
-        out[start : start + step] = products.sum(axis=1)
+        if accumulator is None:
+            out[start : start + step] = products.sum(axis=1)
+        else:
+            out[start : start + step] = accumulator.sum(np.moveaxis(products, 1, -1))
     return out

@@ -142,7 +142,8 @@ def choose(
         seen: its shapes.
         lut: the table; None for exact integer arithmetic; or what is asked for each product.
         backend: ``auto``, or the path to force.
-        accumulator: of few bits, for a layer with a table; None: no sum overflows.
+        accumulator: of few bits, for a layer with a table or an `External`; None: no sum
+            overflows.
 
     Returns:
         The path and its line of the plan.
@@ -156,7 +157,8 @@ def choose(
         terms = (exact_term(width),) if lut is None else _factorised(lut)
     path: Path
     if isinstance(lut, External):
-        path, reason = ExternalPath(lut, codes, geometry), "every product asked for"
+        path, reason = ExternalPath(lut, codes, geometry, accumulator), "every product asked for"
+        reason += "" if accumulator is None else f"; {accumulator}"
     elif lut is not None and accumulator is not None:
         path, reason = AccumulatorPath(lut, codes, geometry, accumulator), str(accumulator)
     elif backend == "factorised" and terms is None:

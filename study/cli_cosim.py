@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -20,12 +21,20 @@ from .errors import StudyError
 from .output import results_folder
 
 if TYPE_CHECKING:
+    from emulation import Accumulator
     from hwsim import Design, Lut
     from hwsim.live_harness import Window
 
     from .cosim import CosimReport
 
 _BITS = 8
+
+
+class Overflow(StrEnum):
+    """What a sum becomes that an accumulator of few bits cannot hold."""
+
+    wrap = "wrap"
+    saturate = "saturate"
 
 
 def register(app: typer.Typer) -> None:
@@ -59,6 +68,13 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
     patience: Annotated[
         float, typer.Option(min=0.1, help="Seconds a batch may take before giving up.")
     ] = 120.0,
+    acc_bits: Annotated[
+        int | None,
+        typer.Option(help="Sum products in a register of so many bits, 8 to 32; default: wide."),
+    ] = None,
+    overflow: Annotated[
+        Overflow | None, typer.Option(help="What a sum beyond --acc-bits becomes; default: wrap.")
+    ] = None,
     rtl: Annotated[Path | None, typer.Option(help="Another Verilog folder.")] = None,
     signed: Annotated[
         bool | None, typer.Option("--signed/--unsigned", help="Operands of mul.v.")
@@ -82,8 +98,9 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
 ) -> None:
     """Run each multiplication of a network in Icarus Verilog; compare with the table's emulator.
 
-    Every operand pair is really simulated, however often it comes: nothing is cached. Exit code 1
-    if a product or a logit differs.
+    Every operand pair is really simulated, however often it comes: nothing is cached. With
+    --acc-bits both sides sum in such a register: from 0, by input channel, kernel row and kernel
+    column, in every layer with the multiplier. Exit code 1 if a product or a logit differs.
     """
     from emulation.data import load  # noqa: PLC0415  (torch: seconds that --help should not pay)
     from hwsim.live import LiveMultiplier  # noqa: PLC0415  (likewise)
@@ -92,6 +109,7 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
     from .subject import load_subject  # noqa: PLC0415  (likewise)
 
     window = _window(trace, trace_window)
+    register = _accumulator(acc_bits, overflow)
     asked = files.FileOptions(
         top=top,
         a=a,
@@ -146,6 +164,7 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
                     window=window,
                 ),
                 layers=names,
+                accumulator=register,
                 now=now,
             )
     _print(
@@ -210,6 +229,12 @@ def _refuse_idle(
 
 def _print(report: CosimReport, *, title: str) -> None:
     out.print(title, soft_wrap=True)
+    if report.accumulator is not None:
+        out.print(
+            f"{report.accumulator}: overflow changes {report.overflowed_logits} of "
+            f"{report.expected.size} logits of the emulator",
+            soft_wrap=True,
+        )
     for layer in report.layers:
         mark = "[red]DIFFERS[/red]" if layer.differing else "[green]equal  [/green]"
         out.print(f"{mark} {layer.sentence()}", soft_wrap=True)
@@ -231,6 +256,16 @@ def _print(report: CosimReport, *, title: str) -> None:
         f"{report.rate:,.0f} products/s",
         soft_wrap=True,
     )
+
+
+def _accumulator(bits: int | None, overflow: Overflow | None) -> Accumulator | None:
+    from emulation import Accumulator as Register  # noqa: PLC0415  (torch: as above)
+
+    if bits is None:
+        if overflow is not None:
+            raise StudyError("--overflow: expected --acc-bits N with it")
+        return None
+    return Register(bits, (overflow or Overflow.wrap).value)
 
 
 def _window(trace: Path | None, text: str | None) -> Window | None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emulation import External, Images, Prepared
+from emulation import Accumulator, External, Images, Prepared
 from emulation.convert import Mapped
 from hwsim import LiveMultiplier, Lut
 
@@ -57,12 +57,16 @@ class CosimReport:
         logits: (N, classes) float32 of the simulated network.
         expected: likewise of the emulator.
         seconds: of the run, without the simulators' start.
+        accumulator: of few bits, that both summed in; None: no sum overflows.
+        whole: logits of the emulator where no sum overflows; None without an accumulator.
     """
 
     layers: tuple[LayerProducts, ...]
     logits: NDArray[np.float32]
     expected: NDArray[np.float32]
     seconds: float
+    accumulator: Accumulator | None = None
+    whole: NDArray[np.float32] | None = None
 
     @property
     def products(self) -> int:
@@ -77,7 +81,12 @@ class CosimReport:
     @property
     def differing_logits(self) -> int:
         """Logits that are not the emulator's to the last bit."""
-        return int((self.logits.view(np.int32) != self.expected.view(np.int32)).sum())
+        return _differing(self.logits, self.expected)
+
+    @property
+    def overflowed_logits(self) -> int:
+        """The emulator's logits that the accumulator made others; 0 without one."""
+        return 0 if self.whole is None else _differing(self.expected, self.whole)
 
     @property
     def equal(self) -> bool:
@@ -120,6 +129,7 @@ def cosim(
     start: Callable[[], LiveMultiplier],
     *,
     layers: Sequence[str],
+    accumulator: Accumulator | None = None,
     batch: int = 32,
     now: Callable[[str], None] | None = None,
 ) -> CosimReport:
@@ -131,6 +141,8 @@ def cosim(
         lut: the multiplier's table, for the emulator and for layers that are not simulated.
         start: starts the simulation of the multiplier; closed here.
         layers: those to simulate.
+        accumulator: of few bits, for every layer with the multiplier, simulated or from the table;
+            None: no sum overflows.
         batch: images at a time.
         now: told the layer that is being simulated.
 
@@ -141,13 +153,15 @@ def cosim(
         name: lut if name in layers or _approximate(subject, name) else None
         for name in subject.prepared.layers
     }
-    emulator = subject.prepared.emulate(mapped)
+    emulator = subject.prepared.emulate(mapped, accumulator=accumulator)
+    whole = None if accumulator is None else subject.prepared.emulate(mapped)
     with start() as live:
         checks = {name: _Checked(name, live, lut, now) for name in layers}
         simulated = subject.prepared.emulate(
-            {**mapped, **{n: External(f"RTL of {lut.name}", c) for n, c in checks.items()}}
+            {**mapped, **{n: External(f"RTL of {lut.name}", c) for n, c in checks.items()}},
+            accumulator=accumulator,
         )
-        logits, expected = [], []
+        logits, expected, without = [], [], []
         seconds = 0.0
         with torch.no_grad():
             for pixels, _ in images.batches(batch):
@@ -155,12 +169,20 @@ def cosim(
                 logits.append(simulated(pixels))
                 seconds += time.perf_counter() - began
                 expected.append(emulator(pixels))
+                if whole is not None:
+                    without.append(whole(pixels))
     return CosimReport(
         tuple(check.result() for check in checks.values()),
         torch.cat(logits).numpy(),
         torch.cat(expected).numpy(),
         seconds,
+        accumulator,
+        torch.cat(without).numpy() if without else None,
     )
+
+
+def _differing(x: NDArray[np.float32], y: NDArray[np.float32]) -> int:
+    return int((x.view(np.int32) != y.view(np.int32)).sum())
 
 
 def _approximate(subject: Subject, name: str) -> bool:

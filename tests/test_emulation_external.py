@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from emulation import EmulationError, Geometry, prepare
+from emulation import Accumulator, EmulationError, Geometry, prepare
 from emulation.definition import lut_conv2d
 from emulation.external import External, ExternalPath
 from hwsim import golden, parse_multiplier
@@ -57,6 +57,42 @@ def test_sums_are_the_definitions_for_any_geometry_and_size_of_a_request(monkeyp
     assert len(ask.a) == acc.numel() * w[0].size
 
 
+def oracle(products, bits, overflow):
+    """One Python integer, step by step."""
+    low, high, acc = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, 0
+    for product in products:
+        acc += int(product)
+        saturated, wrapped = min(max(acc, low), high), (acc - low) % 2**bits + low
+        acc = saturated if overflow == "saturate" else wrapped
+    return acc
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("pairs", [1, 50, 2**20])
+@pytest.mark.parametrize("overflow", ["wrap", "saturate"])
+def test_a_register_of_few_bits_is_added_to_by_ascending_tap(monkeypatch, case, pairs, overflow):
+    shape, weights, geometry = CASES[case]
+    x = RNG.integers(-127, 128, shape).astype(np.int8)
+    w = RNG.integers(-127, 128, weights).astype(np.int8)
+    monkeypatch.setattr("emulation.external._PAIRS", pairs)
+    external, register = External("mine", Recorder()), Accumulator(15, overflow)
+    path = ExternalPath(external, torch.from_numpy(w), geometry, register)
+    found = path.accumulate(torch.from_numpy(x).float()).numpy()
+
+    (ph, pw), (sh, sw), (dh, dw) = geometry.padding, geometry.stride, geometry.dilation
+    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw))).astype(int)
+    _, depth, kh, kw = w.shape
+    for n, o, i, j in np.ndindex(found.shape):
+        first = o // (len(w) // geometry.groups) * depth
+        products = [
+            TABLE[padded[n, first + c, i * sh + u * dh, j * sw + v * dw] & 255, int(w[o, c, u, v])]
+            for c, u, v in np.ndindex(depth, kh, kw)
+        ]
+        assert found[n, o, i, j] == oracle(products, 15, overflow)
+    # So many bits do not hold these sums.
+    assert (found != lut_conv2d(x, w, TABLE, geometry)).any()
+
+
 def test_the_operand_with_more_partners_is_held():
     x, w = np.arange(1, 7, dtype=np.int8), np.arange(10, 30, 10, dtype=np.int8)
     for rows, weights in ((x.reshape(3, 2), w.reshape(1, 2)), (w.reshape(1, 2), x.reshape(3, 2))):
@@ -71,17 +107,25 @@ def test_the_operand_with_more_partners_is_held():
 
 
 def test_chosen_layers_of_a_network_ask_and_the_plan_says_so():
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4))
     images = torch.rand(3, 1, 6, 6)
     lut = golden(parse_multiplier("drum(3)"))
     prepared, ask = prepare(model, images), Recorder(lut.table)
     network = prepared.emulate({"0": External("my RTL", ask), "3": lut})
-    assert torch.equal(network(images), prepared.emulate(lut)(images))
+    wide = prepared.emulate(lut)(images)
+    assert torch.equal(network(images), wide)
+    assert not torch.equal(wide[0], wide[1])  # not all cut off by the ReLU
     assert len(ask.a) == 3 * 16 * 2 * 9
     assert [(e.multiplier, e.path == "external") for e in network.plan] == [
         ("my RTL", True),
         ("drum(3)", False),
     ]
+    narrow = Accumulator(12, "saturate")
+    network = prepared.emulate({"0": External("my RTL", ask), "3": lut}, accumulator=narrow)
+    expected = prepared.emulate(lut, accumulator=narrow)(images)
+    assert torch.equal(network(images), expected)
+    assert not torch.equal(expected, wide)
+    assert network.plan[0].reason == "every product asked for; 12-bit accumulator, saturate"
     with pytest.raises(EmulationError, match="quantised to signed 8-bit codes; wide is 9-bit"):
         prepared.emulate(External("wide", ask, width=9))

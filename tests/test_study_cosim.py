@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from emulation import Accumulator, External, Geometry
 from emulation.data import embedded_split
+from emulation.external import ExternalPath
 from hwsim import Design, HwsimError, golden, parse_multiplier
 from hwsim.live import LiveMultiplier
 from hwsim.sources import rtl_dir
@@ -99,6 +101,65 @@ def test_rtl_that_is_not_the_tables_is_told_with_layer_and_operands(axhil, tmp_p
         cut = [max(abs(x).bit_length() - 4, 0) for x in (a, b)]
         truncated = (abs(a) >> cut[0] << cut[0]) * (abs(b) >> cut[1] << cut[1])
         assert rtl_product == (truncated if a * b >= 0 else -truncated)
+    assert re.search(r"^DIFFERS logits: \d+ of 10 differ", out, re.M)
+
+
+@pytest.mark.sim
+def test_products_of_icarus_are_summed_in_a_register_that_overflows(axhil):
+    layer = ["--images", 1, "-m", DRUM, "--layers", "fc3"]
+    for overflow, options in {
+        "wrap": ["--acc-bits", 12],
+        "saturate": ["--acc-bits", 12, "--overflow", "saturate"],
+    }.items():
+        code, out, _ = axhil(*layer, *options)
+        assert code == 0
+        assert f"12-bit accumulator, {overflow}: overflow changes 10 of 10 logits" in out
+        assert "fc3: all 840 products equal the table's" in out
+        assert "logits: all 10 equal the emulator's to the last bit" in out
+    # A register that is wide enough changes nothing.
+    code, out, _ = axhil(*layer, "--acc-bits", 32, "--overflow", "saturate")
+    assert code == 0
+    assert "32-bit accumulator, saturate: overflow changes 0 of 10 logits" in out
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("overflow", ["wrap", "saturate"])
+def test_a_small_layer_in_icarus_has_the_sums_of_a_register_step_by_step(overflow):
+    rng = np.random.default_rng(3)
+    x = rng.integers(-127, 128, (1, 2, 4, 4)).astype(np.int8)
+    w = rng.integers(-127, 128, (3, 2, 3, 3)).astype(np.int8)
+    with LiveMultiplier(Design.of(DRUM, width=8, signed=True), processes=1) as live:
+        layer = ExternalPath(
+            External("RTL", live), torch.from_numpy(w), Geometry(), Accumulator(15, overflow)
+        )
+        found = layer.accumulate(torch.from_numpy(x).float()).numpy()
+    table = golden(DRUM).table
+    low, high, overflowed = -(2**14), 2**14 - 1, 0
+    for o, i, j in np.ndindex(3, 2, 2):
+        acc = 0
+        for c, u, v in np.ndindex(2, 3, 3):
+            acc += int(table[x[0, c, i + u, j + v], w[o, c, u, v]])
+            overflowed += not low <= acc <= high
+            if overflow == "saturate":
+                acc = min(max(acc, low), high)
+            else:
+                acc = (acc - low) % 2**15 + low
+        assert found[0, o, i, j] == acc
+    assert overflowed
+
+
+@pytest.mark.sim
+def test_wrong_rtl_is_told_under_a_register_of_few_bits_too(axhil, tmp_path):
+    rtl = tmp_path / "edited"
+    shutil.copytree(rtl_dir(), rtl)
+    source = rtl / "mul_drum.v"
+    forced = "if (cut != 1'b0) segment[0] = 1'b1;"
+    assert forced in source.read_text()
+    source.write_text(source.read_text().replace(forced, ""))
+    options = ["--layers", "fc3", "--rtl", rtl, "--acc-bits", 16]
+    code, out, _ = axhil("--images", 1, "-m", DRUM, *options)
+    assert code == 1
+    assert re.search(r"^DIFFERS fc3: \d+ of 840 products differ", out, re.M)
     assert re.search(r"^DIFFERS logits: \d+ of 10 differ", out, re.M)
 
 
@@ -223,6 +284,10 @@ USER_ERRORS = [
     (["-m", "drum(5)"], "no golden table of drum(5)"),
     (["--images", "0"], "expected a number of images from 1 to 4500"),
     (["--rtl", "nowhere"], "expected the Verilog of mul_signed at nowhere/mul_signed.v"),
+    (["--acc-bits", "7"], "expected an accumulator of 8 to 32 bits, got 7"),
+    (["--acc-bits", "33"], "expected an accumulator of 8 to 32 bits, got 33"),
+    (["--overflow", "wrap"], "--overflow: expected --acc-bits N with it"),
+    (["--acc-bits", "16", "--overflow", "clip"], "'clip' is not one of 'wrap', 'saturate'"),
     (["--param", "K=3"], "--param: for a Verilog file, e.g. axhil cosim -m path/to/mul.v"),
     (["--with", "cell.v"], "--with: for a Verilog file"),
     (["--unsigned"], "--signed/--unsigned: for a Verilog file"),
