@@ -231,8 +231,9 @@ it survives all four.
 {strongest}
 
 What survives all four is explained neither by the straight-through gradient nor by the steps that
-it does not see. It is no proof of robustness either: more steps, restarts and attacks without any
-gradient were not tried.
+it does not see. Four attacks are harder on an approximate network than on the accurate one, whose
+own slope and straight-through gradient are one and the same but for rounding. It is no proof of
+robustness either: more steps, restarts and attacks without any gradient were not tried.
 
 ### Where ours differs from the paper, and why
 
