@@ -174,12 +174,13 @@ def _head(
     facts = [
         f"{plural(settings.images, 'image')} of {settings.data}",
         settings.threat_model,
-        f"gradient {settings.gradient}",
         plural(evaluations, "evaluation"),
         f"{seconds / evaluations:.2f} s each",
     ]
     if settings.worst_iterate:
-        facts.insert(3, "worst iterate")
+        facts.insert(2, "worst iterate")
+    if settings.gradient != "float32":
+        facts.insert(2, f"gradient {settings.gradient}")
     chips = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     if warned:
         chips += (

@@ -358,6 +358,14 @@ def test_gains_are_not_called_robustness_where_the_gradient_may_be_at_fault():
     assert "any iterate" not in caution(moved, ())
 
 
+def test_what_is_unusual_about_the_attack_stands_at_the_top():
+    usual = report_page([cell()])
+    assert "<li>worst iterate</li>" not in usual
+    assert "<li>gradient" not in usual
+    unusual = report_page([cell(worst_iterate=True, gradient="slope:16")])
+    assert "<li>whitebox</li><li>gradient slope:16</li><li>worst iterate</li>" in unusual
+
+
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\"'"
 
 
