@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a word on the command line to a table: a name, a file, a model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 
 from .catalog import FAMILIES, Multiplier, parse_multiplier
 from .cmodel import TIME_LIMIT, c_model_table
+from .design import Parameter
 from .errors import HwsimError
 from .extraction import extract
 from .figures import Figure, read_figures
 from .formats import Asked, Kind, UnknownKindError, has_format, read_table
+from .frontend import read_circuit
 from .golden_tables import golden
 from .lut import Lut
 from .pymodel import python_model_table
-from .tabulation import extract_file
+from .tabulation import tabulate
 
 FIGURES_PREFIX = "figures:"
 _GOLDEN_KIND = Kind(width=8, signed=True)
@@ -33,6 +36,43 @@ class Origin(IntEnum):
 
 
 @dataclass(frozen=True)
+class Verilog:
+    """What is said about a side that is Verilog, beyond its operands; see `read_circuit`.
+
+    Attributes:
+        more: further files of the design.
+        top: top module.
+        a: first operand port.
+        b: second operand port.
+        p: product port.
+        weight: the operand port that is the weight.
+        parameters: in place of the top's defaults.
+        includes: folders of included files.
+        ties: inputs to hold at a value.
+        wrap_signed: put the core, which is unsigned, into a sign-magnitude wrapper.
+    """
+
+    more: tuple[Path, ...] = ()
+    top: str | None = None
+    a: str | None = None
+    b: str | None = None
+    p: str | None = None
+    weight: str | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    includes: tuple[Path, ...] = ()
+    ties: Mapping[str, int] = field(default_factory=dict)
+    wrap_signed: bool = False
+
+    def label(self, text: str) -> str:
+        """What to call the side: its file, and what tells it from another side of that file."""
+        ports = {"a": self.a, "b": self.b, "p": self.p, "weight": self.weight}
+        said = {"top": self.top, **self.parameters, **ports, **self.ties}
+        words = [f"{name}={value}" for name, value in said.items() if value is not None]
+        words += ["wrapped"] if self.wrap_signed else []
+        return f"{text} ({', '.join(words)})" if words else text
+
+
+@dataclass(frozen=True)
 class Options:
     """How tables are made.
 
@@ -41,7 +81,8 @@ class Options:
         function: of a C model.
         simulate: simulate multipliers of the catalogue again; else the golden tables are taken.
         rtl: another Verilog folder for the catalogue.
-        time_limit: seconds that a model may take.
+        time_limit: seconds that a model may take, or Verilog without progress.
+        verilog: what is said about Verilog; `load_pair` takes it for either side.
     """
 
     asked: Asked = field(default_factory=Asked)
@@ -49,6 +90,7 @@ class Options:
     simulate: bool = False
     rtl: Path | None = None
     time_limit: float = TIME_LIMIT
+    verilog: Verilog = field(default_factory=Verilog)
 
 
 @dataclass(frozen=True)
@@ -111,11 +153,17 @@ def origin_of(text: str) -> Origin:
 
 
 def load_pair(
-    x: str, y: str, options: Options
+    x: str, y: str, options: Options, *, verilog: tuple[Verilog, Verilog] | None = None
 ) -> tuple[Loaded | LoadedFigures, Loaded | LoadedFigures]:
     """Both sides of a comparison.
 
     Where one does not tell what its operands are, the other does.
+
+    Args:
+        x: a word.
+        y: another.
+        options: for both.
+        verilog: what is said about the Verilog of each; None: what `options` say.
 
     Raises:
         HwsimError: one cannot be made, or neither tells.
@@ -131,8 +179,10 @@ def load_pair(
             if side in done:
                 continue
             asked = replace(options.asked, default=kind or options.asked.default)
+            said = options.verilog if verilog is None else verilog[side]
+            mine = replace(options, asked=asked, verilog=said)
             try:
-                done[side] = loaded = load(words[side], replace(options, asked=asked))
+                done[side] = loaded = load(words[side], mine)
             except UnknownKindError as error:
                 unknown = unknown or error
                 continue
@@ -158,8 +208,7 @@ def load(text: str, options: Options) -> Loaded | LoadedFigures:
     if origin in {Origin.lut, Origin.table}:
         return Loaded(text, read_table(path, asked=options.asked))
     if origin is Origin.rtl:
-        asked, limit = options.asked, options.time_limit
-        return Loaded(text, extract_file(path, width=asked.width, signed=asked.signed, limit=limit))
+        return _verilog_table(text, options)
     if origin is Origin.c_model:
         lut, notes = c_model_table(
             path,
@@ -172,6 +221,29 @@ def load(text: str, options: Options) -> Loaded | LoadedFigures:
         lut = python_model_table(text, asked=options.asked, time_limit=options.time_limit)
         return Loaded(text, lut)
     return _catalogue_table(text, options)
+
+
+def _verilog_table(text: str, options: Options) -> Loaded:
+    asked, verilog = options.asked, options.verilog
+    circuit = read_circuit(
+        [Path(text), *verilog.more],
+        top=verilog.top,
+        a=verilog.a,
+        b=verilog.b,
+        p=verilog.p,
+        weight=verilog.weight,
+        signed=False if verilog.wrap_signed else asked.signed,
+        parameters=verilog.parameters,
+        includes=verilog.includes,
+        ties=verilog.ties,
+    )
+    if asked.width not in {None, circuit.roles.width}:
+        raise HwsimError(
+            f"{circuit.name}: expected operands of {asked.width} bits, got {circuit.roles.width}"
+        )
+    lut = tabulate(circuit, wrap_signed=verilog.wrap_signed, limit=options.time_limit)
+    label = verilog.label(text)
+    return Loaded(label, lut, tuple(f"{label}: {note}" for note in circuit.notes))
 
 
 def _catalogue_table(text: str, options: Options) -> Loaded:

@@ -150,9 +150,9 @@ def read_files(files: Sequence[Path], options: FileOptions) -> Circuit:
         p=options.p,
         weight=options.weight_port,
         signed=False if options.wrap_signed and options.signed is None else options.signed,
-        parameters=dict(_setting("--param", text) for text in options.param or ()),
+        parameters=dict(parse_setting("--param", text) for text in options.param or ()),
         includes=options.include or (),
-        ties=dict(_tie(text) for text in options.tie or ()),
+        ties=dict(parse_tie(text) for text in options.tie or ()),
     )
 
 
@@ -236,8 +236,12 @@ def _description(circuit: Circuit, latency: int, *, wrapped: bool) -> str:
     )
 
 
-def _setting(option: str, text: str) -> tuple[str, int | str]:
-    """`NAME=VALUE`; a value is a Verilog number or a word."""
+def parse_setting(option: str, text: str) -> tuple[str, int | str]:
+    """Parse `NAME=VALUE`; a value is a Verilog number or a word.
+
+    Raises:
+        StudyError: it is anything else; the sentence names the option.
+    """
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z_][\w$]*", name) or not value:
         raise StudyError(f"{option}: expected NAME=VALUE, got {text}")
@@ -248,8 +252,13 @@ def _setting(option: str, text: str) -> tuple[str, int | str]:
     return name, value
 
 
-def _tie(text: str) -> tuple[str, int]:
-    name, value = _setting("--tie", text)
+def parse_tie(text: str) -> tuple[str, int]:
+    """Parse `PORT=NUMBER`.
+
+    Raises:
+        StudyError: it is anything else.
+    """
+    name, value = parse_setting("--tie", text)
     if isinstance(value, str):
         raise StudyError(f"--tie: expected PORT=NUMBER, got {text}")
     return name, value
@@ -270,7 +279,7 @@ def _inspect(
     report = inspect(
         files,
         top=top,
-        parameters=dict(_setting("--param", text) for text in param or ()),
+        parameters=dict(parse_setting("--param", text) for text in param or ()),
         includes=include or (),
     )
     if as_json:

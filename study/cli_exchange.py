@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import sides
 from .console import notice, out
 from .errors import StudyError
 
@@ -64,9 +65,23 @@ def _compare(  # noqa: PLR0917  (typer reads the options from the signature)
     ] = None,
     no_heatmap: Annotated[bool, typer.Option("--no-heatmap", help="Write no PNG.")] = False,
     time_limit: TimeLimit = 60.0,
+    more: sides.With = None,
+    top: sides.Top = None,
+    a: sides.PortA = None,
+    b: sides.PortB = None,
+    p: sides.PortP = None,
+    weight_port: sides.WeightPort = None,
+    param: sides.Param = None,
+    include: sides.Include = None,
+    tie: sides.Tie = None,
+    wrap_signed: sides.WrapSigned = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
 ) -> None:
-    """Compare two multipliers product by product. Exit code 1 if they differ."""
+    """Compare two multipliers product by product. Exit code 1 if they differ.
+
+    Options about Verilog, from --with on, hold for each side that is Verilog. A value behind x: or
+    y: holds for that side alone: axhil compare mul.v mul.v --param x:K=3 --param y:K=4
+    """
     from hwsim.comparison import (  # noqa: PLC0415  (numpy: --help should not pay for it)
         FigureComparison,
         compare_tables,
@@ -85,7 +100,20 @@ def _compare(  # noqa: PLR0917  (typer reads the options from the signature)
         rtl=rtl,
         time_limit=time_limit,
     )
-    first, second = load_pair(x, y, options)
+    given = sides.Given(
+        more=more,
+        top=top,
+        a=a,
+        b=b,
+        p=p,
+        weight_port=weight_port,
+        param=param,
+        include=include,
+        tie=tie,
+        wrap_signed=wrap_signed,
+    )
+    verilog = sides.two_sides(x, y, given, signed=signed)
+    first, second = load_pair(x, y, options, verilog=verilog)
     if isinstance(first, LoadedFigures):
         first, second = second, first
     if isinstance(first, LoadedFigures):
@@ -102,7 +130,7 @@ def _compare(  # noqa: PLR0917  (typer reads the options from the signature)
         notes = (*first.notes, *second.notes)
         tables = compare_tables(first.lut, second.lut, names=names)
         if heatmap is not None or not (tables.equal or no_heatmap):
-            written = heatmap or Path("out") / f"compare_{_slug(x)}_{_slug(y)}.png"
+            written = heatmap or Path("out") / f"compare_{_slug(names[0])}_{_slug(names[1])}.png"
             _draw(tables, first.lut, second.lut, written)
         body, equal, sentence = tables.as_dict(), tables.equal, tables.sentence()
         lines = _details(tables)
@@ -167,6 +195,16 @@ def _convert(  # noqa: PLR0917  (typer reads the options from the signature)
     ] = False,
     function: Function = None,
     time_limit: TimeLimit = 60.0,
+    more: sides.With = None,
+    top: sides.Top = None,
+    a: sides.PortA = None,
+    b: sides.PortB = None,
+    p: sides.PortP = None,
+    weight_port: sides.WeightPort = None,
+    param: sides.Param = None,
+    include: sides.Include = None,
+    tie: sides.Tie = None,
+    wrap_signed: sides.WrapSigned = False,
 ) -> None:
     """Convert a table between axhil's and other tools' formats; nothing is rounded or cut."""
     from hwsim.formats import (  # noqa: PLC0415  (numpy: --help should not pay for it)
@@ -184,11 +222,27 @@ def _convert(  # noqa: PLR0917  (typer reads the options from the signature)
     )
 
     asked = _asked(width, signed)
+    given = sides.Given(
+        more=more,
+        top=top,
+        a=a,
+        b=b,
+        p=p,
+        weight_port=weight_port,
+        param=param,
+        include=include,
+        tie=tie,
+        wrap_signed=wrap_signed,
+    )
+    name = source if read_as is None else f"{source} as {read_as}"
+    is_verilog = read_as is None and origin_of(source) is Origin.rtl
+    verilog = sides.one_side(name, given, is_verilog=is_verilog, signed=signed)
     notes: tuple[str, ...] = ()
     if read_as is not None or origin_of(source) in {Origin.lut, Origin.table}:
         lut = read_table(source, form=read_as, asked=asked)
     else:
-        loaded = load(source, Options(asked=asked, function=function, time_limit=time_limit))
+        options = Options(asked=asked, function=function, time_limit=time_limit, verilog=verilog)
+        loaded = load(source, options)
         if isinstance(loaded, LoadedFigures):
             raise StudyError(f"expected a table to convert, got the figures of {loaded.name}")
         lut, notes = loaded.lut, loaded.notes

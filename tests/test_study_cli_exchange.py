@@ -16,6 +16,7 @@ from PIL import Image
 
 from hwsim import Lut, golden, parse_multiplier
 from hwsim.formats import read_table, write_table
+from hwsim.sources import rtl_dir
 from study import cli
 from study.heatmap import difference_figure
 
@@ -219,17 +220,170 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(refused, tmp_path, mistake
     assert re.search(match, refused(*arguments))
 
 
-def test_verilog_files_are_handed_to_the_front_end(axhil, monkeypatch, tmp_path):
-    asked = {}
+@pytest.mark.sim
+def test_an_edited_file_of_ours_is_compared_with_the_multiplier_it_was(axhil, tmp_path):
+    source = (rtl_dir() / "mul_drum.v").read_text()
+    (tmp_path / "mul_drum.v").write_text(source)
+    design = ["--with", rtl_dir() / "leading_one.v", "--param", "K=4"]
+    for word, kind in {"--unsigned": "unsigned", "--wrap-signed": "signed"}.items():
+        code, out, _ = axhil("compare", "mul_drum.v", "drum(4)", word, *design)
+        assert code == 0
+        assert f"and drum(4) are equal in all 65,536 products of {kind} 8-bit operands" in out
 
-    def extract_file(path, **options):
-        asked.update(options, path=path)
-        return DRUM
+    forced = "if (cut != 1'b0) segment[0] = 1'b1;"
+    assert forced in source
+    (tmp_path / "mul_drum.v").write_text(source.replace(forced, ""))
+    code, out, _ = axhil("compare", "drum(4)", "mul_drum.v", "--unsigned", *design)
+    assert code == 1
+    # 16 has 5 bits: the one cut off counted as half, and is gone now.
+    assert "drum(4) and mul_drum.v (K=4) differ" in out
+    assert "first: 1 x 16 = 18 in drum(4), 16 in mul_drum.v (K=4)" in out
 
-    monkeypatch.setattr("hwsim.table_source.extract_file", extract_file)
+
+@pytest.mark.sim
+def test_a_word_behind_x_or_y_is_for_that_side_alone(axhil, tmp_path):
+    # Every word changes the products of the side it is for.
+    (tmp_path / "mul.v").write_text(
+        '`include "cut.vh"\n'
+        "module spare (input [3:0] a, b, output [7:0] p); assign p = 0; endmodule\n"
+        "module mul #(parameter K = 0)\n"
+        "  (input [3:0] l, r, input up, output [7:0] one, two);\n"
+        "  wire [3:0] cut; cell_cut #(.K(K)) u_cut (.u(r), .v(cut));\n"
+        "  assign one = 0, two = up ? l * cut + `EXTRA : 0;\nendmodule\n"
+    )
+    for name in "xy":
+        (tmp_path / f"cell_{name}.v").write_text(
+            "module cell_cut #(parameter K = 0) (input [3:0] u, output [3:0] v);\n"
+            f"  assign v = (u >> K << K){' ^ 4' if name == 'y' else ''};\nendmodule\n"
+        )
+        (tmp_path / f"inc_{name}").mkdir()
+        (tmp_path / f"inc_{name}" / "cut.vh").write_text(f"`define EXTRA {3 * (name == 'y')}\n")
+    both = {"--top": ["mul"], "--a": ["l"], "--b": ["r"], "--p": ["two"], "--tie": ["up=1"]}
+    both |= {"--param": ["x:K=1", "y:K=2"], "--include": ["x:inc_x", "y:inc_y"]}
+    both |= {"--with": ["x:cell_x.v", "y:cell_y.v"], "--weight-port": ["y:l"]}
+
+    def products(side):
+        left, right = np.meshgrid(range(16), range(16), indexing="ij")
+        if side == "x":
+            return left * (right >> 1 << 1)
+        return (left * ((right >> 2 << 2) ^ 4) + 3).T  # the row is the activation, here r
+
+    def compared(**changes):
+        asked = [part for k, vs in {**both, **changes}.items() for v in vs for part in (k, v)]
+        _, out, _ = axhil("compare", "mul.v", "mul.v", "--unsigned", "--json", *asked)
+        return json.loads(out)
+
+    body = compared()
+    assert body["count"] == int((products("x") != products("y")).sum())
+    worst = np.abs(products("x") - products("y"))
+    assert abs(body["worst"]["x"] - body["worst"]["y"]) == worst.max()
+    said = "top=mul, K={}, a=l, b=r, p=two{}, up=1"
+    assert body["x"] == f"mul.v ({said.format(1, '')})"
+    assert body["y"] == f"mul.v ({said.format(2, ', weight=l')})"
+    # The word for one side goes before that for both, wherever it stands.
+    mixed = {"--param": ["y:K=2", "K=1"], "--tie": ["up=0", "x:up=1", "y:up=1"]}
+    assert compared(**mixed)["count"] == body["count"]
+    assert compared(**{"--top": ["spare"], "--tie": [], "--with": [], "--param": [], "--a": [],
+                       "--b": [], "--p": [], "--weight-port": []})["equal"]  # fmt: skip
+
+
+@pytest.mark.sim
+def test_two_tops_of_one_file_are_compared(axhil, tmp_path):
+    module = "module {} (input signed [3:0] a, b, output signed [7:0] p); assign p = {}; endmodule"
+    sums = {"kept": "a * b", "fixed": "a * b + (a == 3 ? 8'sd1 : 8'sd0)"}
+    (tmp_path / "mul.sv").write_text("\n".join(module.format(*one) for one in sums.items()))
+    arguments = ["mul.sv", "mul.sv", "--top", "x:kept", "--top", "y:fixed"]
+    code, out, _ = axhil("compare", *arguments)
+    assert code == 1
+    differ = "mul.sv (top=kept) and mul.sv (top=fixed) differ: 16 of 256 products differ"
+    assert differ in out
+    assert (tmp_path / "out" / "compare_mul_sv_top_kept_mul_sv_top_fixed.png").is_file()
+
+
+@pytest.mark.sim
+def test_verilog_becomes_a_table_with_the_words_that_axhil_lut_takes(axhil, tmp_path):
+    (tmp_path / "mul.v").write_text(
+        "module mul #(parameter K = 0) (input [3:0] l, r, output [7:0] o, spare);\n"
+        "  assign o = l * (r >> K << K), spare = 0;\nendmodule\n"
+    )
+    words = ["--a", "r", "--b", "l", "--p", "o", "--param", "K=2", "--unsigned"]
+    assert axhil("convert", "mul.v", "there.npz", *words)[0] == 0
+    assert axhil("lut", "mul.v", *words)[0] == 0
+    there, lut = (Lut.load(tmp_path / name) for name in ("there.npz", "out/luts/mul.npz"))
+    assert there == lut
+    assert there.manifest == lut.manifest
+    left, right = np.meshgrid(range(16), range(16), indexing="ij")
+    np.testing.assert_array_equal(there.table, (left >> 2 << 2) * right)
+    code, out, _ = axhil("compare", "mul.v", "there.npz", *words)
+    assert code == 0
+    assert "mul.v (K=2, a=r, b=l, p=o) and there.npz are equal" in out
+
+
+FOR_VERILOG = {
+    "no Verilog": (["compare", "exact", "s.npz", "--top", "mul"], "--top", "exact and s.npz"),
+    "a flag": (["compare", "exact", "exact", "--wrap-signed"], "--wrap-signed", "exact and exact"),
+    "the other side": (
+        ["compare", "mul.v", "drum(4)", "--param", "y:K=4"], "--param y:K=4", r"drum\(4\)"),
+    "a table to convert": (["convert", "s.npz", "x.csv", "--with", "a.v"], "--with", "s.npz"),
+    "Verilog as a table": (
+        ["convert", "mul.v", "x.csv", "--from", "hex", "--a", "l"], "--a", "mul.v as hex"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "option", "got"), FOR_VERILOG.values(), ids=FOR_VERILOG)
+def test_an_option_about_verilog_needs_verilog(refused, tmp_path, arguments, option, got):
     (tmp_path / "mul.v").write_text("module mul; endmodule\n")
-    assert axhil("compare", "mul.v", "drum(4)", "--signed", "--time-limit", "9")[0] == 0
-    assert asked == {"path": Path("mul.v"), "width": None, "signed": True, "limit": 9}
+    Lut(np.zeros((4, 4), np.int32), width=2, signed=True).save(tmp_path / "s.npz")
+    assert re.fullmatch(rf"axhil: {option}: for a Verilog file, got {got}\n", refused(*arguments))
+
+
+AMBIGUOUS = {
+    "two parameters": (
+        ["mul.v", "mul.v", "--param", "K=3", "--param", "K=4"],
+        "--param: expected one value, got K=3 and K=4; for one each say --param x:K=3"
+        " --param y:K=4",
+    ),
+    "two tops": (
+        ["mul.v", "exact", "--top", "x:m", "--top", "x:n"],
+        "--top: expected one value, got m and n; for one each say --top x:m --top y:n",
+    ),
+    "a wrapper for one of two": (
+        ["mul.v", "mul.v", "--wrap-signed"],
+        "--wrap-signed: expected one side in Verilog, got two; compare unsigned cores as they are,"
+        " or write the table of one with axhil lut --wrap-signed",
+    ),
+    "a wrapper and a word": (
+        ["mul.v", "exact", "--wrap-signed", "--unsigned"],
+        "--wrap-signed: expected no --unsigned with it, since it makes a signed table of an"
+        " unsigned core",
+    ),
+    "no value": (["mul.v", "exact", "--param", "x:K"], "--param: expected NAME=VALUE, got K"),
+    "another width": (
+        ["mul.v", "exact", "--width", "8"],
+        r"mul (mul.v): expected operands of 8 bits, got 4",
+    ),
+    "no such parameter": (
+        ["mul.v", "exact", "--param", "K=4"], "mul (mul.v): no parameter K; it has none"),
+}  # fmt: skip
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(("arguments", "sentence"), AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_words_about_verilog_that_do_not_fit_are_one_sentence(
+    refused, tmp_path, arguments, sentence
+):
+    header = "input signed [3:0] a, b, output signed [7:0] p"
+    (tmp_path / "mul.v").write_text(f"module mul ({header}); assign p = a * b; endmodule\n")
+    assert refused("compare", *arguments) == f"axhil: {sentence}\n"
+
+
+@pytest.mark.sim
+def test_what_was_concluded_about_verilog_is_told(axhil, tmp_path):
+    header = "input [3:0] a, b, output [7:0] p"
+    (tmp_path / "m.v").write_text(f"module mul4u ({header}); assign p = a * b; endmodule\n")
+    code, _, err = axhil("compare", "m.v", "exact")
+    assert code == 0
+    assert "m.v: the operands are taken as unsigned from the name mul4u" in err
 
 
 @pytest.mark.sim
