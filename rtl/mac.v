@@ -6,7 +6,8 @@
 //   stage 2:  acc_o   <= acc_i + product              acc_i as it is one cycle after a_i and b_i
 //
 // acc_o changes for valid operands only, so acc_i = acc_o sums a stream in place, and in a column
-// of elements acc_i is the acc_o of the one above. en_i = 0 holds both stages.
+// of elements acc_i is the acc_o of the one above. en_i = 0 holds both stages. Reset drops what is
+// between them and clears acc_o.
 //
 //   SATURATE = 0:  modulo 2^ACC_BITS, two's complement; the order of the sum does not matter
 //   SATURATE = 1:  clipped to -2^(ACC_BITS-1) .. 2^(ACC_BITS-1)-1 after every addition; the order
@@ -52,7 +53,7 @@ module mac #(
     end
   end
 
-  wire signed [PRODUCT-1:0] product;
+  wire [PRODUCT-1:0] product;
 
   mul_signed #(
     .CORE (CORE),
@@ -72,24 +73,23 @@ module mac #(
   reg signed [PRODUCT-1:0] product_q;
 
   // One bit more than the accumulator holds every sum of it and a product.
-  wire signed [ACC_BITS:0] extended = product_q;
-  wire        [ACC_BITS:0] sum      = {acc_i[ACC_BITS-1], acc_i} + extended;
-  wire                     overflow = sum[ACC_BITS] != sum[ACC_BITS-1];
+  wire [ACC_BITS:0] extended = product_q;
+  wire [ACC_BITS:0] sum      = {acc_i[ACC_BITS-1], acc_i} + extended;
+  wire              overflow = sum[ACC_BITS] != sum[ACC_BITS-1];
 
   wire [ACC_BITS-1:0] lowest = 1'b1 << (ACC_BITS - 1);
   wire [ACC_BITS-1:0] limit  = sum[ACC_BITS] ? lowest : ~lowest;
 
   always @(posedge clk_i) begin
     if (!rst_ni) begin
-      valid_q   <= 1'b0;
-      product_q <= 1'b0;
-      valid_o   <= 1'b0;
-      acc_o     <= 1'b0;
+      valid_q <= 1'b0;
+      valid_o <= 1'b0;
+      acc_o   <= 1'b0;
     end else if (en_i) begin
-      valid_q <= valid_i;
-      valid_o <= valid_q;
-      if (valid_i) product_q <= product;
-      if (valid_q) acc_o <= (SATURATE != 0 && overflow) ? limit : sum;
+      valid_q   <= valid_i;
+      product_q <= product;
+      valid_o   <= valid_q;
+      if (valid_q) acc_o <= (SATURATE && overflow) ? limit : sum;
     end
   end
 

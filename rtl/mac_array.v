@@ -15,7 +15,8 @@
 //                      acc_o[c]
 //
 // Weights are written a row at a time, w_i to row w_row_i, with w_valid_i and w_ready_o: only while
-// no vector is on its way, and no vector enters meanwhile.
+// no vector is on its way, and no vector enters meanwhile. A w_row_i that is no row writes nothing.
+// Reset drops what is on its way and clears the weights and acc_o.
 //
 // Vectors are packed, element 0 lowest. Overflow: see mac.v. Saturation acts after every row, so
 // tiles in the order of k saturate as one long sum does.
@@ -69,10 +70,9 @@ module mac_array #(
 
   // Everything moves, or nothing does.
   wire en     = ready_i || !valid_o;
-  wire idle   = valid_q == 1'b0;
   wire enters = valid_i && ready_o;
 
-  assign w_ready_o = idle;
+  assign w_ready_o = valid_q == 1'b0;
   assign ready_o   = en && !(w_valid_i && w_ready_o);
 
   always @(posedge clk_i) begin
@@ -84,8 +84,7 @@ module mac_array #(
   reg [COLS*ACC_BITS-1:0] acc_q;
 
   always @(posedge clk_i) begin
-    if (!rst_ni) acc_q <= 1'b0;
-    else if (en && enters) acc_q <= acc_i;
+    if (en) acc_q <= acc_i;
   end
 
   // Into row r from above, row 0 lowest; the highest leaves. A ROWS below 1 must still elaborate,
@@ -110,8 +109,7 @@ module mac_array #(
         reg [r*WIDTH-1:0] delay_q;
 
         always @(posedge clk_i) begin
-          if (!rst_ni) delay_q <= 1'b0;
-          else if (en) delay_q <= (delay_q << WIDTH) | a_i[r*WIDTH +: WIDTH];
+          if (en) delay_q <= (delay_q << WIDTH) | a_i[r*WIDTH +: WIDTH];
         end
 
         assign a     = delay_q[(r-1)*WIDTH +: WIDTH];

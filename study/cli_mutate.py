@@ -36,7 +36,9 @@ def _mutate(  # noqa: PLR0917  (typer reads the options from the signature)
     ] = None,
     widest: Annotated[
         int | None,
-        typer.Option(help="Operand bits of the widest complete sweep, 6 to 8; default: 6 or 8."),
+        typer.Option(
+            help="Operand bits of the widest complete sweep, 6 to 8; default: 6 or 8. Not for mac."
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Simulators at a time; default: all cores.")
@@ -51,8 +53,8 @@ def _mutate(  # noqa: PLR0917  (typer reads the options from the signature)
 ) -> None:
     """Change the Verilog in every small way; is each change noticed? Exit code 1 if one is not.
 
-    Killed: the regression gate tells the mutant from the design. Equivalent: nor does a longer,
-    exhaustive comparison. Survived: that one does, so the gate has a hole.
+    Killed: the regression gate tells the mutant from the design. Equivalent: nor does a longer
+    comparison, exhaustive where there is a table. Survived: that one does, so the gate has a hole.
     """
     from hwsim.mutation import draw, mutate  # noqa: PLC0415  (numpy: --help should not pay for it)
 
@@ -71,7 +73,8 @@ def _mutate(  # noqa: PLR0917  (typer reads the options from the signature)
                     progress=lambda verdict, done, _: tick(done, f"line {verdict.mutant.line}"),
                 )
             reports.append(report)
-    body = {"command": _command(files, count, seed, only, widest), "designs": _bodies(reports)}
+    command = _command(files, count, seed, only, widest)
+    body = {"designs": [{"command": command, **report.as_dict()} for report in reports]}
     # A mutant a line, so that a record in a repository shows what changed.
     text = re.sub(r"\n {5,}", " ", json.dumps(body, indent=1)).replace("\n    }", " }")
     if out_file is not None:
@@ -90,10 +93,6 @@ def _mutate(  # noqa: PLR0917  (typer reads the options from the signature)
             notice(f"equivalent: nothing differs in {report.basis}")
     if any(report.survivors for report in reports):
         raise typer.Exit(1)
-
-
-def _bodies(reports: list[MutationReport]) -> list[dict[str, object]]:
-    return [report.as_dict() for report in reports]
 
 
 def _command(

@@ -110,14 +110,18 @@ def test_a_draw_depends_on_the_seed_alone():
     assert [m.number for m in draw(path, only=[7, 3])] == [3, 7]
 
 
+def test_every_file_of_the_hardware_has_a_gate():
+    assert sorted(MODULES) == sorted(path.stem for path in rtl_dir().glob("*.v"))
+
+
 REFUSED = [
-    ("mac.v", {}, r"expected a design that tables can judge, .*got mac\.v"),
     ("none.v", {}, r"expected a Verilog file at .*none\.v, but there is none"),
     ("mul_exact.v", {"count": 0}, "expected a count of at least 1, got 0"),
     ("mul_exact.v", {"only": [1, 5000]}, r"expected numbers of mutants from 1 to \d+, got 5000"),
     ("mul_exact.v", {"only": [1], "count": 2}, "got both a count and numbers"),
     ("mul_exact.v", {"jobs": 0}, "expected at least 1 job, got 0"),
     ("mul_exact.v", {"widest": 9}, "expected a widest complete sweep of 6 to 8 bits, got 9"),
+    ("mac.v", {"widest": 8}, r"expected no widest complete sweep for mac\.v, which is clocked"),
 ]
 
 
@@ -126,6 +130,14 @@ REFUSED = [
 def test_what_cannot_be_mutated_is_refused(name, options, sentence):
     with pytest.raises(HwsimError, match=sentence):
         mutate(rtl_dir() / name, **options)
+
+
+@pytest.mark.sim
+def test_a_design_without_a_gate_is_refused(tmp_path):
+    other = tmp_path / "other.v"
+    other.write_text(SAMPLE)
+    with pytest.raises(HwsimError, match=r"expected a design that has a gate, .*got other\.v"):
+        mutate(other)
 
 
 def recorded(module):
@@ -139,6 +151,8 @@ def test_the_committed_record_is_of_these_files_and_complete_and_has_no_survivor
     assert record["sha256"] == sha256(rtl_dir() / f"{module}.v"), (
         f"{module}.v changed: make the record again, its command is in {RECORD.name}"
     )
+    assert record["command"].startswith("axhil mutate ")
+    assert f"rtl/{module}.v" in record["command"].split()
     found = draw(rtl_dir() / f"{module}.v")
     assert [(m["number"], m["before"], m["after"]) for m in record["mutants"]] == [
         (m.number, m.before, m.after) for m in found
@@ -185,7 +199,7 @@ def test_a_kill_counts_the_entries_that_the_exhaustive_sweep_finds(tmp_path):
     path = rtl_dir() / "mul_drum.v"
     (mutant,) = [m for m in draw(path) if m.after == "seg_a | seg_b"]
     (verdict,) = mutate(path, only=[mutant.number]).verdicts
-    assert (verdict.kill.by, verdict.kill.sweep) == (Killer.table, "4-bit unsigned table")
+    assert (verdict.kill.by, verdict.kill.check) == (Killer.table, "4-bit unsigned table")
 
     changed = tmp_path / "mul_drum.v"
     changed.write_text(mutant.apply(path.read_text()))
@@ -204,21 +218,31 @@ def test_a_kill_counts_the_entries_that_the_exhaustive_sweep_finds(tmp_path):
 
 
 HOLES = [
-    # (module, what the gate is reduced to, before, after)
-    ("mul_drum", "drum(4)", "1'b1", "1'd0"),  # at K = WIDTH nothing is ever forced
-    ("mul_scaletrim", "scaletrim(3,0)", "M > 0", "1'b0"),  # without M there is no constant
+    # (module, what the gate is reduced to, before, after, what the proof sees)
+    ("mul_drum", "drum(4)", "1'b1", "1'd0", Killer.table),  # at K = WIDTH nothing is ever forced
+    ("mul_scaletrim", "scaletrim(3,0)", "M > 0", "1'b0", Killer.table),  # no constant without M
+    # What wraps around has no limit, and a single row no skew.
+    (
+        "mac",
+        "no parameter",
+        "sum[ACC_BITS] ? lowest : ~lowest",
+        "sum[ACC_BITS] ? ~lowest : lowest",
+        Killer.trace,
+    ),
+    ("mac_array", "WIDTH=4, ACC_BITS=8, ROWS=1, COLS=1", "r-1", "(r-1) - 1", Killer.unknown),
 ]
 
 
 @pytest.mark.sim
-@pytest.mark.parametrize(("module", "kept", "before", "after"), HOLES)
-def test_a_gate_with_a_hole_has_a_survivor(tmp_path, module, kept, before, after):
+@pytest.mark.parametrize("hole", HOLES, ids=[f"{hole[0]}: {hole[1]}" for hole in HOLES])
+def test_a_gate_with_a_hole_has_a_survivor(tmp_path, hole):
+    module, kept, before, after, seen = hole
     path = rtl_dir() / f"{module}.v"
     whole = gate(module, rtl=rtl_dir())
-    first = whole.sweeps[0]
+    first = whole.checks[0]
     instances = tuple(one for one in first.instances if one.name == kept)
     narrow = dataclasses.replace(
-        whole, sweeps=(dataclasses.replace(first, instances=instances),), refusals=()
+        whole, checks=(dataclasses.replace(first, instances=instances),), refusals=()
     )
     (mutant,) = [m for m in draw(path) if (m.before, m.after) == (before, after)][-1:]
     changed = tmp_path / path.name
@@ -226,21 +250,28 @@ def test_a_gate_with_a_hole_has_a_survivor(tmp_path, module, kept, before, after
     runner = Runner(narrow, path, tmp_path)
     runner.control()
     assert runner.judge(changed) is None
-    assert runner.prove(changed).by == Killer.table
+    assert runner.prove(changed).by == seen
+
+
+FAILS = "the design as it is fails its own gate"
 
 
 @pytest.mark.sim
 @pytest.mark.parametrize(
-    ("old", "new", "sentence"),
+    ("module", "old", "new", "sentence"),
     [
-        ("a_i * b_i", "a_i + b_i", "the design as it is fails its own gate: 4-bit unsigned table"),
-        ("WIDTH < 4", "WIDTH < 3", "expected a refusal of WIDTH=3, got: it is accepted"),
+        ("mul_exact", "a_i * b_i", "a_i + b_i", f"{FAILS}: 4-bit unsigned table"),
+        ("mul_exact", "WIDTH < 4", "WIDTH < 3", "expected a refusal of WIDTH=3, got: it is acc"),
+        ("mac", "acc_i} + ext", "acc_i} - ext", f"{FAILS}: elements: .* cycle .*: acc_o is"),
+        ("mac_array", "ready_i ||", "ready_i |&", f"{FAILS}: small arrays: it does not compile"),
+        ("mac_array", "ROWS > 64", "ROWS > 65", "expected a refusal of ROWS=65, COLS=1, got: it"),
     ],
 )
-def test_a_design_that_is_wrong_from_the_start_is_not_scored(tmp_path, old, new, sentence):
+def test_a_design_that_is_wrong_from_the_start_is_not_scored(tmp_path, module, old, new, sentence):
     for path in rtl_dir().glob("*.v"):
         shutil.copy(path, tmp_path)
-    wrong = tmp_path / "mul_exact.v"
+    wrong = tmp_path / f"{module}.v"
+    assert wrong.read_text().count(old) == 1
     wrong.write_text(wrong.read_text().replace(old, new))
     with pytest.raises(HwsimError, match=sentence):
         mutate(wrong, count=1)
@@ -253,6 +284,15 @@ def test_a_missing_helper_is_named(tmp_path):
 
 
 @pytest.mark.sim
+def test_an_array_needs_its_element(tmp_path):
+    for path in rtl_dir().glob("*.v"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "mac.v").unlink()
+    with pytest.raises(HwsimError, match=r"expected mac\.v beside mac_array\.v"):
+        mutate(tmp_path / "mac_array.v")
+
+
+@pytest.mark.sim
 def test_the_command_prints_json_and_writes_it(tmp_path):
     out = tmp_path / "deep" / "report.json"
     arguments = ["mutate", str(rtl_dir() / "mul_exact.v"), "--count", "6", "--json"]
@@ -260,8 +300,9 @@ def test_the_command_prints_json_and_writes_it(tmp_path):
     assert done.exit_code == 0
     body = json.loads(done.stdout)
     assert body == json.loads(out.read_text())
-    assert body["command"] == "axhil mutate rtl/mul_exact.v --count 6 --seed 0"
-    assert [len(d["mutants"]) for d in body["designs"]] == [6]
+    (design,) = body["designs"]
+    assert design["command"] == "axhil mutate rtl/mul_exact.v --count 6 --seed 0"
+    assert len(design["mutants"]) == 6
 
 
 def test_a_refusal_leaves_no_folder_for_the_report(tmp_path):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One mutant through a gate: compiled and run by Icarus Verilog, a process of its own per sweep.
+"""One mutant through a gate: compiled and run by Icarus Verilog, a process of its own per check.
 
 The harness compares in Verilog, with `!==`, so an X or Z differs from everything. No cocotb here:
-its start-up would cost more than most sweeps, and a mutant that hangs, stops the simulation or
+its start-up would cost more than most checks, and a mutant that hangs, stops the simulation or
 does not compile takes no other with it.
 """
 
@@ -20,15 +20,14 @@ from pathlib import Path
 from hwsim.design import literal
 from hwsim.errors import HwsimError
 
-from .gate import Gate
-from .sweep import MARK, TOP, Sweep, write_harness
+from .check import MARK, TOP, Check, Gate
 
 _MEMORY_KIB = 4 * 1024 * 1024
 """Address space of a compiler or simulator: a mutated width may ask for anything."""
 _SECONDS = 5
 """Processor seconds for what takes a hundredth of one."""
 _UNKNOWN_SECONDS = 300
-"""Processor seconds for a sweep of a design that nobody has timed yet."""
+"""Processor seconds for a check of a design that nobody has timed yet."""
 
 
 class Killer(StrEnum):
@@ -44,6 +43,8 @@ class Killer(StrEnum):
     """An output is X or Z."""
     table = "table"
     """A product differs."""
+    trace = "trace"
+    """An output differs in some cycle."""
     timeout = "timeout"
     """It does not end."""
 
@@ -54,22 +55,22 @@ class Kill:
 
     Attributes:
         by: kind of evidence.
-        sweep: name of the sweep, or the parameters that were given.
-        wrong: entries that differ, over the instances of the sweep.
+        check: name of the check, or the parameters that were given.
+        wrong: entries that differ, over the instances of the check.
         total: entries in all.
         detail: a sentence.
     """
 
     by: Killer
-    sweep: str
+    check: str
     wrong: int
     total: int
     detail: str
 
     def __str__(self) -> str:
         if self.wrong:
-            return f"{self.sweep}: {self.wrong:,} of {self.total:,} entries; {self.detail}"
-        return f"{self.sweep}: {self.detail}"
+            return f"{self.check}: {self.wrong:,} of {self.total:,} entries; {self.detail}"
+        return f"{self.check}: {self.detail}"
 
 
 class Runner:
@@ -77,15 +78,15 @@ class Runner:
 
     Args:
         gate: what judges them.
-        original: the file as it is; every sweep and refusal is first tried on it.
+        original: the file as it is; every check and refusal is first tried on it.
         folder: scratch, for the harnesses that all mutants share.
     """
 
     def __init__(self, gate: Gate, original: Path, folder: Path) -> None:
         self.gate, self.folder, self._original = gate, folder, original
-        self._sweeps = (*gate.sweeps, *gate.proof)
-        self._locks = [threading.Lock() for _ in self._sweeps]
-        # By sweep, processor seconds for a compilation or a run: other work does not count.
+        self._checks = (*gate.checks, *gate.proof)
+        self._locks = [threading.Lock() for _ in self._checks]
+        # By check, processor seconds for a compilation or a run: other work does not count.
         self._limits: dict[int, int] = {}
         # By refusal, what the file as it is says.
         self._sentences: list[str] = []
@@ -101,14 +102,14 @@ class Runner:
             if not re.search(rf"(^|; ){self.gate.module}: expected ", said):
                 raise HwsimError(f"{self._original}: expected a refusal of {refusal}, got: {said}")
             self._sentences.append(said)
-        for index in range(len(self.gate.sweeps)):
+        for index in range(len(self.gate.checks)):
             self._limit(index)
 
     def _limit(self, index: int) -> int:
-        """Make a sweep ready, once: the harness, the original's pass, and its time as a measure."""
+        """Make a check ready, once: the harness, the original's pass, and its time as a measure."""
         with self._locks[index]:
             if index not in self._limits:
-                write_harness(self._sweeps[index], *self._harness(index))
+                self._checks[index].write(*self._harness(index))
                 began = time.monotonic()
                 found = self._compare(self._original, index, _UNKNOWN_SECONDS)
                 if found is not None:
@@ -119,22 +120,22 @@ class Runner:
             return self._limits[index]
 
     def _harness(self, index: int) -> tuple[Path, Path]:
-        return self.folder / f"sweep_{index}.v", self.folder / f"sweep_{index}.hex"
+        return self.folder / f"check_{index}.v", self.folder / f"check_{index}.hex"
 
     def judge(self, path: Path) -> Kill | None:
         """The first thing of the gate that a file fails, or None."""
-        first, *rest = range(len(self.gate.sweeps))
+        first, *rest = range(len(self.gate.checks))
         return (
-            self._swept(path, first)
+            self._checked(path, first)
             or self._refusals(path)
-            or next(filter(None, (self._swept(path, i) for i in rest)), None)
+            or next(filter(None, (self._checked(path, i) for i in rest)), None)
         )
 
     def prove(self, path: Path) -> Kill | None:
-        """The first sweep beyond the gate that a file fails, or None."""
-        count = len(self.gate.sweeps)
-        indices = range(count, len(self._sweeps))
-        return next(filter(None, (self._swept(path, i) for i in indices)), None)
+        """The first check beyond the gate that a file fails, or None."""
+        count = len(self.gate.checks)
+        indices = range(count, len(self._checks))
+        return next(filter(None, (self._checked(path, i) for i in indices)), None)
 
     def _refusals(self, path: Path) -> Kill | None:
         for i, refusal in enumerate(self.gate.refusals):
@@ -161,14 +162,14 @@ class Runner:
         except _EndlessError:
             return "it does not end"
 
-    def _swept(self, path: Path, index: int) -> Kill | None:
+    def _checked(self, path: Path, index: int) -> Kill | None:
         return self._compare(path, index, self._limit(index))
 
     def _compare(self, path: Path, index: int, limit: int) -> Kill | None:
-        sweep = self._sweeps[index]
+        check = self._checks[index]
 
         def kill(by: Killer, detail: str, wrong: int = 0) -> Kill:
-            return Kill(by, sweep.name, wrong, len(sweep.a) * len(sweep.instances), detail)
+            return Kill(by, check.name, wrong, check.total, detail)
 
         try:
             with tempfile.TemporaryDirectory(prefix="axhil-mutant-") as scratch:
@@ -192,7 +193,7 @@ class Runner:
         if f"{MARK} done" not in text:
             lines = text.strip().splitlines() or ["it said nothing"]
             return kill(Killer.compile, f"the simulation stopped: {lines[-1]}")
-        return _differences(sweep, text, kill)
+        return _differences(check, text, kill)
 
     def _compile(
         self, path: Path, output: Path, top: str, *more: str, seconds: int = _SECONDS
@@ -225,24 +226,19 @@ def _limited(*command: str, seconds: int = _SECONDS) -> subprocess.CompletedProc
     return done
 
 
-def _differences(sweep: Sweep, text: str, kill: Callable[..., Kill]) -> Kill | None:
+def _differences(check: Check, text: str, kill: Callable[..., Kill]) -> Kill | None:
     counts = [
         tuple(map(int, m)) for m in re.findall(rf"^{MARK} count (\d+) (\d+) (\d+)$", text, re.M)
     ]
     wrong, unknown = sum(c[1] for c in counts), sum(c[2] for c in counts)
     if not wrong:
         return None
-    first = re.search(rf"^{MARK} first (\d+) (\d+) (\d+) (\S+) (\d+)$", text, re.M)
+    first = re.search(rf"^{MARK} first (.+)$", text, re.M)
     assert first is not None
-    instance = sweep.instances[int(first[1])]
-    bits = first[4][-instance.bits :]
-    got = str(int(bits, 2)) if set(bits) <= {"0", "1"} else f"b'{bits}"
-    tables = sum(c[1] > 0 for c in counts)
-    where = f"{tables} of {len(counts)} instances" if len(counts) > 1 else "its only instance"
-    detail = (
-        f"{where}, first {instance.name} at a={first[2]}, b={first[3]}: {got}, expected {first[5]}"
-    )
-    return kill(Killer.unknown if unknown == wrong else Killer.table, detail, wrong)
+    differing = sum(c[1] > 0 for c in counts)
+    where = f"{differing} of {len(counts)} instances" if len(counts) > 1 else "its only instance"
+    detail = f"{where}, first {check.difference(first[1].split())}"
+    return kill(Killer.unknown if unknown == wrong else Killer(check.evidence), detail, wrong)
 
 
 def _fatal(text: str) -> str:

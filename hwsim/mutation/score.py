@@ -62,7 +62,7 @@ class Verdict:
             "outcome": str(self.outcome),
         }
         if self.kill is not None:
-            body |= {"by": str(self.kill.by), "where": self.kill.sweep}
+            body |= {"by": str(self.kill.by), "where": self.kill.check}
             body |= {"wrong": self.kill.wrong, "total": self.kill.total, "detail": self.kill.detail}
         return body
 
