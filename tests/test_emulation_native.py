@@ -502,15 +502,15 @@ def test_an_unknown_instruction_set_gets_a_sentence_naming_the_known():
 
 
 def test_an_instruction_set_this_cpu_lacks_gets_a_sentence(monkeypatch):
-    monkeypatch.setattr("emulation.native.kernel.supported_isas", lambda: ("scalar",))
+    monkeypatch.setattr("emulation.native.extension.supported_isas", lambda: ("scalar",))
     monkeypatch.setenv("AXHIL_ISA", "avx2")
     with pytest.raises(EmulationError, match=r"AXHIL_ISA=avx2 is not supported here.*scalar"):
         native.isa()
 
 
 def test_without_the_extension_the_reason_is_kept_and_a_kernel_says_it(monkeypatch):
-    monkeypatch.setattr("emulation.native.kernel._native", None)
-    monkeypatch.setattr("emulation.native.kernel._REASON", "nothing was compiled")
+    monkeypatch.setattr("emulation.native.extension._native", None)
+    monkeypatch.setattr("emulation.native.extension._REASON", "nothing was compiled")
     assert not native.available()
     assert native.unavailable_reason() == "nothing was compiled"
     with pytest.raises(EmulationError, match="nothing was compiled; install axhil where a C"):

@@ -6,16 +6,8 @@ are bit-identical to the NumPy definition. The extension is optional: where it w
 `available()` is False, `unavailable_reason()` says why, and constructing a kernel raises.
 """
 
-from .kernel import (
-    ISAS,
-    LutKernel,
-    ProductKernel,
-    available,
-    gather_baseline,
-    isa,
-    supported_isas,
-    unavailable_reason,
-)
+from .extension import ISAS, available, isa, supported_isas, unavailable_reason
+from .kernel import LutKernel, ProductKernel, gather_baseline
 
 __all__ = [
     "ISAS",

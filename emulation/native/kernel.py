@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-import importlib
-import math
-import os
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,122 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from emulation.errors import EmulationError
 
-try:
-    _native: ModuleType | None = importlib.import_module("emulation.native._kernel")
-    _REASON = ""
-except ImportError as error:  # not built: no compiler, or a checkout that was never installed
-    _native = None
-    _REASON = f"the extension emulation.native._kernel cannot be imported ({error})"
-
-ISAS = ("avx512vbmi", "avx2", "scalar")
-"""Instruction sets, fastest first; AXHIL_ISA forces one."""
-
-Pair = tuple[int, int]
-
-
-def available() -> bool:
-    """Whether the extension was built and can be loaded."""
-    return _native is not None
-
-
-def unavailable_reason() -> str:
-    """Why `available()` is False; empty where it is True."""
-    return _REASON
-
-
-def _module() -> ModuleType:
-    if _native is None:
-        raise EmulationError(
-            f"expected the native kernel, but {_REASON}; install axhil where a C++17 compiler is "
-            "on PATH, or use the portable path"
-        )
-    return _native
-
-
-def supported_isas() -> tuple[str, ...]:
-    """The instruction sets that this build and CPU have, fastest first."""
-    return tuple(_module().supported()) if _native else ()
-
-
-def isa() -> str:
-    """The instruction set that new kernels use.
-
-    Raises:
-        EmulationError: AXHIL_ISA names none, or one that this build or CPU lacks.
-    """
-    _module()
-    supported = supported_isas()
-    forced = os.environ.get("AXHIL_ISA", "")
-    if not forced:
-        return supported[0]
-    if forced not in ISAS:
-        raise EmulationError(f"expected AXHIL_ISA to be one of {', '.join(ISAS)}; got {forced!r}")
-    if forced not in supported:
-        raise EmulationError(
-            f"AXHIL_ISA={forced} is not supported here; this build and CPU have "
-            f"{', '.join(supported)}"
-        )
-    return forced
-
-
-def _array(
-    value: Any,
-    *,
-    name: str,
-    dtypes: tuple[type, ...],
-    shape: tuple[int | None, ...],
-) -> NDArray[Any]:
-    """A C-contiguous numpy view (a copy only if not contiguous) of an array or CPU tensor."""
-    array = value if isinstance(value, np.ndarray) else _from_tensor(value, name)
-    if array.dtype.type not in dtypes:
-        expected = " or ".join(np.dtype(d).name for d in dtypes)
-        raise EmulationError(f"expected {name} of dtype {expected}; got {array.dtype}")
-    if array.ndim != len(shape) or any(
-        want is not None and have != want for have, want in zip(array.shape, shape, strict=True)
-    ):
-        wanted = ", ".join("any" if s is None else str(s) for s in shape)
-        raise EmulationError(f"expected {name} of shape ({wanted}); got {array.shape}")
-    return np.ascontiguousarray(array)
-
-
-def _from_tensor(value: Any, name: str) -> NDArray[Any]:
-    if not hasattr(value, "detach"):
-        raise EmulationError(
-            f"expected {name} as a numpy array or a CPU tensor; got {type(value).__name__}"
-        )
-    try:
-        tensor: NDArray[Any] = value.detach().numpy()
-    except (TypeError, RuntimeError) as error:
-        raise EmulationError(
-            f"expected {name} as a numpy array or a CPU tensor; got a tensor that numpy cannot "
-            f"view ({error})"
-        ) from error
-    return tensor
-
-
-def _aligned(shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
-    """An empty array that starts on a cache line, as torch's do: split stores cost a third."""
-    count = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(count + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    array: NDArray[Any] = memory[start : start + count].view(dtype).reshape(shape)
-    return array
-
-
-def _pair(value: Pair | int, name: str, least: int) -> Pair:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or any(not isinstance(v, int) or v < least for v in pair):
-        raise EmulationError(f"expected {name} as two integers of at least {least}; got {value!r}")
-    return pair[0], pair[1]
-
-
-def _check_width(width: int) -> None:
-    if not (isinstance(width, int) and 2 <= width <= 8):
-        raise EmulationError(f"expected a width of 2 to 8 bits; got {width!r}")
-
-
-def _code_range(width: int, *, signed: bool) -> tuple[int, int]:
-    return (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
+from .arrays import (
+    Pair,
+    aligned_empty,
+    check_width,
+    checked_array,
+    checked_pair,
+    checked_threads,
+    code_range,
+    numpy_view,
+)
+from .extension import isa, module
 
 
 class _ConvKernel:
@@ -147,9 +38,9 @@ class _ConvKernel:
         dilation: Pair | int,
         groups: int,
     ) -> None:
-        _check_width(width)
+        check_width(width)
         codes = np.asarray(
-            _from_tensor(weight_codes, "weight_codes")
+            numpy_view(weight_codes, "weight_codes")
             if hasattr(weight_codes, "detach")
             else weight_codes
         )
@@ -158,7 +49,7 @@ class _ConvKernel:
                 "expected weight_codes as a non-empty (O, C // groups, kh, kw) array of integers; "
                 f"got {codes.dtype} of shape {codes.shape}"
             )
-        low, high = _code_range(width, signed=signed)
+        low, high = code_range(width, signed=signed)
         if codes.min() < low or codes.max() > high:
             raise EmulationError(
                 f"expected weight codes in [{low}, {high}]; got [{codes.min()}, {codes.max()}]"
@@ -168,9 +59,9 @@ class _ConvKernel:
                 f"expected groups to divide the {codes.shape[0]} output channels; got {groups!r}"
             )
         self.width, self.signed, self.groups = width, signed, groups
-        self.stride = _pair(stride, "stride", 1)
-        self.padding = _pair(padding, "padding", 0)
-        self.dilation = _pair(dilation, "dilation", 1)
+        self.stride = checked_pair(stride, "stride", 1)
+        self.padding = checked_pair(padding, "padding", 0)
+        self.dilation = checked_pair(dilation, "dilation", 1)
         self.weight_codes = codes.astype(np.int16)
         self.weight_codes.setflags(write=False)
         self.isa = isa()
@@ -216,8 +107,8 @@ class _ConvKernel:
 
     def _output(self, out: Any, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
         if out is None:
-            return _aligned(shape, dtype)
-        array = _array(out, name="out", dtypes=(dtype,), shape=shape)
+            return aligned_empty(shape, dtype)
+        array = checked_array(out, name="out", dtypes=(dtype,), shape=shape)
         if not np.shares_memory(array, out if isinstance(out, np.ndarray) else out.numpy()) and (
             array.size
         ):
@@ -239,9 +130,9 @@ class _ConvKernel:
             EmulationError: a wrong dtype or shape.
         """
         dtype = np.int8 if self.signed else np.uint8
-        x = _array(codes, name="codes", dtypes=(dtype,), shape=(None,) * 4)
+        x = checked_array(codes, name="codes", dtypes=(dtype,), shape=(None,) * 4)
         result = self._output(out, self.output_shape(x.shape), np.int32)
-        self._layer.accumulate(x.view(np.uint8), result, _threads(threads))
+        self._layer.accumulate(x.view(np.uint8), result, checked_threads(threads))
         return result
 
     def forward(
@@ -282,17 +173,17 @@ class _ConvKernel:
         Raises:
             EmulationError: a wrong dtype, shape or range.
         """
-        low, high = _code_range(self.width, signed=self.signed)
+        low, high = code_range(self.width, signed=self.signed)
         if not low <= qmin <= qmax <= high:
             raise EmulationError(
                 f"expected {low} <= qmin <= qmax <= {high}; got qmin={qmin}, qmax={qmax}"
             )
-        values = _array(x, name="x", dtypes=(np.float32,), shape=(None,) * 4)
+        values = checked_array(x, name="x", dtypes=(np.float32,), shape=(None,) * 4)
         shape = self.output_shape(values.shape)
         result = self._output(out, shape, np.float32)
         clamp = None
         if mask is not None:
-            clamp = _array(mask, name="mask", dtypes=(np.uint8,), shape=values.shape)
+            clamp = checked_array(mask, name="mask", dtypes=(np.uint8,), shape=values.shape)
             if not np.shares_memory(clamp, mask if isinstance(mask, np.ndarray) else mask.numpy()):
                 raise EmulationError("expected mask to be C-contiguous")
         self._layer.forward(
@@ -300,20 +191,14 @@ class _ConvKernel:
             inv_scale,
             qmin,
             qmax,
-            _array(out_scale, name="out_scale", dtypes=(np.float32,), shape=(shape[1],)),
-            _array(bias, name="bias", dtypes=(np.float32,), shape=(shape[1],)),
+            checked_array(out_scale, name="out_scale", dtypes=(np.float32,), shape=(shape[1],)),
+            checked_array(bias, name="bias", dtypes=(np.float32,), shape=(shape[1],)),
             relu,
             clamp,
             result,
-            _threads(threads),
+            checked_threads(threads),
         )
         return result
-
-
-def _threads(threads: int) -> int:
-    if not isinstance(threads, int) or threads < 1:
-        raise EmulationError(f"expected threads to be an integer of at least 1; got {threads!r}")
-    return min(threads, 256)
 
 
 def _check_sum(K: int, largest: int) -> None:
@@ -371,7 +256,7 @@ class LutKernel(_ConvKernel):
         _check_sum(int(np.prod(self.weight_codes.shape[1:])), largest)
         self.table = np.ascontiguousarray(entries.astype(np.int32))
         self.table.setflags(write=False)
-        self._layer = _module().LutLayer(
+        self._layer = module().LutLayer(
             self.isa, self.table, width, self._patterns, *self._geometry
         )
 
@@ -437,7 +322,7 @@ class ProductKernel(_ConvKernel):
         self.u, self.v = _factor(u, "u", width), _factor(v, "v", width)
         # 255: what the sums inside are bounded by, before the shift of u is taken back.
         _check_sum(int(np.prod(self.weight_codes.shape[1:])), 255 * int(np.abs(self.v).max()))
-        self._layer = _module().ProductLayer(
+        self._layer = module().ProductLayer(
             self.isa, self.u, self.v, width, self._patterns, *self._geometry
         )
 
@@ -462,5 +347,5 @@ def gather_baseline(
         (O, P) int32 sums, on one thread.
     """
     out = np.empty((len(weights), activations.shape[1]), np.int32)
-    _module().gather_baseline(table, activations, weights, out)
+    module().gather_baseline(table, activations, weights, out)
     return out
