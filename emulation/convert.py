@@ -291,7 +291,10 @@ def convert(
     layers: Layers = "all",
     backend: Backend = "auto",
     gradient: str = "float32",
+    accumulator: Accumulator | None = None,
 ) -> EmulatedNetwork:
     """`prepare` and `Prepared.emulate` in one call; see there."""
     prepared = prepare(model, calibration, settings=settings)
-    return prepared.emulate(multiplier, layers=layers, backend=backend, gradient=gradient)
+    return prepared.emulate(
+        multiplier, layers=layers, backend=backend, gradient=gradient, accumulator=accumulator
+    )

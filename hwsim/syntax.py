@@ -39,12 +39,15 @@ def preprocess(sources: Sequence[Path], *, includes: Sequence[Path] = ()) -> Pre
         includes: folders searched for included files; that of each source is among them.
 
     Raises:
-        HwsimError: a file does not exist, or the preprocessor refuses it.
+        HwsimError: a file or a folder does not exist, or the preprocessor refuses it.
     """
     for path in sources:
         if not path.is_file():
             what = "it is a folder" if path.is_dir() else "there is no such file"
             raise HwsimError(f"expected a Verilog file at {path}, but {what}")
+    for folder in includes:
+        if not folder.is_dir():
+            raise HwsimError(f"expected a folder of included files at {folder}, but there is none")
     folders = dict.fromkeys([*includes, *(path.parent for path in sources)])
     with tempfile.TemporaryDirectory(prefix="axhil-cpp-") as scratch:
         text, names = Path(scratch, "out.v"), Path(scratch, "names")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from emulation import EmulationError, prepare
+from emulation import EmulationError, convert, prepare
 from emulation.accumulator import Accumulator, lut_matmul_bits
 from emulation.definition import lut_matmul
 from hwsim import golden, parse_multiplier
@@ -85,6 +85,8 @@ def test_a_network_with_few_bits_takes_the_path_and_differs_only_where_sums_over
         # An exact layer keeps its exact sums.
         assert narrow.plan[0].path != "accumulator"
         assert not torch.equal(narrow(images), whole)
+    at_once = convert(model, DRUM, calibration=images, accumulator=Accumulator(12, "wrap"))
+    assert {entry.path for entry in at_once.plan} == {"accumulator"}
     # Gradients pass straight through, as without.
     x = images.clone().requires_grad_()
     wide(x).sum().backward()

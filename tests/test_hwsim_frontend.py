@@ -226,6 +226,13 @@ def test_a_published_netlist_goes_through_as_it_is(tmp_path, shape):
 
 
 @pytest.mark.sim
+def test_a_folder_of_includes_that_is_not_there_is_refused(tmp_path):
+    (tmp_path / "mine.v").write_text("module mine(input [3:0] a, b, output [7:0] p); endmodule\n")
+    with pytest.raises(HwsimError, match=r"^expected a folder of included files at .*inc, but"):
+        read_circuit([tmp_path / "mine.v"], includes=[tmp_path / "inc"])
+
+
+@pytest.mark.sim
 def test_several_files_includes_parameters_ties_and_memories(tmp_path):
     # Row and column differ, and so do the values of everything that is given.
     folder = tmp_path / "my verilog"
