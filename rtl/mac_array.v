@@ -77,7 +77,7 @@ module mac_array #(
 
   always @(posedge clk_i) begin
     if (!rst_ni) valid_q <= 1'b0;
-    else if (en) valid_q <= (valid_q << 1) | enters;
+    else if (en) valid_q <= {valid_q, enters};
   end
 
   // Row 0 adds a cycle after its operands come.
@@ -109,7 +109,7 @@ module mac_array #(
         reg [r*WIDTH-1:0] delay_q;
 
         always @(posedge clk_i) begin
-          if (en) delay_q <= (delay_q << WIDTH) | a_i[r*WIDTH +: WIDTH];
+          if (en) delay_q <= {delay_q, a_i[r*WIDTH +: WIDTH]};
         end
 
         assign a     = delay_q[(r-1)*WIDTH +: WIDTH];

@@ -174,7 +174,11 @@ _DEFAULT_SETS: tuple[Given, ...] = (
     {"CORE": "scaletrim", "M": 4},
 )
 _UNUSED_COMP: Given = {"CORE": "scaletrim", "H": 3, "M": 0, "DEE": -2, "COMP": 0x0100}
-_FREE: Given = {"CORE": "scaletrim", "WIDTH": 12, "H": 6, "M": 2, "DEE": -5, "COMP": 0xFFC0_0080}
+# Constants that no fit makes; the high bits of the last one count.
+_FREE: Given = {
+    "CORE": "scaletrim", "WIDTH": 12, "H": 6, "M": 8, "DEE": -5,
+    "COMP": 0xFF80_0010_FFE0_0020_0000_0040_FFC0_0080,
+}  # fmt: skip
 
 
 def _element_sets() -> tuple[list[Given], list[Given]]:

@@ -53,9 +53,10 @@ class Clocked:
 class Trace:
     """Instances on one clock, each with inputs and expected outputs of its own.
 
-    Inputs change while the clock is high, after the rising edge: what looks at the falling one sees
-    the next cycle's. All outputs are compared just before the next rising edge, so that what
-    follows the inputs at once is compared too; in every cycle but the first.
+    Inputs take their values while the clock is low. At the falling edge they are the complement, so
+    that what looks at the wrong edge sees something else. All outputs are compared just before the
+    rising edge, so that what follows the inputs at once is compared too; in every cycle but the
+    first.
 
     Attributes:
         name: for messages.
@@ -133,7 +134,7 @@ class Trace:
             "      wrong[d] = 0; unknown[d] = 0;\n"
             "    end\n"
             f"    for (i = 0; i < {self.cycles}; i = i + 1) begin\n"
-            "      row = rows[i]; #1; clk = 1'b0; #1;\n"
+            "      row = ~rows[i]; #1; clk = 1'b0; #1; row = rows[i]; #1;\n"
             "      if (i > 0) begin\n"
             f"{''.join(compared)}"
             "      end\n"
