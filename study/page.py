@@ -25,6 +25,7 @@ from .page_charts import chart_panels, legend, symbols
 from .page_findings import caution, finding, plural
 from .page_sections import multiplier_section, provenance_section, warning_section
 from .page_tables import accuracy_section, difference_section, verdict_table
+from .paper import TITLES
 from .records import Record, records_of
 
 # What has to be the same for flags to be compared image by image.
@@ -157,7 +158,8 @@ def _check(cells: Sequence[Cell]) -> None:
 
 
 def _title(cells: Sequence[Cell], labels: Sequence[str]) -> str:
-    return f"{cells[0].settings.network} built from {plural(len(labels), 'multiplier')}"
+    network = cells[0].settings.network
+    return f"{TITLES.get(network, network)} built from {plural(len(labels), 'multiplier')}"
 
 
 def _head(

@@ -358,6 +358,12 @@ def test_gains_are_not_called_robustness_where_the_gradient_may_be_at_fault():
     assert "any iterate" not in caution(moved, ())
 
 
+def test_the_title_calls_the_network_as_people_do():
+    assert "<h1>LeNet-5 built from 1 multiplier</h1>" in report_page([cell()])
+    other = report_page([cell(network="torchvision:alexnet")])
+    assert "<h1>torchvision:alexnet built from 1 multiplier</h1>" in other
+
+
 def test_what_is_unusual_about_the_attack_stands_at_the_top():
     usual = report_page([cell()])
     assert "<li>worst iterate</li>" not in usual
