@@ -7,7 +7,7 @@ largest difference seen: the largest of many is large by chance too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,19 +56,45 @@ def judge(results: Results) -> list[Verdict]:
     """
     if not results.comparisons:
         return []
-    clean = [c for c in results.comparisons if c.clean]
+    clean = {c.record.cell.label: c.difference for c in results.comparisons if c.clean}
     attacked = [c for c in results.comparisons if not c.clean]
     verdicts: list[Verdict] = []
     if clean:
         verdicts.append(_clean_loss(clean))
     if attacked:
         verdicts += [_any_gain(attacked, len(results.comparisons)), _gain_size(attacked)]
-    if paper.WORST in results.clean and len(results.clean) > 2:
-        verdicts.append(_worst(results))
-    near = [c for c in clean if c.record.cell.label in paper.NEAR]
+    flags = {label: record.correct for label, record in results.clean.items()}
+    if paper.WORST in flags and len(flags) > 2:
+        verdicts.append(_worst(flags, _lowest_under_attack(results)))
+    near = {label: one for label, one in clean.items() if label in paper.NEAR}
     if near:
-        verdicts.append(_near(near, attacked))
+        own = [c for c in attacked if c.record.cell.label in paper.NEAR]
+        count = sum(c.survives for c in own)
+        more = f"; under attack {count} of {plural(len(own), 'difference')} survive" if own else ""
+        verdicts.append(_near(near, more))
     return verdicts
+
+
+def judge_clean(correct: Mapping[str, str], reference: str = "ACC") -> list[Verdict]:
+    """Judge the claims about clean accuracy, from more images than anybody would attack.
+
+    Args:
+        correct: flags of every multiplier on the same images by label, "1" for right.
+        reference: label of the accurate multiplier.
+
+    Returns:
+        The verdicts, in the order of the paper's claims.
+    """
+    clean = {
+        label: paired_difference(correct[reference], flags)
+        for label, flags in correct.items()
+        if label != reference
+    }
+    verdicts = [_clean_loss(clean)]
+    if paper.WORST in clean and len(clean) > 1:
+        verdicts.append(_worst(correct))
+    near = {label: one for label, one in clean.items() if label in paper.NEAR}
+    return [*verdicts, _near(near)] if near else verdicts
 
 
 def _in_points(difference: PairedDifference, family: int) -> tuple[float, float]:
@@ -84,31 +110,29 @@ def _sentence(text: str, samples: int) -> str:
     return f"{text[0].upper()}{text[1:]}; {one_image(samples)}."
 
 
-def _clean_loss(clean: Sequence[Comparison]) -> Verdict:
+def _clean_loss(clean: Mapping[str, PairedDifference]) -> Verdict:
     limit = paper.LARGEST_CLEAN_LOSS + _ROUNDING
-    intervals = [_in_points(c.difference, len(clean)) for c in clean]
+    intervals = {label: _in_points(one, len(clean)) for label, one in clean.items()}
     # A loss is a negative difference.
-    surely = max(-high for _, high in intervals)
-    at_most = max(-low for low, _ in intervals)
+    surely = max(-high for _, high in intervals.values())
+    at_most = max(-low for low, _ in intervals.values())
     outcome: Outcome = "cannot be told"
     if at_most < limit:
         outcome = "holds"
     elif surely > limit:
         outcome = "does not hold"
-    worst, (low, high) = min(
-        zip(clean, intervals, strict=True), key=lambda pair: pair[0].difference.value
-    )
-    who = worst.record.cell.label
+    who = min(clean, key=lambda label: clean[label].value)
+    worst, (low, high) = clean[who], intervals[who]
     text = (
-        f"the largest change for the worse is {who}'s, {points(worst.difference.value)} points "
-        f"({_images(worst.difference)}; between {low:+.1f} and {high:+.1f})"
-        if worst.difference.value < 0
+        f"the largest change for the worse is {who}'s, {points(worst.value)} points "
+        f"({_images(worst)}; between {low:+.1f} and {high:+.1f})"
+        if worst.value < 0
         else f"no multiplier has fewer images right; the losses may be up to {at_most:.1f} points"
     )
     return Verdict(
         f"Approximate multipliers cost up to {paper.LARGEST_CLEAN_LOSS:g} points of clean accuracy",
         outcome,
-        _sentence(text, worst.difference.samples),
+        _sentence(text, worst.samples),
     )
 
 
@@ -159,11 +183,11 @@ def _gain_size(attacked: Sequence[Comparison]) -> Verdict:
     )
 
 
-def _worst(results: Results) -> Verdict:
+def _worst(correct: Mapping[str, str], more: str = "") -> Verdict:
     """Compare DR3's clean flags with every other multiplier's."""
-    own = results.clean[paper.WORST]
-    others = {label: r for label, r in results.clean.items() if label != paper.WORST}
-    found = {label: paired_difference(r.correct, own.correct) for label, r in others.items()}
+    own = correct[paper.WORST]
+    others = {label: flags for label, flags in correct.items() if label != paper.WORST}
+    found = {label: paired_difference(flags, own) for label, flags in others.items()}
     adjusted = dict(zip(found, holm([one.p_value for one in found.values()]), strict=True))
     below = [label for label in found if found[label].value < 0 and adjusted[label] < LEVEL]
     above = [label for label in found if found[label].value > 0 and adjusted[label] < LEVEL]
@@ -172,12 +196,18 @@ def _worst(results: Results) -> Verdict:
         outcome = "holds"
     elif above:
         outcome = "does not hold"
+    samples = len(own)
+    shares = [100 * flags.count("1") / samples for flags in others.values()]
     text = (
-        f"clean, {paper.WORST} gets {100 * own.accuracy.value:.2f} % right, the others "
-        f"{100 * min(r.accuracy.value for r in others.values()):.2f} to "
-        f"{100 * max(r.accuracy.value for r in others.values()):.2f} %; it is below {len(below)} "
-        f"of {len(found)} of them, and above {len(above)}, by more than chance explains"
+        f"clean, {paper.WORST} gets {100 * own.count('1') / samples:.2f} % right, the others "
+        f"{min(shares):.2f} to {max(shares):.2f} %; it is below {len(below)} of {len(found)} of "
+        f"them, and above {len(above)}, by more than chance explains{more}"
     )
+    return Verdict(f"{paper.WORST} is the worst multiplier", outcome, _sentence(text, samples))
+
+
+def _lowest_under_attack(results: Results) -> str:
+    """At how many attack settings DR3 alone has the lowest accuracy."""
     lowest = settings = 0
     points_of: dict[tuple[str, str, float], dict[str, int]] = {}
     for record in results.records:
@@ -189,34 +219,23 @@ def _worst(results: Results) -> Verdict:
             settings += 1
             rest = (count for label, count in counts.items() if label != paper.WORST)
             lowest += counts[paper.WORST] < min(rest)
-    if settings:
-        text += (
-            f"; under attack it has the lowest accuracy alone at {lowest} of {settings} settings"
-        )
-    return Verdict(
-        f"{paper.WORST} is the worst multiplier", outcome, _sentence(text, own.accuracy.samples)
-    )
+    if not settings:
+        return ""
+    return f"; under attack it has the lowest accuracy alone at {lowest} of {settings} settings"
 
 
-def _near(near: Sequence[Comparison], attacked: Sequence[Comparison]) -> Verdict:
-    intervals = [_in_points(c.difference, len(near)) for c in near]
+def _near(near: Mapping[str, PairedDifference], more: str = "") -> Verdict:
+    intervals = [_in_points(one, len(near)) for one in near.values()]
     outcome: Outcome = "cannot be told"
     if all(low > -_NEAR and high < _NEAR for low, high in intervals):
         outcome = "holds"
     elif any(high < -_NEAR or low > _NEAR for low, high in intervals):
         outcome = "does not hold"
     least, most = min(low for low, _ in intervals), max(high for _, high in intervals)
-    listed = ", ".join(f"{c.record.cell.label} {points(c.difference.value)}" for c in near)
+    listed = ", ".join(f"{label} {points(one.value)}" for label, one in near.items())
     text = (
         f"clean, in points: {listed}; their intervals reach from {least:+.1f} to {most:+.1f}, "
-        f"and near means within {_NEAR:g}"
+        f"and near means within {_NEAR:g}{more}"
     )
-    own = [c for c in attacked if c.record.cell.label in paper.NEAR]
-    if own:
-        count = sum(c.survives for c in own)
-        text += f"; under attack {count} of {plural(len(own), 'difference')} survive"
-    return Verdict(
-        "scaleTRIM stays near the accurate model",
-        outcome,
-        _sentence(text, near[0].difference.samples),
-    )
+    samples = next(iter(near.values())).samples
+    return Verdict("scaleTRIM stays near the accurate model", outcome, _sentence(text, samples))

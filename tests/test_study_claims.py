@@ -4,7 +4,7 @@
 import pytest
 from study_samples import cell
 
-from study.claims import judge, one_image
+from study.claims import judge, judge_clean, one_image
 from study.results import Results
 
 LOSS, EXISTS, SIZE, WORST, NEAR = range(5)
@@ -130,3 +130,27 @@ def test_claims_that_the_data_cannot_speak_to_are_left_out():
         for label, name in (("ACC", "exact"), ("sT(4,8)", "scaletrim(4,8)"))
     )
     assert len(judge(Results("lenet5", "whitebox", attacked, planned=2))) == 2
+
+
+def test_whole_test_sets_settle_what_fifty_images_leave_open():
+    samples = 10_000
+    correct = {
+        "ACC": flags(9_350, samples),
+        "DR3": flags(7_000, samples),
+        "sT(4,0)": flags(9_340, samples),
+        "sT(4,8)": flags(9_345, samples),
+    }
+    found = {v.claim: v for v in judge_clean(correct)}
+    assert [v.outcome for v in found.values()] == ["does not hold", "holds", "holds"]
+    loss, worst, near = (v.evidence for v in found.values())
+    assert "DR3's, -23.5 points (0 gained and 2350 lost of 10,000; between" in loss
+    assert "DR3 gets 70.00 % right, the others 93.40 to 93.50 %; it is below 3 of 3" in worst
+    assert "sT(4,0) -0.1, sT(4,8) -0.1" in near
+    # The same shares of 50 images settle none of them.
+    few = {label: flags(one.count("1") // 200, 50) for label, one in correct.items()}
+    assert judge_clean(few)[2].outcome == "cannot be told"
+
+
+def test_the_claims_about_clean_accuracy_need_the_multipliers_that_they_are_about():
+    (only,) = judge_clean({"exact": "1110", "mine": "1010"}, reference="exact")
+    assert only.claim.startswith("Approximate multipliers cost up to")
