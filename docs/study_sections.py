@@ -26,7 +26,9 @@ from study.tables import ATTACK_TITLES
 DOCS = Path(__file__).parent
 RECORDS = DOCS / "records" / "studies"
 RUNS = DOCS / "records" / "runs.json"
-WHITE_BOX = ("paper_lenet5", "lenet5_1000", "paper_resnet50", "paper_vgg19")
+PAPER = ("paper_lenet5", "lenet5_1000", "paper_resnet50", "paper_vgg19")
+"""The paper's attacks and norms, all of them."""
+WHITE_BOX = (*PAPER, "cifar10_1000")
 TEST_SETS = tuple(
     DOCS / "records" / f"accuracy_{name}_test.json"
     for name in ("lenet5_mnist", "resnet50_cifar10", "vgg19_cifar10")
@@ -96,6 +98,15 @@ def draw() -> None:
             drawn.quantize(256, kmeans=3).save(path, optimize=True)
 
 
+def _whose(one: Results, results: list[Results]) -> str:
+    """The network, where a study has several."""
+    return "" if len(results) == 1 else f"**{TITLES[one.network]}**: "
+
+
+def _data(name: str, one: Results, results: list[Results]) -> str:
+    return plain(_title(name)) + ("" if len(results) == 1 else f": {TITLES[one.network]}")
+
+
 def _stem(one: Results, results: list[Results]) -> str:
     return "robustness" if len(results) == 1 else f"robustness_{one.stem}"
 
@@ -109,17 +120,20 @@ def findings() -> str:
             f"[full report](studies/{name}/report.md)"
         )
         parts += [
-            f"{plain(finding(one.comparisons, one.reference))} "
+            f"{_whose(one, results)}{plain(finding(one.comparisons, one.reference))} "
             f"{plain(caution(one.records, one.comparisons))}"
             for one in results
         ]
-        parts.append(f"![Robust accuracy over eps](studies/{name}/robustness.png)")
+        parts += [
+            f"![{one.title}: robust accuracy over eps](studies/{name}/{_stem(one, results)}.png)"
+            for one in results
+        ]
     return "\n\n".join(parts)
 
 
 def timing() -> str:
     """Table IV beside the paper's."""
-    every = [one for results in studies().values() for one in results]
+    every = [one for results in studies(PAPER).values() for one in results]
     return timing_table(every) if every else ""
 
 
@@ -143,7 +157,7 @@ def claims() -> str:
         for v in judge_clean({r["label"]: r["correct"] for r in body["rows"] if r["lut_sha256"]})
     ]
     from_studies = [
-        (plain(v.claim), plain(_title(name)), f"**{v.outcome}**", plain(v.evidence))
+        (plain(v.claim), _data(name, one, results), f"**{v.outcome}**", plain(v.evidence))
         for name, results in studies().items()
         for one in results
         for v in judge(one)
@@ -229,11 +243,12 @@ def departures() -> list[str]:
         for one in results:
             attacked = [c for c in one.comparisons if not c.clean]
             survive = sum(c.survives for c in attacked)
-            counted = f"{survive:,} of {len(attacked):,} in `{name}`"
+            where = f"`{name}`{'' if len(results) == 1 else f' ({TITLES[one.network]})'}"
+            counted = f"{survive:,} of {len(attacked):,} in {where}"
             (small if one.images <= 64 else large).append(counted)
             own = [c for c in attacked if c.record.cell.label == "DR3" and c.survives]
             more = sum(c.difference.value > 0 for c in own)
-            worst.append(f"{more:,} above and {len(own) - more:,} below in `{name}`")
+            worst.append(f"{more:,} above and {len(own) - more:,} below in {where}")
     return [
         "* **Robust gains**: the paper's accuracies move in steps of 1.56 and 2 points, single "
         f"images of 64 and 50. Differences under attack that survive at its numbers of images: "
