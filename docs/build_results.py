@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import study_sections as sections
+from in_short import in_short
 
 from study import paper
 from study.statistics import holm, paired_difference
@@ -194,6 +195,10 @@ PAGE = """# Results
 Written by `python docs/build_results.py` from the records in `docs/records`; edit those or the
 script, never this page.
 
+## In short
+
+{in_short}
+
 ## Clean accuracy, %
 
 {clean_accuracy}
@@ -265,6 +270,7 @@ but LeNet-5's at the paper's size ran beside other work, see the conditions belo
 def page() -> str:
     """The whole page."""
     return PAGE.format(
+        in_short=in_short(),
         clean_accuracy=clean_accuracy(),
         clean_differences=clean_differences(),
         findings=sections.findings(),

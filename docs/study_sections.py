@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from study.page_findings import caution, finding
 from study.paper import TITLES
 from study.results import Results
 from study.spec import read_spec
-from study.statistics import holm, paired_difference, proportion
+from study.statistics import PairedDifference, holm, paired_difference, proportion
 from study.store import read_cells
 from study.tables import ATTACK_TITLES
 
@@ -34,6 +35,8 @@ TEST_SETS = tuple(
     for name in ("lenet5_mnist", "resnet50_cifar10", "vgg19_cifar10")
 )
 STRONGEST = ("lenet5_1000", "lenet5_transfer", "lenet5_slope")
+Point = tuple[str, str, str, float]
+"""Multiplier, attack, norm, eps."""
 
 
 def studies(names: tuple[str, ...] = WHITE_BOX) -> dict[str, list[Results]]:
@@ -167,7 +170,7 @@ def claims() -> str:
     return table(("the paper says", "data", "here", "the numbers"), rows, left=4)
 
 
-def _flags(results: Results) -> dict[tuple[str, str, str, float], str]:
+def _flags(results: Results) -> dict[Point, str]:
     return {
         (r.cell.label, r.cell.settings.attack, r.cell.settings.norm, r.eps): r.correct
         for r in results.records
@@ -178,32 +181,64 @@ def _gradient(one: Results) -> str:
     return one.threat_model if one.gradient == "float32" else one.gradient
 
 
-def strongest() -> str:
-    """Every multiplier under the strongest of four gradients, image by image."""
+@dataclass(frozen=True)
+class Gradients:
+    """The same images attacked with several gradients.
+
+    Attributes:
+        flags: by gradient, the flags of every multiplier at every setting.
+        points: attack settings of the accurate multiplier that all of them have.
+        pairs: multiplier and setting, what is compared with the accurate one.
+        white: these differences under each network's own straight-through gradient.
+        strong: the same where an image has to survive every gradient.
+    """
+
+    flags: dict[str, dict[Point, str]]
+    points: list[Point]
+    pairs: list[tuple[str, Point]]
+    white: list[PairedDifference]
+    strong: list[PairedDifference]
+
+    def worst(self, label: str, point: Point) -> str:
+        """Flags of what survives every gradient."""
+        rows = [one[label, *point[1:]] for one in self.flags.values()]
+        return "".join("1" if set(column) == {"1"} else "0" for column in zip(*rows, strict=True))
+
+
+def gradients() -> Gradients | None:
+    """Every multiplier under four gradients; None before all of them are recorded."""
     found = [one for results in studies(STRONGEST).values() for one in results]
     flags = {_gradient(one): _flags(one) for one in found}
     if len(flags) < 4:
-        return ""
-    labels = found[0].labels
+        return None
     points = [
         key
         for key in flags["whitebox"]
         if key[0] == "ACC" and key[3] > 0 and all(key in one for one in flags.values())
     ]
-
-    def worst(label: str, point: tuple[str, str, str, float]) -> str:
-        rows = [one[label, *point[1:]] for one in flags.values()]
-        return "".join("1" if set(column) == {"1"} else "0" for column in zip(*rows, strict=True))
-
-    pairs = [(label, point) for point in points for label in labels if label != "ACC"]
-    white = [
-        paired_difference(flags["whitebox"][point], flags["whitebox"][label, *point[1:]])
+    pairs = [(label, point) for point in points for label in found[0].labels if label != "ACC"]
+    own = flags["whitebox"]
+    white = [paired_difference(own[point], own[label, *point[1:]]) for label, point in pairs]
+    made = Gradients(flags, points, pairs, white, [])
+    strong = [
+        paired_difference(made.worst("ACC", point), made.worst(label, point))
         for label, point in pairs
     ]
-    strong = [paired_difference(worst("ACC", point), worst(label, point)) for label, point in pairs]
+    return replace(made, strong=strong)
+
+
+def strongest() -> str:
+    """Every multiplier under the strongest of four gradients, image by image."""
+    found = gradients()
+    if found is None:
+        return ""
+    points, pairs = found.points, found.pairs
+    white, strong = found.white, found.strong
+    labels = list(dict.fromkeys(label for label, _ in pairs))
+    images = white[0].samples
     adjusted = [holm([one.p_value for one in family]) for family in (white, strong)]
     rows = []
-    for label in (label for label in labels if label != "ACC"):
+    for label in labels:
         own = [i for i, (other, _) in enumerate(pairs) if other == label]
         row = [plain(label)]
         for family, p in zip((white, strong), adjusted, strict=True):
@@ -224,14 +259,14 @@ def strongest() -> str:
     headings_2 = ["PGD L∞", *(f"eps {point[3]:g}" for point in curve)]
     rows_2 = []
     for label in ("ACC", "DR3"):
-        for name, one in flags.items():
-            shares = [proportion(one[label, *p[1:]].count("1"), found[0].images) for p in curve]
+        for name, one in found.flags.items():
+            shares = [proportion(one[label, *p[1:]].count("1"), images) for p in curve]
             rows_2.append([f"{label}, {name}", *(f"{100 * share.value:.1f}" for share in shares)])
-        shares = [proportion(worst(label, p).count("1"), found[0].images) for p in curve]
+        shares = [proportion(found.worst(label, p).count("1"), images) for p in curve]
         rows_2.append([f"**{label}, all four**", *(f"**{100 * s.value:.1f}**" for s in shares)])
     return (
         table(headings, rows)
-        + f"\n\n{len(points)} attack settings in common, {found[0].images:,} images; exact McNemar "
+        + f"\n\n{len(points)} attack settings in common, {images:,} images; exact McNemar "
         f"test, Holm's correction over each family of {len(pairs)}.\n\n" + table(headings_2, rows_2)
     )
 
