@@ -243,12 +243,8 @@ class Threads:
 
         def tell(unit: Unit, done: int) -> None:
             if stop.is_set():
-                raise _StoppedError  # nobody waits for this cell any more
-            try:
-                meter.tell(unit, done)
-            except BaseException:
-                stop.set()
-                raise
+                raise _StoppedError
+            meter.tell(unit, done)
 
         def one(unit: Unit, *, wait: bool) -> Unit | None:
             """Compute a unit; the unit itself when another run is at it."""
@@ -273,11 +269,20 @@ class Threads:
                 stop.wait(_POLL_SECONDS)
             return None
 
+        def guarded(unit: Unit, *, wait: bool) -> Unit | None:
+            try:
+                return one(unit, wait=wait)
+            except _StoppedError:
+                return None  # what stopped the run is raised where it happened
+            except BaseException:
+                stop.set()
+                raise
+
         with shared_out(self._jobs) as (pool, _):
             left = list(units)
             # Cells that another run holds come last: mostly it will have finished them by then.
             for wait in (False, True):
-                futures = [pool.submit(one, unit, wait=wait) for unit in left]
+                futures = [pool.submit(guarded, unit, wait=wait) for unit in left]
                 try:
                     left = [unit for future in futures if (unit := future.result()) is not None]
                 except BaseException:
