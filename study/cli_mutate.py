@@ -56,7 +56,8 @@ def _mutate(  # noqa: PLR0917  (typer reads the options from the signature)
     Killed: the regression gate tells the mutant from the design. Equivalent: nor does a longer
     comparison, exhaustive where there is a table. Survived: that one does, so the gate has a hole.
     """
-    from hwsim.mutation import draw, mutate  # noqa: PLC0415  (numpy: --help should not pay for it)
+    from hwsim.lut import write_atomically  # noqa: PLC0415  (numpy: --help should not pay for it)
+    from hwsim.mutation import draw, mutate  # noqa: PLC0415  (likewise)
 
     reports = []
     with nullcontext() if out_file is None else results_folder(out_file.parent):
@@ -76,9 +77,10 @@ def _mutate(  # noqa: PLR0917  (typer reads the options from the signature)
     command = _command(files, count, seed, only, widest)
     body = {"designs": [{"command": command, **report.as_dict()} for report in reports]}
     # A mutant a line, so that a record in a repository shows what changed.
-    text = re.sub(r"\n {5,}", " ", json.dumps(body, indent=1)).replace("\n    }", " }")
+    text = re.sub(r"\n {5,}", "", json.dumps(body, indent=1, separators=(",", ":")))
+    text = text.replace("\n    }", "}")
     if out_file is not None:
-        out_file.write_text(f"{text}\n", encoding="utf-8")
+        write_atomically(out_file, f"{text}\n".encode())
         notice(f"wrote {out_file}")
     if as_json:
         typer.echo(text)
