@@ -15,7 +15,7 @@ from .lut import Lut
 from .mac import MacArray, run_mac_arrays
 from .metrics import ErrorMetrics, QuadrantError, error_metrics
 from .sampling import Sample, sample
-from .tabulation import extract_file, tabulate
+from .tabulation import tabulate
 from .verify import Difference, VerifyReport, compare, verify
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "error_metrics",
     "extract",
     "extract_design",
-    "extract_file",
     "golden",
     "inspect",
     "legal_multipliers",

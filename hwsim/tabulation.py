@@ -7,14 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import HwsimError
-from .frontend import Circuit, read_circuit
+from .frontend import Circuit
 from .latency import MAX_LATENCY, PROBE_CYCLES, measure, probe
 from .lut import MAX_WIDTH, Lut
 from .metrics import error_metrics
@@ -103,32 +102,6 @@ def tabulate(
     bare = Lut(table, width=width, signed=found.signed)
     manifest = {**manifest_of(circuit, found, hashes), "metrics": error_metrics(bare).as_dict()}
     return Lut(bare.table, width=width, signed=found.signed, manifest=manifest)
-
-
-def extract_file(
-    path: Path,
-    *,
-    width: int | None = None,
-    signed: bool | None = None,
-    limit: float = TIME_LIMIT,
-) -> Lut:
-    """The table of one Verilog file that needs no other word.
-
-    Args:
-        path: the file.
-        width: operand bits that are expected; None for what the file has.
-        signed: the user's word; None where the Verilog declares it.
-        limit: seconds without a sign of life after which a simulation is ended.
-
-    Raises:
-        HwsimError: as `read_circuit` and `tabulate`, or another width.
-    """
-    circuit = read_circuit([path], signed=signed)
-    if width not in (None, circuit.roles.width):
-        raise HwsimError(
-            f"{circuit.name}: expected operands of {width} bits, got {circuit.roles.width}"
-        )
-    return tabulate(circuit, limit=limit)
 
 
 def sweep_order(width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from netlist_samples import numbered_netlist
 
-from hwsim import HwsimError, extract_file
+from hwsim import HwsimError
+from hwsim.formats import Asked
 from hwsim.frontend import read_circuit, short_names
 from hwsim.ports import Interface, Port
 from hwsim.roles import Control, recognise
 from hwsim.safety import check_tasks, memories
 from hwsim.sampling import classes, corners, draw, sample
 from hwsim.scalarize import scalarized
+from hwsim.table_source import Options, load
 from hwsim.tabulation import simulate_pairs, sweep_order, tabulate
 
 
@@ -404,9 +406,10 @@ def test_a_product_that_depends_on_earlier_operands_is_refused(tmp_path):
 def test_a_file_alone_is_a_table(tmp_path):
     text = "module m(input signed [1:0] a, b, output signed [3:0] p); assign p = a * b; endmodule"
     path = write(tmp_path, "m.v", text)
-    np.testing.assert_array_equal(extract_file(path, width=2).table, exact(2, signed=True))
+    loaded = load(str(path), Options(asked=Asked(width=2)))
+    np.testing.assert_array_equal(loaded.lut.table, exact(2, signed=True))
     with pytest.raises(HwsimError, match=r"m \(m\.v\): expected operands of 8 bits, got 2$"):
-        extract_file(path, width=8)
+        load(str(path), Options(asked=Asked(width=8)))
 
 
 SIGNS = {
