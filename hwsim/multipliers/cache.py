@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HwsimError
-from ..frontend import Circuit
 from ..lut import Lut
-from ..simulators import chosen
+from ..tools.simulators import chosen
+from ..verilog.circuit import Circuit
 
 REVISION = 1
 """Of the harness; higher whenever the same circuit could give another table or manifest."""

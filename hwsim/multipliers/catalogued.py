@@ -4,14 +4,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalog import Multiplier as Entry
-from ..catalog import parse_multiplier
-from ..design import Design
-from ..extraction import extract
-from ..golden_tables import golden
+from ..designs.catalog import Multiplier as Entry
+from ..designs.catalog import parse_multiplier
+from ..designs.design import Design
 from ..lut import Lut
 from ..operands import Operand
 from .cache import through_cache
+from .extraction import extract
+from .golden import golden
 from .multiplier import KeptTable, Progress
 
 GOLDEN_OPERAND = Operand(8, signed=True)

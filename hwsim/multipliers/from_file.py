@@ -75,7 +75,7 @@ class Tabulated:
         """Of the table."""
         return operands_of(self.lut)
 
-    def table(self, *, jobs: int | None = None, progress: Progress | None = None) -> Lut:  # noqa: ARG002  (as every multiplier)
+    def table(self, *, jobs: int | None = None, progress: Progress | None = None) -> Lut:
         """The table."""
         return self.lut
 

@@ -4,11 +4,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..cmodel import TIME_LIMIT, c_model_table
 from ..formats import Asked
 from ..lut import Lut
+from ..models.cmodel import TIME_LIMIT, c_model_table
+from ..models.pymodel import python_model_table
 from ..operands import Operand
-from ..pymodel import python_model_table
 from .from_file import with_default
 from .multiplier import KeptTable, Progress, operands_of
 

@@ -4,15 +4,15 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..cmodel import TIME_LIMIT
 from ..errors import HwsimError
-from ..frontend import Circuit, read_circuit
 from ..lut import Lut
+from ..models.cmodel import TIME_LIMIT
 from ..operands import Operand
-from ..tabulation import tabulate
+from ..verilog.circuit import Circuit, read_circuit
 from .cache import circuit_facts, through_cache
 from .multiplier import KeptTable, Progress
 from .source import VerilogSource
+from .tabulation import tabulate
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from ..frontend import Circuit
 from ..lut import Lut
 from ..operands import Operand
+from ..verilog.circuit import Circuit
 
 Progress = Callable[[int, int], None]
 """Called with (products so far, products in all)."""

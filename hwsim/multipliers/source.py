@@ -32,7 +32,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from ..design import Parameter
+from ..designs.design import Parameter
 from ..errors import HwsimError
 
 Sign = Literal["signed", "unsigned", "wrap"]
@@ -225,7 +225,9 @@ def read_toml(path: Path) -> VerilogSource:
         value = body.get(key, [])
         value = [value] if isinstance(value, str) else value
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise HwsimError(f"{path}: {key}: expected a path or a list of paths, got {value!r:.60}")
+            raise HwsimError(
+                f"{path}: {key}: expected a path or a list of paths, got {value!r:.60}"
+            )
         return tuple(map(Path, value))
 
     def table(key: str, kinds: tuple[type, ...], what: str) -> dict[str, Any]:
