@@ -17,7 +17,7 @@ from typing import Literal, cast
 import torch
 from torch import nn
 
-from hwsim.lut import Lut
+from axhil.hwsim.lut import Lut
 
 from .accumulator import Accumulator
 from .batchnorm import Affine, BatchNorm, followers
@@ -27,7 +27,7 @@ from .external import External
 from .geometry import Geometry
 from .gradient import Precision, parse_gradient
 from .layers import LayerParameters, LutConv2d, LutLinear
-from .networks import Normalized
+from .normalization import Normalized
 from .plan import Backend, LayerPlan, choose
 from .quantize import Granularity, quantize_weights, scale_for
 from .slope import SlopeTerms
