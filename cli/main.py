@@ -146,7 +146,7 @@ def verify(
 ) -> None:
     """Simulate the RTL again and compare with the golden tables. Exit code 1 if any differs."""
     from axhil.hwsim import PAPER_MULTIPLIERS, parse_multiplier
-    from axhil.hwsim import verify as verify_tables
+    from axhil.hwsim.multipliers import verify as verify_tables
 
     wanted = (
         [parse_multiplier(m, width=8) for m in multipliers] if multipliers else [*PAPER_MULTIPLIERS]
