@@ -22,7 +22,7 @@ from . import mutate as cli_mutate
 from . import network as cli_network
 from . import options as opt
 from . import study as cli_study
-from .console import err, out, progress
+from .console import err, notice, out, progress
 from .output import results_folder
 
 app = typer.Typer(
@@ -146,7 +146,7 @@ def verify(
 ) -> None:
     """Simulate the RTL again and compare with the golden tables. Exit code 1 if any differs."""
     from axhil.hwsim import PAPER_MULTIPLIERS, parse_multiplier
-    from axhil.hwsim.multipliers import verify as verify_tables
+    from axhil.hwsim import verify as verify_tables
 
     wanted = (
         [parse_multiplier(m, width=8) for m in multipliers] if multipliers else [*PAPER_MULTIPLIERS]
@@ -176,13 +176,20 @@ def metrics(
     """Error metrics of multipliers or of table files (MAE, WCE, MRE, ...)."""
     import json
 
-    from axhil.hwsim import error_metrics
+    from axhil.hwsim import PAPER_MULTIPLIERS, error_metrics
+    from axhil.hwsim.formats import Asked, Kind
+    from axhil.hwsim.multipliers import Request, find, make_tables
     from axhil.report.tables import metrics_table
-    from axhil.study.multipliers import resolve
 
-    entries = [(named, error_metrics(named.lut)) for named in resolve(multipliers, folder=luts)]
+    request = Request(operands=Asked(default=Kind(8, signed=True)), luts=luts)
+    wanted = [find(text, request) for text in multipliers or map(str, PAPER_MULTIPLIERS)]
+    with progress("making tables", total=len(wanted), unit="tables") as tick:
+        make_tables(wanted, progress=lambda made, _, name: tick(made, f"made {name}"))
+    for note in dict.fromkeys(note for one in wanted for note in one.notes):
+        notice(note)
+    entries = [(one, error_metrics(one.table())) for one in wanted]
     if as_json:
-        body = {named.name: found.as_dict() for named, found in entries}
+        body = {one.name: found.as_dict() for one, found in entries}
         typer.echo(json.dumps(body, indent=2))
     else:
         out.print(metrics_table(entries))

@@ -13,11 +13,11 @@ import torch
 from axhil.attacks import network_rows, preset
 from axhil.attacks.checks import iterated_weaker
 from axhil.emulation.gradient import parse_gradient
+from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
 from .cells import Cell, CellSettings
 from .errors import StudyError
-from .multipliers import NamedLut
 from .store import CellStore
 from .subject import Subject
 from .worker import THREAT_MODELS, WHITEBOX, CellWorker
@@ -77,11 +77,11 @@ class Unit:
     """A cell to be computed.
 
     Attributes:
-        multiplier: its table.
+        multiplier: or several, layer by layer.
         settings: its settings.
     """
 
-    multiplier: NamedLut
+    multiplier: Assignment
     settings: CellSettings
 
     @property
@@ -107,13 +107,13 @@ class Experiment:
     Attributes:
         subject: the network.
         images: what it is evaluated on.
-        multipliers: tables to build it from.
+        multipliers: to build it from.
         grid: attacks, norms, budgets.
     """
 
     subject: Subject
     images: Images
-    multipliers: Sequence[NamedLut]
+    multipliers: Sequence[Assignment]
     grid: Grid
 
     @property
@@ -127,7 +127,7 @@ class Experiment:
                     found.append(Unit(multiplier, self._settings(multiplier, norm, name, digest)))
         return found
 
-    def _settings(self, multiplier: NamedLut, norm: str, name: str, digest: str) -> CellSettings:
+    def _settings(self, multiplier: Assignment, norm: str, name: str, digest: str) -> CellSettings:
         attack, grid, subject = preset(name, norm), self.grid, self.subject
         return CellSettings(
             network=subject.network.name,
@@ -139,7 +139,7 @@ class Experiment:
             data_sha256=digest,
             images=len(self.images),
             multiplier=multiplier.name,
-            lut_sha256=multiplier.lut.sha256,
+            lut_sha256=multiplier.digest,
             attack=name,
             norm=norm,
             steps=attack.steps,

@@ -23,10 +23,10 @@ from pydantic import (
 
 from axhil.emulation import Settings
 from axhil.emulation.gradient import parse_gradient
+from axhil.hwsim.multipliers.assignment import located_words, split_words
 
 from .errors import StudyError
 from .experiment import DEFAULT_BUDGETS, Grid
-from .multipliers import resolve
 
 
 def evenly(first: float, last: float, count: int) -> tuple[float, ...]:
@@ -107,7 +107,8 @@ class StudySpec(_Strict):
         weights: files by network, relative to the study file; others are looked for as always.
         data: data set of all networks; None: each network's own.
         images: how many, class by class.
-        multipliers: of the catalogue, or paths of `.npz` tables, relative to the study file.
+        multipliers: what `hwsim.multipliers.find` reads, or layer by layer, `conv*=drum(4),fc=exact`;
+            files are relative to the study file.
         attacks: presets.
         norms: of the budgets.
         budgets: eps of each norm, as a list or as first, last and count.
@@ -212,6 +213,7 @@ def read_spec(path: Path) -> StudySpec:
 
     Raises:
         StudyError: a sentence that names the file, the key and what is allowed there.
+        HwsimError: a word that names no multiplier.
     """
     if str(path) == path.name and not path.suffix and not path.exists():
         path = studies_dir() / f"{path}.toml"
@@ -223,25 +225,17 @@ def read_spec(path: Path) -> StudySpec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is no TOML file: {error}") from error
     spec = checked(body, source=str(path))
-    resolve_names(spec)
     folder = path.parent
     return spec.model_copy(
         update={
             "weights": {key: str(folder / file) for key, file in spec.weights.items()},
             "multipliers": tuple(
-                str(folder / one) if one.endswith(".npz") else one for one in spec.multipliers
+                located_words(word, folder)
+                for text in spec.multipliers
+                for word in split_words(text)
             ),
         }
     )
-
-
-def resolve_names(spec: StudySpec) -> None:
-    """Refuse a multiplier that the catalogue does not have.
-
-    Raises:
-        HwsimError, StudyError: see `multipliers.resolve`.
-    """
-    resolve([one for one in spec.multipliers if not one.endswith(".npz")] or ["exact"])
 
 
 def checked(body: dict[str, Any], *, source: str) -> StudySpec:

@@ -1,2 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a word to a multiplier and its table: find, tabulate, compare, verify."""
+"""From a word to a multiplier and its table: find, tabulate, compare, verify.
+
+`find` is the only reader of words and files that name a multiplier. A new kind of source is a file
+here that has what `Multiplier` asks for, and a line in `find`; a new table format is a file in
+`formats` and nothing here.
+"""
+
+from .assignment import Assignment, assignments
+from .find import NETWORKS, Request, find, find_pair
+from .from_file import FromFile, Tabulated
+from .from_model import FromModel
+from .from_verilog import FromVerilog
+from .multiplier import Multiplier, make_tables
+from .source import VerilogSource
+
+__all__ = [
+    "NETWORKS",
+    "Assignment",
+    "FromFile",
+    "FromModel",
+    "FromVerilog",
+    "Multiplier",
+    "Request",
+    "Tabulated",
+    "VerilogSource",
+    "assignments",
+    "find",
+    "find_pair",
+    "make_tables",
+]

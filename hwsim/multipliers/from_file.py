@@ -2,7 +2,7 @@
 """A multiplier of which there is a table: in a file of any format, or in memory."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ class FromFile(KeptTable):
 
     path: Path
     form: str | None = None
-    requested: Asked = Asked()
+    requested: Asked = field(default_factory=Asked)
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A multiplier that is a C or a Python function."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..formats import Asked
@@ -28,7 +28,7 @@ class FromModel(KeptTable):
 
     module: str
     function: str | None = None
-    requested: Asked = Asked()
+    requested: Asked = field(default_factory=Asked)
     time_limit: float = TIME_LIMIT
 
     @property

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every multiplier has, wherever it comes from, and a table that is made once and kept."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol, runtime_checkable
 
 from ..lut import Lut
@@ -81,3 +83,32 @@ def operands_of(lut: Lut) -> tuple[Operand, Operand]:
     """Activation and weight of a table."""
     operand = Operand(lut.width, lut.signed)
     return operand, operand
+
+
+def make_tables(
+    multipliers: Sequence[Multiplier],
+    *,
+    jobs: int | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> None:
+    """Makes the tables of several multipliers, some at a time.
+
+    Args:
+        multipliers: each once.
+        jobs: how many at a time; None is one per processor core.
+        progress: called with (tables made, tables in all, name of the last).
+
+    Raises:
+        HwsimError: one cannot be made.
+    """
+    # Threads suffice: the work is in the simulators' processes.
+    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
+        names = {pool.submit(one.table): one.name for one in multipliers}
+        try:
+            for made, future in enumerate(as_completed(names), start=1):
+                future.result()
+                if progress is not None:
+                    progress(made, len(names), names[future])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
