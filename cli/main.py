@@ -16,7 +16,7 @@ import typer
 from axhil.study.errors import StudyError
 
 from . import cosim as cli_cosim
-from . import design as design
+from . import design
 from . import exchange as cli_exchange
 from . import mutate as cli_mutate
 from . import network as cli_network
@@ -146,7 +146,7 @@ def verify(
 ) -> None:
     """Simulate the RTL again and compare with the golden tables. Exit code 1 if any differs."""
     from axhil.hwsim import PAPER_MULTIPLIERS, parse_multiplier
-    from axhil.hwsim.multipliers import verify as verify_tables
+    from axhil.hwsim import verify as verify_tables
 
     wanted = (
         [parse_multiplier(m, width=8) for m in multipliers] if multipliers else [*PAPER_MULTIPLIERS]
