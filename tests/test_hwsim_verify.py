@@ -19,10 +19,10 @@ from axhil.hwsim import (
     extract,
     golden,
     parse_multiplier,
+    verify,
 )
 from axhil.hwsim.designs import reference
 from axhil.hwsim.designs.sources import rtl_dir, sha256
-from axhil.hwsim.multipliers import verify
 from axhil.hwsim.multipliers.golden import GOLDEN_DIR
 
 PAPER = pytest.mark.parametrize("multiplier", PAPER_MULTIPLIERS, ids=str)
