@@ -75,8 +75,9 @@ def lut(
     sample: design.SampleSize = None,
     time_limit: design.TimeLimit = 60.0,
 ) -> None:
-    """Simulate RTL exhaustively and write its table: our multipliers, or Verilog files."""
+    """Simulate RTL exhaustively and write its table: our multipliers, Verilog files, any word."""
     from axhil.hwsim import PAPER_MULTIPLIERS, compare, extract, golden, parse_multiplier
+    from axhil.hwsim.multipliers.find import Origin, origin_of
     from axhil.hwsim.tools.simulators import chosen
 
     files = design.FileOptions(
@@ -101,12 +102,13 @@ def lut(
         return
     if files.given():
         raise StudyError(f"{files.given()[0]}: for Verilog files, e.g. axhil lut path/to/mul.v")
+    words = multipliers or [str(one) for one in PAPER_MULTIPLIERS]
+    others = [word for word in words if origin_of(word) is not Origin.catalogue]
+    design.write_tables(others, out_dir=out_dir, width=width, signed=signed, jobs=jobs)
     width, signed = 8 if width is None else width, signed is not False
-    wanted = (
-        [parse_multiplier(m, width=width) for m in multipliers]
-        if multipliers
-        else [*PAPER_MULTIPLIERS]
-    )
+    wanted = [parse_multiplier(word, width=width) for word in words if word not in others]
+    if not wanted:
+        return
     total = len(wanted)
     chosen()
     with (

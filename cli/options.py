@@ -71,7 +71,7 @@ Multipliers = Annotated[
     typer.Option(
         "--multiplier",
         "-m",
-        help="A name, Verilog, a table, a model, or layer by layer: exact, 'drum(4)', 'mul.v[K=3]', "
+        help="A name, Verilog, a table, a model, or by layer: exact, 'drum(4)', 'mul.v[K=3]', "
         "mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable; default: the paper's seven.",
     ),
 ]

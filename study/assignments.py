@@ -37,7 +37,7 @@ def network_assignments(
     words = [str(one) for one in PAPER_MULTIPLIERS] if texts is None else texts
     found = assignments(words, replace(NETWORKS, luts=luts))
     for one in distinct(found):
-        _require_codes(one)
+        require_codes(one)
     return found
 
 
@@ -46,7 +46,12 @@ def distinct(found: Sequence[Assignment]) -> list[Multiplier]:
     return list(dict.fromkeys(one for each in found for one in each.multipliers))
 
 
-def _require_codes(multiplier: Multiplier) -> None:
+def require_codes(multiplier: Multiplier) -> None:
+    """Refuses operands that networks are not quantised to.
+
+    Raises:
+        HwsimError: says what they are, and for an unsigned core in Verilog what to do.
+    """
     if multiplier.operands == (CODES, CODES):
         return
     activation, weight = multiplier.operands

@@ -281,7 +281,7 @@ def _golden_tables(parts: Sequence[_Part]) -> list[Multiplier]:
     return found
 
 
-def _tables(multipliers: Sequence[Assignment]) -> list[Multiplier]:
+def _tables(multipliers: Sequence[Assignment]) -> list[Tabulated]:
     """Those that are alone in all layers, under the labels of their cells."""
     return [
         Tabulated(one.name, one.label, one.single.table())

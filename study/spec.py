@@ -107,7 +107,7 @@ class StudySpec(_Strict):
         weights: files by network, relative to the study file; others are looked for as always.
         data: data set of all networks; None: each network's own.
         images: how many, class by class.
-        multipliers: what `hwsim.multipliers.find` reads, or layer by layer, `conv*=drum(4),fc=exact`;
+        multipliers: what `hwsim.multipliers.find` reads, or by layer, `conv*=drum(4),fc=exact`;
             files are relative to the study file.
         attacks: presets.
         norms: of the budgets.

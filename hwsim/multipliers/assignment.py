@@ -123,6 +123,13 @@ class Assignment:
         found = (one for _, one in self.parts if not isinstance(one, str))
         return tuple(dict.fromkeys(found))
 
+    def at(self, layer: str) -> Multiplier | Literal["float"] | None:
+        """What a layer computes with; None for exact integer arithmetic."""
+        for pattern, multiplier in self.parts:
+            if pattern is None or fnmatch.fnmatchcase(layer, pattern):
+                return multiplier
+        return None
+
     @property
     def name(self) -> str:
         """Canonical spelling: what records carry."""

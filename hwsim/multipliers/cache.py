@@ -84,7 +84,7 @@ def through_cache(
         "simulator": [simulator.title, simulator.version(), version("cocotb")],
     }
     key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-    path = None if folder is None else folder / f"{key}.npz"
+    path = None if folder is None else folder / f"{key[:32]}.npz"
     if path is not None:
         try:
             lut = Lut.load(path)

@@ -193,10 +193,10 @@ def _from_verilog(text: str, request: Request) -> Multiplier:
     if is_toml and facts.file is None:
         raise HwsimError(f'{beside}: expected the key verilog, e.g. verilog = "mul.v"')
     own = replace(spelt, file=facts.file if is_toml else spelt.file)
-    source = own.over(request.facts).over(replace(facts, file=None))
-    requested = request.operands.signed
-    if source.sign is None and requested is not None:
-        source = replace(source, sign="signed" if requested else "unsigned")
+    said = request.facts
+    if said.sign is None and request.operands.signed is not None:
+        said = replace(said, sign="signed" if request.operands.signed else "unsigned")
+    source = own.over(said).over(replace(facts, file=None))
     return FromVerilog(
         source, request.operands.width, time_limit=request.time_limit, cache=request.cache
     )

@@ -241,10 +241,10 @@ def read_toml(path: Path) -> VerilogSource:
     if wrap and signed:
         raise HwsimError(f"{path}: expected signed or wrap, which is for unsigned cores, got both")
     sign: Sign | None = "wrap" if wrap else None if signed is None else _signs(signed)
-    file, *more = (*paths("verilog"), None)
+    verilog = paths("verilog")
     source = VerilogSource(
-        file=file,
-        more=(*(one for one in more if one is not None), *paths("with")),
+        file=verilog[0] if verilog else None,
+        more=(*verilog[1:], *paths("with")),
         parameters=table("parameters", (int, str), "a number or a text"),
         sign=sign,
         ties=table("ties", (int,), "a number"),
