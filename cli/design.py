@@ -20,6 +20,7 @@ from .output import results_folder
 if TYPE_CHECKING:
     from axhil.hwsim.multipliers import FromVerilog, VerilogSource
     from axhil.hwsim.multipliers.sampling import Sample
+    from axhil.hwsim.multipliers.source import Sign
     from axhil.hwsim.verilog.circuit import Circuit
 
 _SUFFIXES = (".v", ".sv", ".vh", ".svh")
