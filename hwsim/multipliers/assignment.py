@@ -15,7 +15,7 @@ from ..lut import Lut
 from .find import Request, find, located
 from .from_file import Tabulated
 from .multiplier import Multiplier
-from .source import split_items
+from .source import outside_brackets, split_items
 
 FLOAT: Literal["float"] = "float"
 _PATTERN = re.compile(r"[\w.*?\[\]!-]+")
@@ -243,10 +243,8 @@ def located_words(text: str, folder: Path) -> str:
 
 def _divided(item: str) -> tuple[str | None, str]:
     """What stands before `=`, outside of brackets and of a path, and what behind it."""
-    depth = 0
-    for place, character in enumerate(item):
-        depth += (character in "([") - (character in ")]")
-        if character == "=" and depth == 0 and "/" not in item[:place]:
+    for place, character in outside_brackets(item):
+        if character == "=" and "/" not in item[:place]:
             return item[:place].strip(), item[place + 1 :].strip()
     return None, item
 

@@ -247,7 +247,7 @@ def _nothing_known(text: str) -> str:
         f"{name}({','.join(family.arguments)})" if family.arguments else name
         for name, family in FAMILIES.items()
     ]
-    if Path(text).exists():
+    if text and Path(text).exists():
         suffixes = ", ".join([*VERILOG_SUFFIXES, TOML_SUFFIX, *table_suffixes(), C_SUFFIX])
         return (
             f"{text}: expected a file that ends in one of {suffixes}; axhil convert reads a table "
@@ -256,6 +256,6 @@ def _nothing_known(text: str) -> str:
     head = text.partition("(")[0].strip()
     hint = did_you_mean(head, words)
     return (
-        f"{text}: no such file, and no multiplier: {hint}expected {', '.join(spelt)}, a file or "
+        f"{text or repr('')}: no such file, and no multiplier: {hint}expected {', '.join(spelt)}, a file or "
         "module:function"
     )

@@ -27,7 +27,7 @@ The same in TOML, `mul.toml` beside `mul.v`, where it is read unasked, or anywhe
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -260,18 +260,21 @@ def split_items(text: str) -> list[str]:
     >>> split_items('scaletrim(4,8), mul.v[K=3,signed],')
     ['scaletrim(4,8)', 'mul.v[K=3,signed]']
     """
-    items, depth, quoted, current = [], 0, False, ""
-    for character in text:
+    commas = [place for place, character in outside_brackets(text) if character == ","]
+    starts, ends = [0, *(place + 1 for place in commas)], [*commas, len(text)]
+    items = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    return [item for item in items if item]
+
+
+def outside_brackets(text: str) -> Iterator[tuple[int, str]]:
+    """(place, character) of what stands outside of parentheses, brackets and quotes."""
+    depth, quoted = 0, False
+    for place, character in enumerate(text):
         quoted ^= character == '"'
         if not quoted:
             depth += (character in "([") - (character in ")]")
-        if character == "," and depth == 0 and not quoted:
-            items.append(current)
-            current = ""
-        else:
-            current += character
-    items.append(current)
-    return [item.strip() for item in items if item.strip()]
+            if depth == 0:
+                yield place, character
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
