@@ -94,6 +94,7 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
     luts: opt.Luts = None,
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
     weights: opt.Weights = None,
+    allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
 ) -> None:
     """Run each multiplication of a network in Icarus Verilog; compare with the table's emulator.
@@ -135,7 +136,9 @@ def _cosim(  # noqa: PLR0917  (typer reads the options from the signature)
             lut, design = _own([Path(multiplier), *(more or ())], asked, Path(scratch))
         else:
             lut, design = _catalogued(multiplier, rtl=rtl, luts=luts)
-        subject = load_subject(network, weights=weights, root=data_dir, data=data)
+        subject = load_subject(
+            network, weights=weights, root=data_dir, data=data, allow_float=allow_float
+        )
         selected = load(data or subject.network.data, root=data_dir).select(images)
         names = chosen_layers(subject, None if layers is None else _split(layers))
         total = products_of(subject.prepared, names, images=len(selected))
