@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Adversarial attacks on any `nn.Module` that takes images in [0, 1], and their evaluation."""
 
+if __name__ != "axhil.attacks":
+    raise ImportError("expected: import axhil.attacks")
+
 from .checks import AttackWarning
 from .errors import AttackError
 from .evaluation import Evaluation, evaluate, network_rows, review

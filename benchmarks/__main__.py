@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from emulation import native
-from hwsim.lut import write_atomically
+from axhil.emulation import native
+from axhil.hwsim.files import write_atomically
 
 from . import kernel, networks
 

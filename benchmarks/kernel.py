@@ -46,7 +46,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from emulation import native
+from axhil.emulation import native
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _cases(
     patterns = uniform.reshape(layer.outputs, K).astype(np.uint8)
     sums = np.zeros((layer.outputs, pixels), np.int32)
     # Not native.gather_baseline, which makes a new output every time.
-    gather = importlib.import_module("emulation.native._kernel").gather_baseline
+    gather = importlib.import_module("axhil.emulation.native._kernel").gather_baseline
     total = layer.products(batch)
     return {
         "native_non_negative": (forward(hard, positive), total),

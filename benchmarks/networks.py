@@ -22,9 +22,10 @@ from rich.table import Table
 from torch import nn
 from torch.nn import functional as F
 
-from emulation import EmulationError, network, prepare
-from emulation.weights import load_state, read_state, weights_path
-from hwsim import Lut, golden, parse_multiplier
+from axhil.emulation import EmulationError, prepare
+from axhil.hwsim import Lut, golden, parse_multiplier
+from axhil.zoo import network
+from axhil.zoo.weights import load_state, read_state, weights_path
 
 BATCH = {"lenet5": 512, "resnet50": 64, "vgg19": 64}
 MULTIPLIERS = ("exact", "drum(3)", "drum(4)", "scaletrim(4,0)", "scaletrim(4,8)")
@@ -117,7 +118,7 @@ def peak_memory(name: str, batch: int) -> int:
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "study", "accuracy", name, "--batch", str(batch)]
+        command = [sys.executable, "-m", "axhil", "accuracy", name, "--batch", str(batch)]
         command += ["--images", str(4 * batch), "-m", "exact,scaletrim(4,8)", "--out", folder]
         done = subprocess.run(
             [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True

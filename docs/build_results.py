@@ -15,8 +15,8 @@ from typing import Any
 import study_sections as sections
 from in_short import in_short
 
-from study import paper
-from study.statistics import holm, paired_difference
+from axhil.study import paper
+from axhil.study.statistics import holm, paired_difference
 
 DOCS = Path(__file__).parent
 RECORDS = DOCS / "records"

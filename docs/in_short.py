@@ -7,11 +7,11 @@ import json
 
 import study_sections as sections
 
-from study.markdown_tables import plain
-from study.paper import EVALUATIONS, HOURS, NEAR, TITLES, WORST
-from study.results import Results
-from study.statistics import holm, paired_difference
-from study.tables import ATTACK_TITLES
+from axhil.report.markdown_tables import plain
+from axhil.report.tables import ATTACK_TITLES
+from axhil.study.paper import EVALUATIONS, HOURS, NEAR, TITLES, WORST
+from axhil.study.results import Results
+from axhil.study.statistics import holm, paired_difference
 
 REFERENCE = "ACC"
 

@@ -12,13 +12,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from emulation.data import load
-from study.difference import difference
-from study.experiment import Experiment, Grid, Threads, run
-from study.multipliers import resolve
-from study.page_findings import plural
-from study.store import CellStore
-from study.subject import load_subject, set_threads
+from axhil.report.page_findings import plural
+from axhil.study.difference import difference
+from axhil.study.experiment import Experiment, Grid, Threads, run
+from axhil.study.multipliers import resolve
+from axhil.study.store import CellStore
+from axhil.study.subject import load_subject, set_threads
+from axhil.zoo.data import load
 
 TARGET = Path(__file__).parent / "records" / "reproducibility.json"
 MULTIPLIERS = ("exact", "drum(3)", "scaletrim(4,8)")

@@ -11,18 +11,18 @@ from typing import Any
 
 from PIL import Image
 
-from study.cells import Cell
-from study.claims import judge, judge_clean
-from study.figure import robustness_figure
-from study.markdown import report_markdown
-from study.markdown_tables import plain, table, timing_table
-from study.page_findings import caution, finding
-from study.paper import TITLES
-from study.results import Results
-from study.spec import read_spec
-from study.statistics import PairedDifference, holm, paired_difference, proportion
-from study.store import read_cells
-from study.tables import ATTACK_TITLES
+from axhil.report.claims import judge, judge_clean
+from axhil.report.figure import robustness_figure
+from axhil.report.markdown import report_markdown
+from axhil.report.markdown_tables import plain, table, timing_table
+from axhil.report.page_findings import caution, finding
+from axhil.report.tables import ATTACK_TITLES
+from axhil.study.cells import Cell
+from axhil.study.paper import TITLES
+from axhil.study.results import Results
+from axhil.study.spec import read_spec
+from axhil.study.statistics import PairedDifference, holm, paired_difference, proportion
+from axhil.study.store import read_cells
 
 DOCS = Path(__file__).parent
 RECORDS = DOCS / "records" / "studies"

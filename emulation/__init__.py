@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a network built from a multiplier computes: quantised layers over a table of products."""
 
+if __name__ != "axhil.emulation":
+    raise ImportError("expected: import axhil.emulation")
+
+from axhil.zoo.data import Images, embedded_split
+from axhil.zoo.networks import Network, network
+from axhil.zoo.weights import pretrained
+
 from .accumulator import Accumulator
 from .calibrate import Calibration
 from .convert import EmulatedNetwork, Prepared, Settings, convert, prepare
-from .data import Images, embedded_split
 from .errors import EmulationError
 from .external import External
 from .geometry import Geometry
 from .layers import LutConv2d, LutLinear
-from .networks import Network, network
 from .plan import LayerPlan
-from .weights import pretrained
 
 __all__ = [
     "Accumulator",

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from hwsim.lut import Lut
+from axhil.hwsim.lut import Lut
 
 from .errors import EmulationError
 from .geometry import Geometry

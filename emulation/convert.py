@@ -17,7 +17,7 @@ from typing import Literal, cast
 import torch
 from torch import nn
 
-from hwsim.lut import Lut
+from axhil.hwsim.lut import Lut
 
 from .accounting import FORWARD, counted, never_fused, refusal
 from .accumulator import Accumulator
@@ -28,7 +28,7 @@ from .external import External
 from .geometry import Geometry
 from .gradient import Precision, parse_gradient
 from .layers import LayerParameters, LutConv2d, LutLinear
-from .networks import Normalized
+from .normalization import Normalized
 from .plan import FLOAT, RELATIVE_COST, Backend, LayerPlan, choose
 from .quantize import Granularity, quantize_weights, scale_for
 from .slope import SlopeTerms

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hwsim.lut import Lut
+from axhil.hwsim.lut import Lut
 
 from .definition import lut_conv2d
 from .factorise import Term

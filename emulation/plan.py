@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from hwsim.lut import Lut
+from axhil.hwsim.lut import Lut
 
 from . import native
 from .accumulator import Accumulator, AccumulatorPath

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from hwsim.lut import Lut
+from axhil.hwsim.lut import Lut
 
 from .geometry import Geometry
 from .paths import FLOAT32_EXACT, GatherPath, Path, window_rows

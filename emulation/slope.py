@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hwsim.lut import Lut
+from axhil.hwsim.lut import Lut
 
 from .geometry import Geometry
 from .gradient import InputGradient

@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the hardware really computes: multipliers from RTL to complete product tables."""
 
-from .catalog import PAPER_MULTIPLIERS, Multiplier, legal_multipliers, parse_multiplier
-from .design import Design
+if __name__ != "axhil.hwsim":
+    raise ImportError("expected: import axhil.hwsim")
+
+from .designs.catalog import PAPER_MULTIPLIERS, Multiplier, legal_multipliers, parse_multiplier
+from .designs.design import Design
 from .errors import HwsimError
-from .extraction import extract, extract_design
-from .frontend import Circuit, read_circuit
-from .golden_tables import golden
-from .harness import standalone
-from .inspection import Inspection, inspect
-from .live import LiveMultiplier
-from .live_harness import Window
 from .lut import Lut
-from .mac import MacArray, run_mac_arrays
 from .metrics import ErrorMetrics, QuadrantError, error_metrics
-from .sampling import Sample, sample
-from .tabulation import tabulate
-from .verify import Difference, VerifyReport, compare, verify
+from .multipliers.extraction import extract, extract_design
+from .multipliers.golden import golden
+from .multipliers.sampling import Sample, sample
+from .multipliers.tabulation import tabulate
+from .multipliers.verify import Difference, VerifyReport, compare, verify
+from .netlist.inspection import Inspection, inspect
+from .simulation.harness import standalone
+from .simulation.live import LiveMultiplier
+from .simulation.live_harness import Window
+from .simulation.mac import MacArray, run_mac_arrays
+from .verilog.circuit import Circuit, read_circuit
 
 __all__ = [
     "PAPER_MULTIPLIERS",

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import HwsimError
+from .files import write_atomically
 
 FORMAT_VERSION = 1
 """Version of the file format; a file with a higher one is refused."""
@@ -212,28 +213,3 @@ def _member(archive: zipfile.ZipFile, name: str, *, limit: int) -> bytes:
         return archive.read(member)
     except RuntimeError as error:  # zipfile's way to say: encrypted
         raise zipfile.BadZipFile(str(error)) from error
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Puts `data` at `path` through a temporary file beside it, durable before it appears.
-
-    Raises:
-        HwsimError: the directory does not exist or is not writable, the disk is full.
-    """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
-    try:
-        try:
-            with scratch.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # makes the new name durable
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise HwsimError(f"cannot write {path}: {error.strerror or error}") from error

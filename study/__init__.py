@@ -4,4 +4,7 @@
 Nothing is imported here: the command line must start before torch does.
 """
 
+if __name__ != "axhil.study":
+    raise ImportError("expected: import axhil.study")
+
 __all__: list[str] = []

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from emulation import Images
-from hwsim.lut import write_atomically
+from axhil.hwsim.files import write_atomically
+from axhil.zoo import Images
 
 from .multipliers import NamedLut
 from .statistics import Proportion, proportion

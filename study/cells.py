@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from attacks.checks import rising_accuracy
+from axhil.attacks.checks import rising_accuracy
 
 from .errors import StudyError
 

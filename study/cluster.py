@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from emulation import Images
+from axhil.zoo import Images
 
 from .cells import Cell
 from .errors import StudyError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scipy.stats import beta, norm
 
-from hwsim import error_metrics
+from axhil.hwsim import error_metrics
 
 from .multipliers import NamedLut
 from .records import Record

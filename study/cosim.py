@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emulation import Accumulator, External, Images, Prepared
-from emulation.convert import Mapped
-from hwsim import LiveMultiplier, Lut
+from axhil.emulation import Accumulator, External, Prepared
+from axhil.emulation.convert import Mapped
+from axhil.hwsim import LiveMultiplier, Lut
+from axhil.zoo import Images
 
 from .errors import StudyError
 from .subject import Subject

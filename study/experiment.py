@@ -10,10 +10,10 @@ from typing import Protocol
 
 import torch
 
-from attacks import network_rows, preset
-from attacks.checks import iterated_weaker
-from emulation import Images
-from emulation.gradient import parse_gradient
+from axhil.attacks import network_rows, preset
+from axhil.attacks.checks import iterated_weaker
+from axhil.emulation.gradient import parse_gradient
+from axhil.zoo import Images
 
 from .cells import Cell, CellSettings
 from .errors import StudyError

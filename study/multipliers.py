@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwsim import PAPER_MULTIPLIERS, Lut, golden, parse_multiplier
+from axhil.hwsim import PAPER_MULTIPLIERS, Lut, golden, parse_multiplier
 
 from .errors import StudyError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hwsim.lut import write_atomically
+from axhil.hwsim.files import write_atomically
 
 from .cells import Cell
 from .statistics import Proportion, proportion

@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from emulation import Settings
-from emulation.gradient import parse_gradient
+from axhil.emulation import Settings
+from axhil.emulation.gradient import parse_gradient
 
 from .errors import StudyError
 from .experiment import DEFAULT_BUDGETS, Grid
@@ -202,8 +202,8 @@ class StudySpec(_Strict):
 
 def studies_dir() -> Path:
     """Where our own study files are: in the wheel, or in the checkout."""
-    installed = Path(__file__).parent / "studies"
-    return installed if installed.is_dir() else Path(__file__).parent.parent / "studies"
+    here = Path(__file__).resolve().parent
+    return here / "studies" if (here / "studies").is_dir() else here.parent / "studies"
 
 
 def read_spec(path: Path) -> StudySpec:

@@ -24,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hwsim.lut import write_atomically
+from axhil.hwsim.files import write_atomically
 
 from .cells import Cell, CellSettings, joined
 from .errors import StudyError

@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from emulation import EmulationError, Images, Network, Prepared, Settings, network, prepare
-from emulation.data import EMBEDDED, embedded_split, load
-from emulation.train import RECIPES
-from emulation.weights import own_state, pretrained, sha256_of
+from axhil.emulation import EmulationError, Prepared, Settings, prepare
+from axhil.zoo import Images, Network, network
+from axhil.zoo.data import EMBEDDED, embedded_split, load
+from axhil.zoo.train import RECIPES
+from axhil.zoo.weights import own_state, pretrained, sha256_of
 
 CALIBRATION_IMAGES = 500
 

@@ -11,8 +11,8 @@ from importlib.metadata import version
 import torch
 from torch import nn
 
-from attacks import Evaluation, evaluate, preset
-from emulation import Images
+from axhil.attacks import Evaluation, evaluate, preset
+from axhil.zoo import Images
 
 from .cells import Cell, CellSettings
 from .multipliers import NamedLut

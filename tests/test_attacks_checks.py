@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from attacks.checks import (
+from axhil.attacks.checks import (
     iterated_weaker,
     left_the_ball,
     nondeterminism,

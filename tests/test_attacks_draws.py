@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from attacks import AttackError, Norm
-from attacks.draws import GAMMA, directions, mix, uniforms, unit_ball
+from axhil.attacks import AttackError, Norm
+from axhil.attacks.draws import GAMMA, directions, mix, uniforms, unit_ball
 
 WORD = 2**64
 # First outputs of SplitMix64 seeded with 1234567, as published for checking implementations.

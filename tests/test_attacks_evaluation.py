@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from attacks import AttackError, Norm, bim, evaluate, fgsm, network_rows, pgd, preset, review
+from axhil.attacks import AttackError, Norm, bim, evaluate, fgsm, network_rows, pgd, preset, review
 
 
 @pytest.fixture(autouse=True, scope="module")

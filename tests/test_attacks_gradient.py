@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from attacks import AttackError, GradientAttack, Norm, bim, fgsm, pgd, preset
-from attacks.draws import unit_ball
+from axhil.attacks import AttackError, GradientAttack, Norm, bim, fgsm, pgd, preset
+from axhil.attacks.draws import unit_ball
 
 EPS = (0.03, 0.1, 0.3, 1.0, 2.0)
 FOOLBOX = {

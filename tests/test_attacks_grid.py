@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from attacks import AttackError, Norm, bim, fgsm, pgd, sweep
-from attacks.grid import gradient_rows
+from axhil.attacks import AttackError, Norm, bim, fgsm, pgd, sweep
+from axhil.attacks.grid import gradient_rows
 
 BUDGETS = (0.0, 0.05, 0.3, 0.1)
 

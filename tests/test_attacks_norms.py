@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacks import AttackError, Norm
-from attacks.norms import direction, distance, per_row, powerless, project, rounding
+from axhil.attacks import AttackError, Norm
+from axhil.attacks.norms import direction, distance, per_row, powerless, project, rounding
 
 PIXELS = st.lists(st.floats(0, 1, width=32), min_size=6, max_size=6)
 

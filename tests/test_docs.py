@@ -33,7 +33,7 @@ def test_the_commands_and_folders_of_the_readme_exist():
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.M)) <= targets
     from typer.main import get_command
 
-    from study.cli import app
+    from axhil.cli.main import app
 
     assert set(re.findall(r"`axhil ([a-z]+)", README)) <= set(get_command(app).commands)
     (section,) = re.findall(r"## Where things are\n(.*?)\n## ", README, re.S)

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emulation import EmulationError, convert, prepare
-from emulation.accounting import counted
-from emulation.networks import network
-from hwsim import golden, parse_multiplier
+from axhil.emulation import EmulationError, convert, prepare
+from axhil.emulation.accounting import counted
+from axhil.hwsim import golden, parse_multiplier
+from axhil.zoo.networks import network
 
 DRUM = golden(parse_multiplier("drum(3)"))
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from emulation import EmulationError, convert, prepare
-from emulation.accumulator import Accumulator, lut_matmul_bits
-from emulation.definition import lut_matmul
-from hwsim import golden, parse_multiplier
+from axhil.emulation import EmulationError, convert, prepare
+from axhil.emulation.accumulator import Accumulator, lut_matmul_bits
+from axhil.emulation.definition import lut_matmul
+from axhil.hwsim import golden, parse_multiplier
 
 PRODUCTS = st.lists(st.integers(-(2**15), 2**15 - 1), max_size=40)
 DRUM = golden(parse_multiplier("drum(4)"))

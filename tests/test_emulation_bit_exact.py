@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from emulation import network, prepare
-from emulation.weights import load_state, read_state, weights_path
-from hwsim import PAPER_MULTIPLIERS, golden
+from axhil.emulation import prepare
+from axhil.hwsim import PAPER_MULTIPLIERS, golden
+from axhil.zoo import network
+from axhil.zoo.weights import load_state, read_state, weights_path
 
 
 def trained(name):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from emulation import EmulationError
-from emulation.calibrate import clipping_range, trace
+from axhil.emulation import EmulationError
+from axhil.emulation.calibrate import clipping_range, trace
 
 
 def seen(values):

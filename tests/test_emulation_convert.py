@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from emulation import EmulationError, Settings, convert, prepare
-from emulation.batchnorm import followers
-from emulation.layers import LutConv2d, LutLinear
-from hwsim import Lut, golden, parse_multiplier
-from hwsim.reference import table
+from axhil.emulation import EmulationError, Settings, convert, prepare
+from axhil.emulation.batchnorm import followers
+from axhil.emulation.layers import LutConv2d, LutLinear
+from axhil.hwsim import Lut, golden, parse_multiplier
+from axhil.hwsim.designs.reference import table
 
 EXACT = golden(parse_multiplier("exact"))
 DRUM = golden(parse_multiplier("drum(3)"))

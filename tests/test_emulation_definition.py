@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from emulation.definition import lut_conv2d, lut_matmul
-from emulation.geometry import Geometry
-from hwsim import golden, parse_multiplier
+from axhil.emulation.definition import lut_conv2d, lut_matmul
+from axhil.emulation.geometry import Geometry
+from axhil.hwsim import golden, parse_multiplier
 
 EXACT = golden(parse_multiplier("exact")).table
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from emulation import prepare
-from hwsim import PAPER_MULTIPLIERS, golden
+from axhil.emulation import prepare
+from axhil.hwsim import PAPER_MULTIPLIERS, golden
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from emulation import Accumulator, EmulationError, Geometry, prepare
-from emulation.definition import lut_conv2d
-from emulation.external import External, ExternalPath
-from hwsim import golden, parse_multiplier
+from axhil.emulation import Accumulator, EmulationError, Geometry, prepare
+from axhil.emulation.definition import lut_conv2d
+from axhil.emulation.external import External, ExternalPath
+from axhil.hwsim import golden, parse_multiplier
 
 RNG = np.random.default_rng(5)
 # lut[0, w] is not 0: padding has to go through the multiplier.
@@ -47,7 +47,7 @@ def test_sums_are_the_definitions_for_any_geometry_and_size_of_a_request(monkeyp
     shape, weights, geometry = CASES[case]
     x = RNG.integers(-127, 128, shape).astype(np.int8)
     w = RNG.integers(-127, 128, weights).astype(np.int8)
-    monkeypatch.setattr("emulation.external._PAIRS", pairs)
+    monkeypatch.setattr("axhil.emulation.external._PAIRS", pairs)
     ask = Recorder()
     path = ExternalPath(External("mine", ask), torch.from_numpy(w), geometry)
     acc = path.accumulate(torch.from_numpy(x).float())
@@ -74,7 +74,7 @@ def test_a_register_of_few_bits_is_added_to_by_ascending_tap(monkeypatch, case, 
     shape, weights, geometry = CASES[case]
     x = RNG.integers(-127, 128, shape).astype(np.int8)
     w = RNG.integers(-127, 128, weights).astype(np.int8)
-    monkeypatch.setattr("emulation.external._PAIRS", pairs)
+    monkeypatch.setattr("axhil.emulation.external._PAIRS", pairs)
     external, register = External("mine", Recorder()), Accumulator(15, overflow)
     path = ExternalPath(external, torch.from_numpy(w), geometry, register)
     found = path.accumulate(torch.from_numpy(x).float()).numpy()

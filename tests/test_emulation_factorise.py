@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulation.factorise import factorise
-from hwsim import PAPER_MULTIPLIERS, golden, parse_multiplier
+from axhil.emulation.factorise import factorise
+from axhil.hwsim import PAPER_MULTIPLIERS, golden, parse_multiplier
 
 
 def rebuild(terms, side):

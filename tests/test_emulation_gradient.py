@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from emulation.geometry import Geometry
-from emulation.gradient import InputGradient
+from axhil.emulation.geometry import Geometry
+from axhil.emulation.gradient import InputGradient
 
 # (input channels, outputs, kernel, geometry, height, width)
 SHAPES = {

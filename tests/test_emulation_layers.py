@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emulation import convert
-from emulation.layers import LutConv2d, LutLinear, clip_threshold
-from hwsim import Lut, golden, parse_multiplier
+from axhil.emulation import convert
+from axhil.emulation.layers import LutConv2d, LutLinear, clip_threshold
+from axhil.hwsim import Lut, golden, parse_multiplier
 
 CONVOLUTIONS = {
     "plain": {"kernel_size": 3},

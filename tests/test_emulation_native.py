@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulation import native
-from emulation.errors import EmulationError
-from emulation.native import LutKernel, ProductKernel
+from axhil.emulation import native
+from axhil.emulation.errors import EmulationError
+from axhil.emulation.native import LutKernel, ProductKernel
 
 pytestmark = pytest.mark.skipif(
     not native.available(),
@@ -484,7 +484,7 @@ def test_kernels_are_pickled_by_their_arguments(isa, rng):
 
 
 def run_with_isa(value):
-    code = "from emulation import native; print(native.isa())"
+    code = "from axhil.emulation import native; print(native.isa())"
     environment = {**os.environ, "AXHIL_ISA": value}
     return subprocess.run([sys.executable, "-c", code], env=environment, check=False,
                           capture_output=True, text=True, timeout=60)  # fmt: skip
@@ -502,15 +502,15 @@ def test_an_unknown_instruction_set_gets_a_sentence_naming_the_known():
 
 
 def test_an_instruction_set_this_cpu_lacks_gets_a_sentence(monkeypatch):
-    monkeypatch.setattr("emulation.native.extension.supported_isas", lambda: ("scalar",))
+    monkeypatch.setattr("axhil.emulation.native.extension.supported_isas", lambda: ("scalar",))
     monkeypatch.setenv("AXHIL_ISA", "avx2")
     with pytest.raises(EmulationError, match=r"AXHIL_ISA=avx2 is not supported here.*scalar"):
         native.isa()
 
 
 def test_without_the_extension_the_reason_is_kept_and_a_kernel_says_it(monkeypatch):
-    monkeypatch.setattr("emulation.native.extension._native", None)
-    monkeypatch.setattr("emulation.native.extension._REASON", "nothing was compiled")
+    monkeypatch.setattr("axhil.emulation.native.extension._native", None)
+    monkeypatch.setattr("axhil.emulation.native.extension._REASON", "nothing was compiled")
     assert not native.available()
     assert native.unavailable_reason() == "nothing was compiled"
     with pytest.raises(EmulationError, match="nothing was compiled; install axhil where a C"):

@@ -5,13 +5,19 @@ import numpy as np
 import pytest
 import torch
 
-from emulation import native
-from emulation.definition import lut_conv2d
-from emulation.factorise import Term, factorise
-from emulation.geometry import Geometry
-from emulation.paths import DefinitionPath, FactorisedPath, GatherPath, product_kernel, table_kernel
-from emulation.rowsums import RowSumPath
-from hwsim import Lut, golden, parse_multiplier
+from axhil.emulation import native
+from axhil.emulation.definition import lut_conv2d
+from axhil.emulation.factorise import Term, factorise
+from axhil.emulation.geometry import Geometry
+from axhil.emulation.paths import (
+    DefinitionPath,
+    FactorisedPath,
+    GatherPath,
+    product_kernel,
+    table_kernel,
+)
+from axhil.emulation.rowsums import RowSumPath
+from axhil.hwsim import Lut, golden, parse_multiplier
 
 PATHS = [DefinitionPath, GatherPath, RowSumPath, *([table_kernel] if native.available() else [])]
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulation.quantize import (
+from axhil.emulation.quantize import (
     code_limit,
     inside_range,
     quantize,

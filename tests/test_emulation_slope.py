@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from emulation import EmulationError, External, Geometry, convert
-from emulation.definition import lut_conv2d
-from emulation.gradient import GradientRule, parse_gradient
-from emulation.slope import SlopeGradient, SlopeTerms, slope_table
-from hwsim import PAPER_MULTIPLIERS, Lut, golden, parse_multiplier
+from axhil.emulation import EmulationError, External, Geometry, convert
+from axhil.emulation.definition import lut_conv2d
+from axhil.emulation.gradient import GradientRule, parse_gradient
+from axhil.emulation.slope import SlopeGradient, SlopeTerms, slope_table
+from axhil.hwsim import PAPER_MULTIPLIERS, Lut, golden, parse_multiplier
 
 DRUM = golden(parse_multiplier("drum(3)"))
 

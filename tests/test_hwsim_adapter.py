@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from netlist_samples import numbered_netlist
 
-from hwsim import HwsimError
-from hwsim.adapter import adapted
-from hwsim.frontend import read_circuit
-from hwsim.live import LiveMultiplier
+from axhil.hwsim import HwsimError
+from axhil.hwsim.simulation.live import LiveMultiplier
+from axhil.hwsim.verilog.adapter import adapted
+from axhil.hwsim.verilog.circuit import read_circuit
 
 pytestmark = pytest.mark.sim
 

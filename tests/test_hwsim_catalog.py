@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwsim import PAPER_MULTIPLIERS, HwsimError, Multiplier, legal_multipliers, parse_multiplier
+from axhil.hwsim import (
+    PAPER_MULTIPLIERS,
+    HwsimError,
+    Multiplier,
+    legal_multipliers,
+    parse_multiplier,
+)
 
 
 @st.composite

@@ -13,13 +13,13 @@ import time
 import numpy as np
 import pytest
 
-from hwsim import HwsimError, Lut, error_metrics, golden, parse_multiplier
-from hwsim.cmodel import c_model_table, find_function
-from hwsim.comparison import compare_tables
-from hwsim.figures import check_figures, read_figures
-from hwsim.formats import Asked, Kind, UnknownKindError, write_table
-from hwsim.pymodel import python_model_table
-from hwsim.table_source import Loaded, Options, load_pair
+from axhil.hwsim import HwsimError, Lut, error_metrics, golden, parse_multiplier
+from axhil.hwsim.formats import Asked, Kind, UnknownKindError, write_table
+from axhil.hwsim.models.cmodel import c_model_table, find_function
+from axhil.hwsim.models.pymodel import python_model_table
+from axhil.hwsim.multipliers.comparison import compare_tables
+from axhil.hwsim.multipliers.printed import check_figures, read_figures
+from axhil.hwsim.multipliers.table_source import Loaded, Options, load_pair
 
 SIGNED = np.r_[0:128, -128:0]
 PUBLISHED = """\

@@ -17,8 +17,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim import HwsimError, Lut, golden, parse_multiplier
-from hwsim.formats import FORMATS, NAMES, Asked, Kind, UnknownKindError, read_table, write_table
+from axhil.hwsim import HwsimError, Lut, golden, parse_multiplier
+from axhil.hwsim.formats import (
+    FORMATS,
+    NAMES,
+    Asked,
+    Kind,
+    UnknownKindError,
+    read_table,
+    write_table,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SIGNED, UNSIGNED = Kind(8, True), Kind(8, False)

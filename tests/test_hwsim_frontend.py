@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from netlist_samples import numbered_netlist
 
-from hwsim import HwsimError
-from hwsim.formats import Asked
-from hwsim.frontend import read_circuit, short_names
-from hwsim.ports import Interface, Port
-from hwsim.roles import Control, recognise
-from hwsim.safety import check_tasks, memories
-from hwsim.sampling import classes, corners, draw, sample
-from hwsim.scalarize import scalarized
-from hwsim.table_source import Options, load
-from hwsim.tabulation import simulate_pairs, sweep_order, tabulate
+from axhil.hwsim import HwsimError
+from axhil.hwsim.formats import Asked
+from axhil.hwsim.multipliers.sampling import classes, corners, draw, sample
+from axhil.hwsim.multipliers.table_source import Options, load
+from axhil.hwsim.multipliers.tabulation import simulate_pairs, sweep_order, tabulate
+from axhil.hwsim.verilog.circuit import read_circuit, short_names
+from axhil.hwsim.verilog.ports import Interface, Port
+from axhil.hwsim.verilog.roles import Control, recognise
+from axhil.hwsim.verilog.safety import check_tasks, memories
+from axhil.hwsim.verilog.scalarize import scalarized
 
 
 def values(width, *, signed):

@@ -7,10 +7,10 @@ from itertools import product
 import pytest
 from netlist_samples import numbered_netlist
 
-from hwsim import HwsimError
-from hwsim.bitgraph import ranges
-from hwsim.inspection import inspect
-from hwsim.sources import rtl_dir
+from axhil.hwsim import HwsimError
+from axhil.hwsim.designs.sources import rtl_dir
+from axhil.hwsim.netlist.bitgraph import ranges
+from axhil.hwsim.netlist.inspection import inspect
 
 pytestmark = pytest.mark.sim  # the preprocessor is Icarus'
 

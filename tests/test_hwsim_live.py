@@ -11,9 +11,9 @@ import time
 import numpy as np
 import pytest
 
-from hwsim import Design, HwsimError, golden, parse_multiplier
-from hwsim.live import LiveMultiplier
-from hwsim.live_harness import Window
+from axhil.hwsim import Design, HwsimError, golden, parse_multiplier
+from axhil.hwsim.simulation.live import LiveMultiplier
+from axhil.hwsim.simulation.live_harness import Window
 
 pytestmark = pytest.mark.sim
 
@@ -177,8 +177,8 @@ def test_verilog_that_does_not_compile_is_the_compilers_line(tmp_path, scratch):
 
 def test_a_simulator_does_not_outlive_the_process_that_started_it(tmp_path):
     script = (
-        "import os, signal; from hwsim import Design, parse_multiplier\n"
-        "from hwsim.live import LiveMultiplier\n"
+        "import os, signal; from axhil.hwsim import Design, parse_multiplier\n"
+        "from axhil.hwsim.simulation.live import LiveMultiplier\n"
         "live = LiveMultiplier(Design.of(parse_multiplier('exact'), width=8, signed=True),\n"
         "                      processes=1)\n"
         "print(*live.pids, flush=True)\n"

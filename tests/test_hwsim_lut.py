@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwsim import HwsimError, Lut
+from axhil.hwsim import HwsimError, Lut
 
 
 def random_lut(width=4, *, signed=True, seed=0, manifest=None):
@@ -232,7 +232,7 @@ def test_saving_leaves_nothing_beside_the_table_and_follows_the_umask(tmp_path):
 def test_kill_9_while_saving_leaves_the_old_table_or_the_new(tmp_path):
     path = tmp_path / "table.npz"
     script = (
-        "import sys, numpy as np; from hwsim import Lut\n"
+        "import sys, numpy as np; from axhil.hwsim import Lut\n"
         "luts = [Lut(np.full((256, 256), i), width=8, signed=True) for i in range(2)]\n"
         "print('ready', flush=True)\n"
         "while True:\n"

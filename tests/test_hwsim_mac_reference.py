@@ -6,9 +6,17 @@ import random
 import numpy as np
 import pytest
 
-from emulation.accumulator import Accumulator
-from hwsim import Multiplier, reference
-from hwsim.mac_reference import MacArrayModel, MacModel, accumulate, pack, signed, unpack
+from axhil.emulation.accumulator import Accumulator
+from axhil.hwsim import Multiplier
+from axhil.hwsim.designs import reference
+from axhil.hwsim.designs.mac_reference import (
+    MacArrayModel,
+    MacModel,
+    accumulate,
+    pack,
+    signed,
+    unpack,
+)
 
 DRUM = Multiplier("drum", (3,))
 

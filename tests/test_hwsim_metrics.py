@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from hwsim import Lut, error_metrics, parse_multiplier, reference
+from axhil.hwsim import Lut, error_metrics, parse_multiplier
+from axhil.hwsim.designs import reference
 
 
 def exact_table(width, *, signed):

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from hwsim import Design, HwsimError, parse_multiplier, reference
-from hwsim.mutation import MODULES, Change, Killer, Outcome, draw, mutants, mutate
-from hwsim.mutation.gate import gate
-from hwsim.mutation.runner import Runner
-from hwsim.simulate import simulate
-from hwsim.sources import rtl_dir, sha256
-from hwsim.syntax import parse_modules
-from study.cli import app
+from axhil.cli.main import app
+from axhil.hwsim import Design, HwsimError, parse_multiplier
+from axhil.hwsim.designs import reference
+from axhil.hwsim.designs.sources import rtl_dir, sha256
+from axhil.hwsim.mutation import MODULES, Change, Killer, Outcome, draw, mutants, mutate
+from axhil.hwsim.mutation.gate import gate
+from axhil.hwsim.mutation.runner import Runner
+from axhil.hwsim.simulation.simulate import simulate
+from axhil.hwsim.verilog.syntax import parse_modules
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "records" / "mutation.json"
@@ -320,7 +321,7 @@ def test_the_exit_code_says_whether_one_survived(monkeypatch, outcome, code):
         changed = dataclasses.replace(verdict, outcome=Outcome(outcome))
         return dataclasses.replace(report, verdicts=(changed,))
 
-    monkeypatch.setattr("hwsim.mutation.mutate", judged)
+    monkeypatch.setattr("axhil.hwsim.mutation.mutate", judged)
     done = CliRunner().invoke(app, ["mutate", str(rtl_dir() / "mul_exact.v"), "--all"])
     assert done.exit_code == code
     assert outcome in done.stdout.lower()

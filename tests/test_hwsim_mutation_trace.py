@@ -9,14 +9,15 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from hwsim import Multiplier, reference, scaletrim
-from hwsim.mac_reference import unpack
-from hwsim.mutation import Killer
-from hwsim.mutation.clocked import MODULES
-from hwsim.mutation.gate import gate
-from hwsim.mutation.runner import Runner
-from hwsim.mutation.tables import scale_trim
-from hwsim.sources import rtl_dir
+from axhil.hwsim import Multiplier
+from axhil.hwsim.designs import reference, scaletrim
+from axhil.hwsim.designs.mac_reference import unpack
+from axhil.hwsim.designs.sources import rtl_dir
+from axhil.hwsim.mutation import Killer
+from axhil.hwsim.mutation.clocked import MODULES
+from axhil.hwsim.mutation.gate import gate
+from axhil.hwsim.mutation.runner import Runner
+from axhil.hwsim.mutation.tables import scale_trim
 
 
 def first_check(module):

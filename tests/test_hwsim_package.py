@@ -6,10 +6,13 @@ import sys
 
 import pytest
 
-import hwsim
+from axhil import hwsim
 
 
-@pytest.mark.parametrize("module", ["hwsim", "hwsim.lut", "hwsim.verify", "hwsim.live"])
+@pytest.mark.parametrize(
+    "module",
+    ["hwsim", "axhil.hwsim.lut", "axhil.hwsim.multipliers.verify", "axhil.hwsim.simulation.live"],
+)
 def test_importing_loads_neither_torch_nor_the_simulator(tmp_path, module):
     script = (
         f"import sys, {module}\n"

@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from hwsim import HwsimError, parse_multiplier, reference
+from axhil.hwsim import HwsimError, parse_multiplier
+from axhil.hwsim.designs import reference
 
 
 def mred(multiplier, a, b, width):

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from hwsim import legal_multipliers
-from hwsim.scaletrim import COMP_BITS, COMP_FRAC, fit
+from axhil.hwsim import legal_multipliers
+from axhil.hwsim.designs.scaletrim import COMP_BITS, COMP_FRAC, fit
 
 
 def all_pairs(width, h):

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwsim import Design, HwsimError, extract_design, parse_multiplier
-from hwsim.ports import read_interface
-from hwsim.simulate import simulate, simulator_version
-from hwsim.sources import rtl_dir
+from axhil.hwsim import Design, HwsimError, extract_design, parse_multiplier
+from axhil.hwsim.designs.sources import rtl_dir
+from axhil.hwsim.simulation.simulate import simulate, simulator_version
+from axhil.hwsim.verilog.ports import read_interface
 
 
 def design(tmp_path, body, *, width=4, signed=False, parameters=None, header=None):
@@ -198,7 +198,7 @@ def test_the_folders_may_have_spaces_in_their_names(tmp_path):
 @pytest.mark.sim
 def test_two_processes_at_once_do_not_meet(tmp_path):
     script = (
-        "import sys; from hwsim import Design, extract_design, parse_multiplier as p\n"
+        "import sys; from axhil.hwsim import Design, extract_design, parse_multiplier as p\n"
         "print(extract_design(Design.of(p(sys.argv[1]), width=5, signed=False)).sha256)"
     )
     spellings = ["drum(2)", "drum(3)", "drum(2)", "scaletrim(2,4)"]

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from hwsim import (
+from axhil.hwsim import (
     PAPER_MULTIPLIERS,
     HwsimError,
     Lut,
@@ -19,11 +19,11 @@ from hwsim import (
     extract,
     golden,
     parse_multiplier,
-    reference,
     verify,
 )
-from hwsim.golden_tables import GOLDEN_DIR
-from hwsim.sources import rtl_dir, sha256
+from axhil.hwsim.designs import reference
+from axhil.hwsim.designs.sources import rtl_dir, sha256
+from axhil.hwsim.multipliers.golden import GOLDEN_DIR
 
 PAPER = pytest.mark.parametrize("multiplier", PAPER_MULTIPLIERS, ids=str)
 
@@ -227,7 +227,7 @@ def test_extract_refuses_what_no_table_can_hold():
 @pytest.mark.sim
 def test_kill_9_while_extracting_leaves_no_half_table(tmp_path):
     script = (
-        "import sys; from hwsim import extract, parse_multiplier as p\n"
+        "import sys; from axhil.hwsim import extract, parse_multiplier as p\n"
         "print('ready', flush=True)\n"
         "for _ in range(99):\n"
         "    for m, lut in extract([p('drum(2)')], width=4).items():\n"

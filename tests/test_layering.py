@@ -20,7 +20,7 @@ REPOSITORY = (*OURS, "tests", "benchmarks", "docs", "conftest", "study_samples")
 # What a package may import of the others: whole packages, or single modules of them.
 ALLOWED = {
     "hwsim": set(),
-    "emulation": {"hwsim.lut"},
+    "emulation": {"axhil.hwsim.lut"},
     "attacks": set(),
     "study": {"hwsim", "emulation", "attacks"},
 }
@@ -114,15 +114,15 @@ def test_a_module_imports_only_what_its_layer_may(path):
         ("hwsim/lut.py", "class A:\n    from cocotb import top"),
         ("hwsim/lut.py", "def f():\n    import torch"),
         ("emulation/data.py", "import hwsim"),
-        ("emulation/data.py", "from hwsim import Lut"),
-        ("emulation/data.py", "from hwsim import golden"),
-        ("emulation/data.py", "from hwsim.lutx import Lut"),
+        ("emulation/data.py", "from axhil.hwsim import Lut"),
+        ("emulation/data.py", "from axhil.hwsim import golden"),
+        ("emulation/data.py", "from axhil.hwsim.lutx import Lut"),
         ("emulation/data.py", "import attacks"),
         ("emulation/data.py", "from ..attacks import evaluate"),
         ("emulation/native/kernel.py", "from ...hwsim import golden"),
         ("emulation/data.py", "import cocotb"),
         ("emulation/data.py", "import foolbox"),
-        ("attacks/norms.py", "from hwsim.lut import Lut"),
+        ("attacks/norms.py", "from axhil.hwsim.lut import Lut"),
         ("attacks/norms.py", "def f():\n    import emulation.data"),
         ("attacks/norms.py", "import scipy"),
         ("study/cli.py", "import benchmarks"),
@@ -139,9 +139,12 @@ def test_the_rule_refuses(path, source):
         ("hwsim/lut.py", "import numpy as np\nfrom .errors import HwsimError\nimport os"),
         ("hwsim/lut.py", "def f():\n    from cocotb_tools.runner import get_runner"),
         ("hwsim/sweep_bench.py", "import cocotb"),
-        ("emulation/data.py", "from hwsim.lut import Lut\nimport hwsim.lut\nimport torch"),
+        ("emulation/data.py", "from axhil.hwsim.lut import Lut\nimport hwsim.lut\nimport torch"),
         ("emulation/native/kernel.py", "from ..errors import EmulationError"),
-        ("study/cli.py", "from hwsim import golden\nfrom emulation.data import load\nimport rich"),
+        (
+            "study/cli.py",
+            "from axhil.hwsim import golden\nfrom emulation.data import load\nimport rich",
+        ),
     ],
 )
 def test_the_rule_allows(path, source):
@@ -199,7 +202,7 @@ def test_importing_hwsim_loads_neither_torch_nor_the_simulators_tools(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
-@pytest.mark.parametrize("module", [*OURS, "study.evaluation"])
+@pytest.mark.parametrize("module", [*OURS, "axhil.cli.evaluation"])
 def test_importing_is_silent_reaches_for_nothing_and_gives_what_is_named(module, tmp_path):
     names = "*" if module in OURS else "evaluate_study"
     done = python(f"from {module} import {names}", cwd=tmp_path)
@@ -220,7 +223,7 @@ def test_help_loads_no_torch(arguments, tmp_path):
     done = python(
         f"""
         sys.argv = ["axhil", *{arguments!r}]
-        from study.cli import main
+        from axhil.cli.main import main
         try:
             main()
         finally:

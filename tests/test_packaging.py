@@ -154,8 +154,8 @@ def test_the_kernel_is_in_the_wheel_where_it_can_be_built(names):
 def test_what_is_imported_is_the_wheels(installed, tmp_path):
     code = (
         "import hwsim, emulation, attacks, study, json\n"
-        "from hwsim.sources import rtl_dir\n"
-        "from emulation.weights import SHIPPED\n"
+        "from axhil.hwsim.designs.sources import rtl_dir\n"
+        "from axhil.zoo.weights import SHIPPED\n"
         "print(json.dumps([m.__file__ for m in (hwsim, emulation, attacks, study)]"
         " + [str(rtl_dir()), str(SHIPPED['lenet5'])]))\n"
     )

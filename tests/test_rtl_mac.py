@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from emulation.accumulator import Accumulator, lut_matmul_bits
-from emulation.data import embedded_split
-from emulation.external import External
-from hwsim import PAPER_MULTIPLIERS, Design, HwsimError, Multiplier, golden, reference
-from hwsim.mac import MacArray, run_mac_arrays
-from hwsim.ports import read_interface
-from hwsim.sources import rtl_dir
-from study.subject import load_subject
+from axhil.emulation.accumulator import Accumulator, lut_matmul_bits
+from axhil.emulation.external import External
+from axhil.hwsim import PAPER_MULTIPLIERS, Design, HwsimError, Multiplier, golden
+from axhil.hwsim.designs import reference
+from axhil.hwsim.designs.sources import rtl_dir
+from axhil.hwsim.simulation.mac import MacArray, run_mac_arrays
+from axhil.hwsim.verilog.ports import read_interface
+from axhil.study.subject import load_subject
+from axhil.zoo.data import embedded_split
 
 EXACT = Multiplier("exact")
 REGISTERS = [

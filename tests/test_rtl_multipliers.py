@@ -6,8 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from hwsim import Design, legal_multipliers, parse_multiplier, reference, standalone
-from hwsim.simulate import simulate
+from axhil.hwsim import Design, legal_multipliers, parse_multiplier, standalone
+from axhil.hwsim.designs import reference
+from axhil.hwsim.simulation.simulate import simulate
 
 pytestmark = pytest.mark.sim
 

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from hwsim import Design, parse_multiplier
-from hwsim.ports import check_ports, read_interface
-from hwsim.sources import rtl_dir
+from axhil.hwsim import Design, parse_multiplier
+from axhil.hwsim.designs.sources import rtl_dir
+from axhil.hwsim.verilog.ports import check_ports, read_interface
 
 FILES = sorted(rtl_dir().glob("*.v"))
 MODULES = [path.stem for path in FILES]

@@ -6,13 +6,13 @@ import json
 import pytest
 import torch
 
-from emulation.data import embedded_split
-from hwsim import PAPER_MULTIPLIERS, golden, parse_multiplier
-from study.accuracy import measure, write_accuracy
-from study.multipliers import resolve
-from study.statistics import proportion
-from study.subject import load_subject
-from study.tables import accuracy_table
+from axhil.hwsim import PAPER_MULTIPLIERS, golden, parse_multiplier
+from axhil.report.tables import accuracy_table
+from axhil.study.accuracy import measure, write_accuracy
+from axhil.study.multipliers import resolve
+from axhil.study.statistics import proportion
+from axhil.study.subject import load_subject
+from axhil.zoo.data import embedded_split
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,8 +6,8 @@ import dataclasses
 import pytest
 from study_samples import SETTINGS, cell
 
-from study.cells import CellSettings, joined
-from study.errors import StudyError
+from axhil.study.cells import CellSettings, joined
+from axhil.study.errors import StudyError
 
 CHANGED = {
     str: lambda value: value + "'",

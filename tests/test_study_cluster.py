@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from emulation.data import embedded_split
-from study.cluster import RayCluster
-from study.errors import StudyError
-from study.experiment import Experiment, Grid, run
-from study.multipliers import resolve
-from study.store import TIMES, CellStore, rows_of
-from study.subject import load_subject
+from axhil.study.cluster import RayCluster
+from axhil.study.errors import StudyError
+from axhil.study.experiment import Experiment, Grid, run
+from axhil.study.multipliers import resolve
+from axhil.study.store import TIMES, CellStore, rows_of
+from axhil.study.subject import load_subject
+from axhil.zoo.data import embedded_split
 
 pytest.importorskip("ray", reason="the extra axhil[cluster] is not installed")
 

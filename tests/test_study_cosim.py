@@ -13,16 +13,18 @@ import numpy as np
 import pytest
 import torch
 
-from emulation import Accumulator, External, Geometry
-from emulation.data import embedded_split
-from emulation.external import ExternalPath
-from hwsim import Design, HwsimError, golden, parse_multiplier
-from hwsim.live import LiveMultiplier
-from hwsim.sources import rtl_dir
-from study import cli, cli_cosim, cli_design
-from study.cosim import chosen_layers, cosim, products_of
-from study.errors import StudyError
-from study.subject import load_subject
+from axhil.cli import cosim as cli_cosim
+from axhil.cli import design as cli_design
+from axhil.cli import main as cli
+from axhil.emulation import Accumulator, External, Geometry
+from axhil.emulation.external import ExternalPath
+from axhil.hwsim import Design, HwsimError, golden, parse_multiplier
+from axhil.hwsim.designs.sources import rtl_dir
+from axhil.hwsim.simulation.live import LiveMultiplier
+from axhil.study.cosim import chosen_layers, cosim, products_of
+from axhil.study.errors import StudyError
+from axhil.study.subject import load_subject
+from axhil.zoo.data import embedded_split
 
 DRUM = parse_multiplier("drum(4)")
 

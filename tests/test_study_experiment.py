@@ -10,15 +10,15 @@ import pytest
 import torch
 from study_samples import cell
 
-from attacks import evaluate, preset
-from emulation.data import embedded_split
-from hwsim import golden, parse_multiplier
-from study import worker
-from study.errors import StudyError
-from study.experiment import Experiment, Grid, Threads, cross_checks, run, total_rows
-from study.multipliers import resolve
-from study.store import CellStore
-from study.subject import load_subject
+from axhil.attacks import evaluate, preset
+from axhil.hwsim import golden, parse_multiplier
+from axhil.study import worker
+from axhil.study.errors import StudyError
+from axhil.study.experiment import Experiment, Grid, Threads, cross_checks, run, total_rows
+from axhil.study.multipliers import resolve
+from axhil.study.store import CellStore
+from axhil.study.subject import load_subject
+from axhil.zoo.data import embedded_split
 
 BUDGETS = (0.0, 0.15)
 GRID = Grid(attacks=("fgsm", "pgd"), norms=("linf",), budgets={"linf": BUDGETS}, seed=5, batch=16)

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from hwsim import Lut, golden, parse_multiplier
+from axhil.hwsim import Lut, golden, parse_multiplier
 
 STUDY = """
 name = "small"
@@ -36,7 +36,7 @@ PATIENCE = 120
 def start(arguments: list[str], *, scratch: Path) -> subprocess.Popen[str]:
     scratch.mkdir(exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-m", "study", *arguments],
+        [sys.executable, "-m", "axhil", *arguments],
         cwd=scratch,
         env={**os.environ, "TMPDIR": str(scratch)},  # a killed simulator leaves its scratch there
         stdout=subprocess.PIPE,
@@ -197,7 +197,7 @@ def test_a_table_killed_while_it_is_replaced_is_the_old_one_or_the_new_one(tmp_p
     path = tmp_path / "lut.npz"
     code = (
         "import sys, numpy as np\n"
-        "from hwsim import Lut\n"
+        "from axhil.hwsim import Lut\n"
         "tables = [Lut(np.full((256, 256), n, np.int32), width=8, signed=True) for n in (1, 2)]\n"
         "while True:\n"
         "    for table in tables: table.save(sys.argv[1])\n"

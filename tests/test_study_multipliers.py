@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwsim import PAPER_MULTIPLIERS, HwsimError, Lut, golden, parse_multiplier
-from study.errors import StudyError
-from study.multipliers import resolve, split_names
+from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError, Lut, golden, parse_multiplier
+from axhil.study.errors import StudyError
+from axhil.study.multipliers import resolve, split_names
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 
 import pytest
 
-from hwsim import PAPER_MULTIPLIERS
-from study import paper
+from axhil.hwsim import PAPER_MULTIPLIERS
+from axhil.study import paper
 
 
 @pytest.mark.parametrize("network", paper.TITLES)

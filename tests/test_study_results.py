@@ -4,10 +4,10 @@
 import pytest
 from study_samples import cell
 
-from hwsim import golden, parse_multiplier
-from study.errors import StudyError
-from study.multipliers import NamedLut
-from study.results import Results
+from axhil.hwsim import golden, parse_multiplier
+from axhil.study.errors import StudyError
+from axhil.study.multipliers import NamedLut
+from axhil.study.results import Results
 
 
 def test_evaluations_seconds_images_and_labels_are_those_of_the_cells():

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attacks import PRESETS
-from hwsim import HwsimError
-from study.errors import StudyError
-from study.experiment import DEFAULT_BUDGETS
-from study.spec import PAPER_BUDGETS, StudySpec, read_spec
+from axhil.attacks import PRESETS
+from axhil.hwsim import HwsimError
+from axhil.study.errors import StudyError
+from axhil.study.experiment import DEFAULT_BUDGETS
+from axhil.study.spec import PAPER_BUDGETS, StudySpec, read_spec
 
 STUDIES = Path(__file__).resolve().parent.parent / "studies"
 LEAST = 'name = "a"\nnetworks = ["lenet5"]\n'

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.errors import StudyError
-from study.statistics import proportion
+from axhil.study.errors import StudyError
+from axhil.study.statistics import proportion
 
 Z = NormalDist().inv_cdf(0.975)
 

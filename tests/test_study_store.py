@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from study_samples import SETTINGS, cell
 
-from hwsim import HwsimError
-from study.errors import StudyError
-from study.statistics import proportion
-from study.store import FORMAT_VERSION, CellStore, read_cells, write_cells
+from axhil.hwsim import HwsimError
+from axhil.study.errors import StudyError
+from axhil.study.statistics import proportion
+from axhil.study.store import FORMAT_VERSION, CellStore, read_cells, write_cells
 
 
 def file_of(store):
@@ -212,7 +212,7 @@ def test_a_claim_keeps_others_out_until_it_ends(tmp_path):
 def test_a_claim_ends_with_a_killed_process(tmp_path):
     code = (
         "import sys, time; sys.path.insert(0, sys.argv[2]); from pathlib import Path;"
-        "from study.store import CellStore; from study_samples import SETTINGS;"
+        "from axhil.study.store import CellStore; from study_samples import SETTINGS;"
         "claim = CellStore(Path(sys.argv[1])).claim(SETTINGS);"
         "print(claim.__enter__(), flush=True); time.sleep(60)"
     )

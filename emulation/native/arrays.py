@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulation.errors import EmulationError
+from ..errors import EmulationError
 
 Pair = tuple[int, int]
 

@@ -7,10 +7,10 @@ import importlib
 import os
 from types import ModuleType
 
-from emulation.errors import EmulationError
+from ..errors import EmulationError
 
 try:
-    _native: ModuleType | None = importlib.import_module("emulation.native._kernel")
+    _native: ModuleType | None = importlib.import_module("axhil.emulation.native._kernel")
     _REASON = ""
 except ImportError as error:  # not built: no compiler, or a checkout that was never installed
     _native = None

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emulation.errors import EmulationError
-
+from ..errors import EmulationError
 from .arrays import (
     Pair,
     aligned_empty,

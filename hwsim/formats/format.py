@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.errors import HwsimError
-from hwsim.lut import MAX_WIDTH, Lut
+from ..errors import HwsimError
+from ..lut import MAX_WIDTH, Lut
 
 _T = TypeVar("_T")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)

@@ -15,9 +15,8 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.errors import HwsimError
-from hwsim.lut import Lut
-
+from ..errors import HwsimError
+from ..lut import Lut
 from .format import Asked, Format, square, table_of, text_of, width_of_side
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)

@@ -12,9 +12,8 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.errors import HwsimError
-from hwsim.lut import Lut
-
+from ..errors import HwsimError
+from ..lut import Lut
 from .format import (
     Asked,
     Format,

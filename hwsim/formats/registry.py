@@ -5,10 +5,10 @@ import hashlib
 import os
 from pathlib import Path
 
-from hwsim.errors import HwsimError
-from hwsim.lut import Lut, write_atomically
-from hwsim.metrics import error_metrics
-
+from ..errors import HwsimError
+from ..files import write_atomically
+from ..lut import Lut
+from ..metrics import error_metrics
 from .format import Asked, Format, Kind, UnknownKindError
 from .headers import ADAPT, TRANSAXX
 from .plain import CSV, HEX, NPY

@@ -14,9 +14,8 @@ skipped, and tables of gradients may follow. Sources: `simulator/src/main.cc` an
 
 import numpy as np
 
-from hwsim.errors import HwsimError
-from hwsim.lut import Lut
-
+from ..errors import HwsimError
+from ..lut import Lut
 from .format import (
     Asked,
     Format,

@@ -10,9 +10,8 @@ Sources: `LoadLookupTable` in tf-approximate's `tf2/src/approx_ops_types.h`, and
 
 import numpy as np
 
-from hwsim.errors import HwsimError
-from hwsim.lut import Lut
-
+from ..errors import HwsimError
+from ..lut import Lut
 from .format import Asked, Format, require_range, table_of
 
 _SIDE = 256

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hwsim import reference, scaletrim
-from hwsim.catalog import Multiplier, legal_multipliers
-from hwsim.design import Parameter
-from hwsim.mac_reference import CycleModel, Integers, MacArrayModel, MacModel, Product
-
+from ..designs import reference, scaletrim
+from ..designs.catalog import Multiplier, legal_multipliers
+from ..designs.design import Parameter
+from ..designs.mac_reference import CycleModel, Integers, MacArrayModel, MacModel, Product
 from .check import Gate, Refusal
 from .stimulus import array_stimulus, element_stimulus
 from .tables import scale_trim

@@ -10,8 +10,7 @@ that differs there has survived the gate, one that does not is called equivalent
 
 from pathlib import Path
 
-from hwsim.errors import HwsimError
-
+from ..errors import HwsimError
 from .check import Gate
 from .clocked import MODULES as CLOCKED
 from .clocked import PARTS, clocked_gate

@@ -11,8 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hwsim.syntax import without_comments
-
+from ..verilog.syntax import without_comments
 from .alternatives import Change
 from .sites import Sites, one_line
 from .spans import parse_with_spans

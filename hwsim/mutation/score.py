@@ -13,10 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from hwsim.errors import HwsimError
-from hwsim.simulate import require_simulator, simulator_version
-from hwsim.sources import sha256
-
+from ..designs.sources import sha256
+from ..errors import HwsimError
+from ..simulation.simulate import require_simulator, simulator_version
 from .gate import gate
 from .mutants import Mutant, mutants
 from .runner import Kill, Killer, Runner

@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from hwsim.errors import HwsimError
-from hwsim.syntax import UnreadableVerilogError
+from ..errors import HwsimError
+from ..verilog.syntax import UnreadableVerilogError
 
 Span = tuple[int, int]
 

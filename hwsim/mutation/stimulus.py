@@ -10,8 +10,7 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from hwsim.mac_reference import CycleModel, MacArrayModel, MacModel, pack
-
+from ..designs.mac_reference import CycleModel, MacArrayModel, MacModel, pack
 from .trace import Stimulus
 
 Place = Literal["any", "corner", "lowest"]

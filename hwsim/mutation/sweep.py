@@ -8,8 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hwsim.design import Parameter
-
+from ..designs.design import Parameter
 from .check import MARK, TOP, Integers, instantiate, number
 
 

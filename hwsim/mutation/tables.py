@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hwsim import reference
-from hwsim.catalog import FAMILIES, PAPER_MULTIPLIERS, Multiplier, legal_multipliers
-from hwsim.design import FIRST, PRODUCT, SECOND, SIGNED_TOP, Design, Parameter
-from hwsim.errors import HwsimError
-from hwsim.golden_tables import golden
-
+from ..designs import reference
+from ..designs.catalog import FAMILIES, PAPER_MULTIPLIERS, Multiplier, legal_multipliers
+from ..designs.design import FIRST, PRODUCT, SECOND, SIGNED_TOP, Design, Parameter
+from ..errors import HwsimError
+from ..multipliers.golden import golden
 from .check import Gate, Integers, Refusal
 from .sweep import Instance, Sweep
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from hwsim.design import Parameter
-from hwsim.mac_reference import CycleModel
-
+from ..designs.design import Parameter
+from ..designs.mac_reference import CycleModel
 from .check import MARK, TOP, instantiate, number
 
 Stimulus = Iterator[dict[str, int]]

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m axhil` is `axhil`."""
+
+from .cli import main
+
+main()

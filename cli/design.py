@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`axhil inspect`, and what `axhil lut` does with somebody's Verilog files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from axhil.study.errors import StudyError
+
+from .console import notice, out, progress
+from .output import results_folder
+
+if TYPE_CHECKING:
+    from axhil.hwsim.multipliers.sampling import Sample
+    from axhil.hwsim.verilog.circuit import Circuit
+
+_SUFFIXES = (".v", ".sv", ".vh", ".svh")
+
+Top = Annotated[
+    str | None, typer.Option(help="Top module of Verilog files; default: the uninstantiated one.")
+]
+PortA = Annotated[str | None, typer.Option("--a", help="First operand port of Verilog files.")]
+PortB = Annotated[str | None, typer.Option("--b", help="Second operand port.")]
+PortP = Annotated[str | None, typer.Option("--p", help="Product port.")]
+WeightPort = Annotated[
+    str | None, typer.Option(help="The operand port that is the weight, the table's column.")
+]
+Param = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="Verilog parameter of the top; repeatable."),
+]
+Include = Annotated[
+    list[Path] | None, typer.Option("--include", "-I", help="Folder of included files; repeatable.")
+]
+Tie = Annotated[
+    list[str] | None,
+    typer.Option("--tie", metavar="PORT=VALUE", help="Hold another input; repeatable."),
+]
+WrapSigned = Annotated[
+    bool,
+    typer.Option("--wrap-signed", help="Put an unsigned core into a sign-magnitude wrapper."),
+]
+SampleSize = Annotated[
+    int | None,
+    typer.Option(
+        "--sample", min=1, help="Simulate so many operand pairs instead of all; no table then."
+    ),
+]
+TimeLimit = Annotated[
+    float, typer.Option(min=0.1, help="Seconds without progress before a simulation is ended.")
+]
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What a command was told about Verilog files; the fields are its options.
+
+    `unused` has those that only multipliers of the catalogue have, by their spelling.
+    """
+
+    top: str | None = None
+    a: str | None = None
+    b: str | None = None
+    p: str | None = None
+    weight_port: str | None = None
+    param: list[str] | None = None
+    include: list[Path] | None = None
+    tie: list[str] | None = None
+    signed: bool | None = None
+    wrap_signed: bool = False
+    sample: int | None = None
+    time_limit: float = 60.0
+    jobs: int | None = None
+
+    def given(self) -> list[str]:
+        """Spellings of the options that only Verilog files have, where they were given."""
+        return [
+            f"--{name.replace('_', '-')}"
+            for name, default in vars(FileOptions()).items()
+            if name not in {"signed", "jobs"} and getattr(self, name) != default
+        ]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("inspect")(_inspect)
+
+
+def is_file_argument(text: str) -> bool:
+    """Whether an argument of `axhil lut` means a file and not a multiplier of the catalogue."""
+    return text.lower().endswith(_SUFFIXES) or "/" in text or Path(text).is_file()
+
+
+def extract_file(
+    arguments: Sequence[str], options: FileOptions, *, out_dir: Path, unused: Sequence[str] = ()
+) -> None:
+    """Tabulate the multiplier in Verilog files, or sample one that is too wide for a table.
+
+    Args:
+        arguments: files of one design, in compilation order.
+        options: what was said about them.
+        out_dir: folder for `<top>.npz`, or for `<top>.sample.json`.
+        unused: options that were given and mean nothing for files.
+
+    Raises:
+        StudyError: names among the files, or options that contradict each other.
+        HwsimError: as `read_circuit`, `tabulate` and `sample`.
+    """
+    from axhil.hwsim.lut import MAX_WIDTH
+    from axhil.hwsim.tools.simulators import chosen
+
+    names = [text for text in arguments if not is_file_argument(text)]
+    if names:
+        raise StudyError(f"expected Verilog files alone or multipliers alone, got {names[0]} too")
+    if unused:
+        raise StudyError(f"{unused[0]}: for multipliers of the catalogue, not for Verilog files")
+    circuit = read_files([Path(text) for text in arguments], options)
+    chosen()  # a simulator that is missing should leave no folder behind
+    with results_folder(out_dir):
+        if options.sample is None and circuit.roles.width <= MAX_WIDTH:
+            _write_table(circuit, options, out_dir)
+        else:
+            _write_sample(circuit, options, out_dir)
+    for note in circuit.notes:
+        notice(f"{circuit.top}: {note}")
+
+
+def read_files(files: Sequence[Path], options: FileOptions) -> Circuit:
+    """The circuit in Verilog files.
+
+    Raises:
+        StudyError: options that are malformed or contradict each other.
+        HwsimError: as `read_circuit`.
+    """
+    from axhil.hwsim.verilog.circuit import read_circuit
+
+    if options.wrap_signed and options.signed:
+        raise StudyError("--wrap-signed: expected an unsigned core, got --signed too")
+    return read_circuit(
+        files,
+        top=options.top,
+        a=options.a,
+        b=options.b,
+        p=options.p,
+        weight=options.weight_port,
+        signed=False if options.wrap_signed and options.signed is None else options.signed,
+        parameters=dict(parse_setting("--param", text) for text in options.param or ()),
+        includes=options.include or (),
+        ties=dict(parse_tie(text) for text in options.tie or ()),
+    )
+
+
+def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
+    from axhil.hwsim.multipliers.tabulation import tabulate
+
+    with progress("simulating", total=4**circuit.roles.width, unit="products") as tick:
+        table = tabulate(
+            circuit,
+            wrap_signed=options.wrap_signed,
+            jobs=options.jobs,
+            limit=options.time_limit,
+            progress=lambda done, _total: tick(done, f"simulating {circuit.top}"),
+        )
+    path = out_dir / f"{circuit.top}.npz"
+    table.save(path)
+    found = table.manifest["metrics"]
+    out.print(
+        _description(circuit, table.manifest["latency"], wrapped=options.wrap_signed),
+        soft_wrap=True,
+    )
+    out.print(
+        f"{circuit.top}  {table.table.size:,} products  sha256 {table.sha256[:12]}  {path}",
+        soft_wrap=True,
+    )
+    out.print(
+        f"MAE {found['mae']:.6g}  WCE {found['wce']:,}  EP {100 * found['ep']:.4g} %  "
+        f"MRE {100 * found['mre']:.4g} %  bias {found['bias']:.6g}",
+        soft_wrap=True,
+    )
+
+
+def _write_sample(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
+    from axhil.hwsim.files import write_atomically
+    from axhil.hwsim.multipliers.sampling import DRAWS, sample
+
+    draws = options.sample or DRAWS
+    with progress("simulating", total=draws, unit="products") as tick:
+        found = sample(
+            circuit,
+            draws=draws,
+            wrap_signed=options.wrap_signed,
+            jobs=options.jobs,
+            limit=options.time_limit,
+            progress=lambda done, _total: tick(min(done, draws), f"sampling {circuit.top}"),
+        )
+    path = out_dir / f"{circuit.top}.sample.json"
+    write_atomically(path, (json.dumps(found.as_dict(), indent=2) + "\n").encode())
+    out.print(
+        _description(circuit, found.manifest["latency"], wrapped=options.wrap_signed),
+        soft_wrap=True,
+    )
+    out.print(_sentence(circuit.top, found), soft_wrap=True)
+    out.print(f"record: {path}", soft_wrap=True)
+
+
+def _sentence(top: str, found: Sample) -> str:
+    a, b = found.worst
+    return (
+        f"{top}: SAMPLE of {found.count:,} of {found.population:,} operand pairs and "
+        f"{found.corners:,} corners, no complete table; estimates with 95 % margins: "
+        f"MAE {found.mae}, MRE {found.mre}, EP {found.ep}, bias {found.bias}; "
+        f"WCE at least {found.wce:,}, at {a:,} x {b:,}"
+    )
+
+
+def _description(circuit: Circuit, latency: int, *, wrapped: bool) -> str:
+    roles = circuit.roles
+    kind = "signed" if circuit.signed else "unsigned"
+    where = {"declared": "declared", "option": "as told", "name": "from its name"}
+    sign = (
+        "signed (sign-magnitude wrapper)" if wrapped else f"{kind} ({where[circuit.signed_from]})"
+    )
+    timing = (
+        "combinational" if roles.clock is None else f"latency {latency} cycles of {roles.clock}"
+    )
+    return (
+        f"{circuit.name}: {roles.width} x {roles.width} bits, {sign}, "
+        f"{roles.activation} = activation (row), {roles.weight} = weight (column), "
+        f"{roles.product} = product of {roles.product_width} bits, {timing}"
+    )
+
+
+def parse_setting(option: str, text: str) -> tuple[str, int | str]:
+    """Parse `NAME=VALUE`; a value is a Verilog number or a word.
+
+    Raises:
+        StudyError: it is anything else; the sentence names the option.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z_][\w$]*", name) or not value:
+        raise StudyError(f"{option}: expected NAME=VALUE, got {text}")
+    if re.fullmatch(r"-?\d+|0[xX][0-9a-fA-F]+", value):
+        return name, int(value, 0) if value[:2].lower() == "0x" else int(value)
+    if not re.fullmatch(r"[\w.+-]+", value):
+        raise StudyError(f"{option}: expected a number or a word as the value, got {text}")
+    return name, value
+
+
+def parse_tie(text: str) -> tuple[str, int]:
+    """Parse `PORT=NUMBER`.
+
+    Raises:
+        StudyError: it is anything else.
+    """
+    name, value = parse_setting("--tie", text)
+    if isinstance(value, str):
+        raise StudyError(f"--tie: expected PORT=NUMBER, got {text}")
+    return name, value
+
+
+def _inspect(
+    files: Annotated[list[Path], typer.Argument(help="Verilog files of one design.")],
+    top: Top = None,
+    param: Param = None,
+    include: Include = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
+) -> None:
+    """Show what pyverilog sees in a design: hierarchy, logic from input to output bits, flaws."""
+    from axhil.hwsim.netlist.inspection import inspect
+
+    from .design_text import design_text
+
+    report = inspect(
+        files,
+        top=top,
+        parameters=dict(parse_setting("--param", text) for text in param or ()),
+        includes=include or (),
+    )
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), indent=2))
+    else:
+        for part in design_text(report):
+            out.print(part)

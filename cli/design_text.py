@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An inspection as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+if TYPE_CHECKING:
+    from axhil.hwsim.netlist.inspection import Inspection
+    from axhil.hwsim.netlist.logic import Instance
+
+_SHOWN = 12
+"""Entries of a list before the rest is counted."""
+
+
+def design_text(report: Inspection) -> Iterator[RenderableType]:
+    """The parts of a report, top first."""
+    yield Text(f"{report.top} in {', '.join(report.files)}, read by {report.reader}")
+    if report.hierarchy is not None:
+        yield _tree(report.hierarchy)
+    yield _ports(report)
+    if report.roles is None:
+        yield Text(f"no multiplier: {report.no_roles}")
+    for note in report.roles.notes if report.roles else ():
+        yield Text(f"note: {note}")
+    if report.operators:
+        yield _operators(report)
+    if report.no_logic is not None:
+        yield Text(f"no logic to show: {report.no_logic}")
+        return
+    yield _outputs(report)
+    yield Text(f"registers: {report.registers} bits")
+    yield _list("combinational loops", ["  ".join(loop) for loop in report.loops])
+    yield _list("latches", report.latches)
+    yield _list("undriven", report.undriven)
+    yield _list("unused", report.unused)
+    yield _list("driven twice", report.conflicts)
+
+
+def _tree(top: Instance) -> Tree:
+    def label(instance: Instance) -> str:
+        given = ", ".join(f"{name}={value}" for name, value in instance.parameters.items())
+        name = f"{instance.name}: " if instance.name != instance.module else ""
+        return escape(f"{name}{instance.module}{f' ({given})' if given else ''}")
+
+    def grow(branch: Tree, instance: Instance) -> None:
+        for child in instance.children[:_SHOWN]:
+            grow(branch.add(label(child)), child)
+        if len(instance.children) > _SHOWN:
+            branch.add(f"... {len(instance.children) - _SHOWN} more instances")
+
+    tree = Tree(label(top))
+    grow(tree, top)
+    return tree
+
+
+def _ports(report: Inspection) -> Table:
+    table = Table(title="ports", title_justify="left")
+    for column in ("name", "direction", "bits", "signed", "role"):
+        table.add_column(column)
+    roles = {}
+    if report.roles is not None:
+        roles = {
+            report.roles.activation: "activation (row)",
+            report.roles.weight: "weight (column)",
+            report.roles.product: "product",
+        }
+        if report.roles.clock is not None:
+            roles[report.roles.clock] = "clock"
+        if report.roles.reset is not None:
+            roles[report.roles.reset.name] = "reset"
+        roles |= {enable.name: "enable" for enable in report.roles.enables}
+    for port in report.interface.ports:
+        table.add_row(
+            escape(port.name),
+            port.direction,
+            str(port.width),
+            "yes" if port.signed else "",
+            roles.get(port.name, ""),
+        )
+    return table
+
+
+def _operators(report: Inspection) -> Table:
+    table = Table(title="operators in the text of each module", title_justify="left")
+    table.add_column("module")
+    table.add_column("operators")
+    for module, counts in report.operators.items():
+        shown = "  ".join(f"{symbol} x{count}" for symbol, count in counts.items())
+        table.add_row(escape(module), escape(shown or "none"))
+    return table
+
+
+def _outputs(report: Inspection) -> Table:
+    table = Table(title="logic of each output bit", title_justify="left")
+    for column in ("output", "depends on", "missing for an exact product", "beyond it"):
+        table.add_column(column)
+    for bit in report.outputs:
+        table.add_row(
+            *(
+                escape(" ".join(names) or empty)
+                for names, empty in (
+                    ((bit.name,), ""),
+                    (bit.inputs, "nothing: constant"),
+                    (bit.missing, ""),
+                    (bit.beyond, ""),
+                )
+            )
+        )
+    return table
+
+
+def _list(title: str, entries: tuple[str, ...] | list[str]) -> Text:
+    shown = ", ".join(entries[:_SHOWN]) or "none"
+    more = f" and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
+    return Text(f"{title}: {shown}{more}", style="bold yellow" if entries else "")

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a study to tables on screen, records, figures and a page in a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from axhil.emulation import EmulationError
+from axhil.hwsim import HwsimError
+from axhil.report.examples import examples_figure, telling_budget
+from axhil.report.report import Picture, write_report
+from axhil.report.tables import ATTACK_TITLES, robust_accuracy_tables, summarised_warnings
+from axhil.study.cells import Cell
+from axhil.study.errors import StudyError
+from axhil.study.experiment import Experiment, cross_checks
+from axhil.study.paper import TITLES
+from axhil.study.results import Results
+from axhil.study.run import Machine, Plan, experiments_of, run_study, study_rows
+from axhil.study.spec import StudySpec
+from axhil.study.store import CellStore
+
+from .console import notice, out, progress
+from .output import results_folder
+
+# Wider tables than this are for a file, not for a terminal.
+_MOST_BUDGETS = 14
+
+
+def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Results]:
+    """Run a study to its end and present it: tables, warnings, files, and last the page.
+
+    Raises:
+        StudyError, HwsimError, EmulationError, AttackError: one sentence each.
+    """
+    began = time.perf_counter()
+    with results_folder(folder):
+        experiments = experiments_of(spec, machine)
+    for experiment in experiments:
+        notice(_announcement(experiment))
+    try:
+        with progress("attacking", total=study_rows(experiments), unit="images") as tick:
+            results = run_study(spec, experiments, folder, machine, progress=tick)
+    except KeyboardInterrupt:
+        notice("stopped; finished cells are kept, and the same command goes on from there")
+        raise
+    for one in results:
+        show(one, alone=len(results) == 1)
+    pictures = example_pictures(experiments, results, seed=spec.seed, device=machine.device)
+    written = write_report(results, folder, title=title_of(spec), pictures=pictures)
+    cells = [cell for one in results for cell in one.cells]
+    count = sum(len(cell.seconds) for cell in cells)
+    computed = sum(sum(cell.seconds) for cell in cells)
+    out.print(
+        f"{count:,} evaluations, {computed / count:.2f} s each ({computed:,.0f} s in all, "
+        f"{time.perf_counter() - began:,.0f} s this run); "
+        "± is the longer side of the Wilson 95 % interval",
+        soft_wrap=True,
+    )
+    name_files(written)
+    return results
+
+
+def report_finished(folder: Path, *, data_dir: Path | None = None) -> None:
+    """Present what a folder of results has, without computing any cell.
+
+    Raises:
+        StudyError: no study was run there, or nothing of it is finished.
+    """
+    plan = Plan.read(folder)
+    results = plan.results(CellStore(folder))
+    done = sum(one.evaluations for one in results)
+    planned = sum(one.planned for one in results)
+    if not done:
+        raise StudyError(f"no evaluation is finished in {folder}: run the study first")
+    for one in results:
+        show(one, alone=len(results) == 1)
+    pictures: list[Picture] = []
+    try:
+        machine = Machine(data_dir=data_dir)
+        experiments = experiments_of(plan.spec, machine)
+        pictures = example_pictures(experiments, results, seed=plan.spec.seed, device="cpu")
+    except (EmulationError, HwsimError) as error:
+        notice(f"no picture of adversarial examples: {error}")
+    if done < planned:
+        notice(f"{done:,} of {planned:,} evaluations are finished")
+    name_files(write_report(results, folder, title=title_of(plan.spec), pictures=pictures))
+
+
+def show(results: Results, *, alone: bool) -> None:
+    """Print the tables and warnings of one network under one threat model, unless alone named."""
+    records = results.records
+    if records and not alone:
+        out.rule(results.title, align="left")
+    few = [r for r in records if _budgets_of(results.cells, r.cell) <= _MOST_BUDGETS]
+    for table in robust_accuracy_tables(few):
+        out.print(table)
+    if len(few) < len(records):
+        notice(f"tables of more than {_MOST_BUDGETS} budgets are in the report")
+    for warning in [*summarised_warnings(results.cells), *cross_checks(results.cells)]:
+        out.print(f"warning: {warning}", soft_wrap=True)
+
+
+def name_files(paths: Sequence[Path]) -> None:
+    """Say what was written, the pages last."""
+    pages = [path for path in paths if path.suffix == ".html"]
+    others = [path for path in paths if path not in pages]
+    out.print("written: " + "  ".join(map(str, others)), soft_wrap=True)
+    for page in pages:
+        out.print(f"look at it in a browser: {page}", soft_wrap=True)
+
+
+def title_of(spec: StudySpec) -> str:
+    """What to write above tables and figures."""
+    return spec.title or f"{' and '.join(spec.networks)}, {spec.images:,} images"
+
+
+def _budgets_of(cells: Sequence[Cell], one: Cell) -> int:
+    return len(
+        {
+            eps
+            for cell in cells
+            if (cell.settings.attack, cell.settings.norm)
+            == (one.settings.attack, one.settings.norm)
+            for eps in cell.settings.budgets
+        }
+    )
+
+
+def _announcement(experiment: Experiment) -> str:
+    grid, images = experiment.grid, experiment.images
+    counts = sorted({len(grid.budgets[norm]) for norm in grid.norms})
+    return (
+        f"{experiment.subject.network.name} on {len(images)} images of {images.name}, "
+        f"{grid.threat_model}: {len(experiment.multipliers)} multipliers x {len(grid.attacks)} "
+        f"attacks x {len(grid.norms)} norms x {' or '.join(map(str, counts))} budgets"
+    )
+
+
+def example_pictures(
+    experiments: Sequence[Experiment], results: Sequence[Results], *, seed: int, device: str
+) -> list[Picture]:
+    """Adversarial examples for each network whose curves fall far enough to show some.
+
+    Args:
+        experiments: one per network and threat model.
+        results: theirs, in the same order.
+        seed: of random starts.
+        device: where to run.
+    """
+    found: dict[str, Picture] = {}
+    for experiment, one in zip(experiments, results, strict=True):
+        name = experiment.subject.network.name
+        attack, norm = experiment.grid.attacks[-1], experiment.grid.norms[0]
+        eps = telling_budget(one.cells, attack=attack, norm=norm)
+        if name in found or eps is None:
+            continue
+        try:
+            figure = examples_figure(
+                experiment.subject,
+                experiment.images,
+                experiment.multipliers,
+                attack=attack,
+                norm=norm,
+                eps=eps,
+                seed=seed,
+                device=device,
+            )
+        except StudyError as error:  # a network that is right about nothing has no examples
+            notice(f"no picture of adversarial examples: {error}")
+            continue
+        alone = len({one.network for one in results}) == 1
+        title = TITLES.get(name, name)
+        found[name] = Picture(
+            "examples" if alone else f"examples_{name.replace(':', '_')}",
+            f"{title}: images, what {ATTACK_TITLES[attack, norm]} added at eps {eps:g}, and "
+            "what each network says",
+            figure,
+            name,
+        )
+    return list(found.values())

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands about networks: train one, plan one, its accuracy, and how it stands attacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from axhil.study.errors import StudyError
+
+from . import options as opt
+from .console import notice, out, progress
+from .output import ready_folder
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(train)
+    app.command()(accuracy)
+    app.command("eval")(evaluate)
+    app.command()(plan)
+
+
+def train(
+    network: Annotated[str, typer.Argument(help="lenet5, resnet50 or vgg19.")],
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="Weights to write; default out/<network>.")
+    ] = None,
+    data_dir: opt.DataDir = None,
+    download: opt.Download = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    seed: int = 0,
+    threads: opt.Threads = None,
+    device: opt.DeviceOption = opt.Device.cpu,
+) -> None:
+    """Train a network in float; continues after a kill from the last finished epoch."""
+    from .training import run_training
+
+    run_training(
+        network,
+        out_file or Path(f"out/{network}.safetensors"),
+        data_dir=data_dir,
+        download=download,
+        epochs=epochs,
+        seed=seed,
+        threads=threads,
+        device=opt.check_device(device),
+    )
+
+
+def accuracy(
+    network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
+    data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
+    multipliers: opt.Multipliers = None,
+    luts: opt.Luts = None,
+    images: Annotated[int | None, typer.Option(help="How many; default: all.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 128,
+    weights: opt.Weights = None,
+    weight_scales: opt.WeightScales = opt.Granularity.tensor,
+    activation_range: opt.ActivationRange = opt.Activations.percentile,
+    batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    allow_float: opt.AllowFloat = False,
+    data_dir: opt.DataDir = None,
+    download: opt.Download = False,
+    threads: opt.Threads = None,
+    device: opt.DeviceOption = opt.Device.cpu,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the record.")] = Path("out"),
+) -> None:
+    """Accuracy of a network in float, in exact int8 and with each multiplier."""
+    from axhil.emulation import Settings
+    from axhil.report.tables import accuracy_table
+    from axhil.study.accuracy import measure, write_accuracy
+    from axhil.study.multipliers import resolve
+    from axhil.study.subject import load_subject, set_threads
+    from axhil.zoo.data import load
+
+    set_threads(threads)
+    ready_folder(out_dir)
+    where = opt.check_device(device)
+    chosen = resolve(multipliers, folder=luts)
+    settings = Settings(weight_scales.value, activation_range.value, batch_norm.value)
+    subject = load_subject(
+        network,
+        weights=weights,
+        root=data_dir,
+        data=data,
+        settings=settings,
+        allow_float=allow_float,
+        device=where,
+    )
+    everything = load(data or subject.network.data, root=data_dir, download=download)
+    selected = everything.select(images)
+    total = (1 + len(chosen)) * len(selected)
+    with progress("classifying", total=total, unit="images") as tick:
+        rows = measure(subject, selected, chosen, batch=batch, device=where, progress=tick)
+    path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
+    write_accuracy(path, subject, selected, rows, batch=batch, device=where)
+    title = f"{network} on {len(selected):,} images of {selected.name}"
+    out.print(accuracy_table(rows, title=title))
+    out.print(f"record: {path}", soft_wrap=True)
+
+
+def evaluate(
+    network: Annotated[str, typer.Option(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
+    data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
+    multipliers: opt.Multipliers = None,
+    luts: opt.Luts = None,
+    attack: Annotated[list[opt.AttackName] | None, typer.Option(help="Repeatable.")] = None,
+    norm: Annotated[list[opt.NormName] | None, typer.Option(help="Repeatable.")] = None,
+    eps: Annotated[str | None, typer.Option(help="Budgets, e.g. 0,0.1,0.5.")] = None,
+    images: Annotated[int | None, typer.Option(help="How many, class by class.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of random starts.")] = 0,
+    full: Annotated[
+        bool, typer.Option("--full", help="The paper's size: 64 images, 100 budgets.")
+    ] = False,
+    threat_model: Annotated[
+        opt.ThreatModel, typer.Option(help="Who computes the gradient.")
+    ] = opt.ThreatModel.whitebox,
+    worst_iterate: Annotated[
+        bool, typer.Option("--worst-iterate", help="Any misclassified iterate breaks an image.")
+    ] = False,
+    gradient: Annotated[
+        str,
+        typer.Option(
+            help="float32 or bfloat16: straight-through; slope:H: the table's own over H codes."
+        ),
+    ] = "float32",
+    batch: Annotated[int, typer.Option(min=1, help="Rows per pass through the network.")] = 512,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
+    weights: opt.Weights = None,
+    weight_scales: opt.WeightScales = opt.Granularity.tensor,
+    activation_range: opt.ActivationRange = opt.Activations.percentile,
+    batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    allow_float: opt.AllowFloat = False,
+    data_dir: opt.DataDir = None,
+    download: opt.Download = False,
+    threads: opt.Threads = None,
+    device: opt.DeviceOption = opt.Device.cpu,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path("out"),
+) -> None:
+    """Attack a network built from each multiplier: robust accuracy over eps."""
+    from axhil.study.multipliers import split_names
+    from axhil.study.run import Machine
+    from axhil.study.spec import PAPER_BUDGETS, PAPER_IMAGES, checked
+
+    from .evaluation import evaluate_study
+
+    budgets = None if eps is None else opt.parse_budgets(eps)
+    if full:
+        images = images or PAPER_IMAGES.get(network, 50)
+        budgets = budgets or PAPER_BUDGETS
+    body = {
+        "name": "eval",
+        "networks": (network,),
+        "data": data,
+        "images": images,
+        "multipliers": tuple(name for text in multipliers or () for name in split_names(text)),
+        "attacks": opt.names(attack, opt.AttackName),
+        "norms": opt.names(norm, opt.NormName),
+        "budgets": budgets and dict.fromkeys(opt.names(norm, opt.NormName), budgets),
+        "threat_models": (threat_model.value,),
+        "worst_iterate": worst_iterate,
+        "gradient": gradient,
+        "seed": seed,
+        "batch": batch,
+        "quantisation": {
+            "weights": weight_scales.value,
+            "activations": activation_range.value,
+            "batch_norm": batch_norm.value,
+        },
+        "allow_float": allow_float,
+    }
+    spec = checked(
+        {key: value for key, value in body.items() if value not in (None, ())}, source="axhil eval"
+    )
+    machine = Machine(
+        luts=luts,
+        data_dir=data_dir,
+        download=download,
+        weights=weights,
+        threads=threads,
+        jobs=jobs,
+        device=opt.check_device(device),
+    )
+    evaluate_study(spec, out_dir, machine)
+
+
+def plan(
+    network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
+    multiplier: Annotated[str, typer.Option(help="A multiplier or a table file.")] = "exact",
+    weights: opt.Weights = None,
+    allow_float: opt.AllowFloat = False,
+    data_dir: opt.DataDir = None,
+) -> None:
+    """Show which path each layer takes, and why."""
+    from axhil.emulation import native
+    from axhil.report.tables import plan_table
+    from axhil.study.multipliers import resolve
+    from axhil.study.subject import plan_subject
+
+    named, *more = resolve([multiplier])
+    if more:
+        raise StudyError(f"--multiplier: expected one multiplier, got {multiplier}")
+    subject, missing = plan_subject(
+        network, weights=weights, root=data_dir, allow_float=allow_float
+    )
+    emulated = subject.prepared.emulate(named.lut, layers=subject.network.approximate)
+    if missing:
+        notice(f"planning with random weights: {missing}")
+    kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
+    share = emulated.float_share
+    in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
+    out.print(plan_table(emulated.plan, title=f"{network} with {named.name}; {kernels}{in_float}"))

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`axhil study`: a whole experiment from a file, resumable, on one machine or many."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from axhil.study.errors import StudyError
+
+from . import options as opt
+from .console import out
+
+if TYPE_CHECKING:
+    from axhil.study.cells import Cell
+
+app = typer.Typer(help="Run whole studies from TOML files, resumably.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(help="Study file, or the name of one of ours, e.g. quick.")]
+Where = Annotated[Path, typer.Argument(help="Study file, or the folder of its results.")]
+OutDir = Annotated[
+    Path | None, typer.Option("--out", help="Folder of results; default: out/<name of the study>.")
+]
+
+
+class EngineName(StrEnum):
+    """Who computes the cells."""
+
+    local = "local"
+    ray = "ray"
+
+
+@app.command("run")
+def run(
+    file: File,
+    out_dir: OutDir = None,
+    luts: opt.Luts = None,
+    data_dir: opt.DataDir = None,
+    download: opt.Download = False,
+    weights: opt.Weights = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
+    threads: opt.Threads = None,
+    device: opt.DeviceOption = opt.Device.cpu,
+    engine: Annotated[
+        EngineName, typer.Option(help="This process, or a Ray cluster.")
+    ] = EngineName.local,
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster; default: one on this machine.")
+    ] = None,
+) -> None:
+    """Run a study to its end; what is finished already is not computed again."""
+    from axhil.study.spec import read_spec
+
+    spec = read_spec(file)
+    if address is not None and engine is not EngineName.ray:
+        raise StudyError("--address: for --engine ray")
+    from axhil.study.run import Machine
+
+    from .evaluation import evaluate_study
+
+    evaluate_study(
+        spec,
+        out_dir or Path("out") / spec.name,
+        Machine(
+            luts=luts,
+            data_dir=data_dir,
+            download=download,
+            weights=weights,
+            threads=threads,
+            jobs=jobs,
+            device=opt.check_device(device),
+            engine=engine.value,
+            address=address,
+        ),
+    )
+
+
+@app.command("status")
+def status(
+    study: Where,
+    out_dir: OutDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """How far a study is: evaluations done, seconds spent, seconds left."""
+    import json
+
+    from axhil.report.status import status_of, status_table
+    from axhil.study.run import Plan
+    from axhil.study.store import CellStore
+
+    folder = _folder(study, out_dir)
+    plan = Plan.read(folder)
+    found = plan.results(CellStore(folder))
+    states = {
+        f"{part.network} {part.threat_model}": status_of(results, part.cells)
+        for part, results in zip(plan.parts, found, strict=True)
+    }
+    if as_json:
+        from dataclasses import asdict
+
+        typer.echo(json.dumps({name: asdict(one) for name, one in states.items()}, indent=1))
+    else:
+        out.print(status_table(states, title=f"{plan.spec.name} in {folder}"))
+
+
+@app.command("report")
+def report(study: Where, out_dir: OutDir = None, data_dir: opt.DataDir = None) -> None:
+    """Write the report of what is finished: Markdown, CSV, figures, HTML page."""
+    from .evaluation import report_finished
+
+    report_finished(_folder(study, out_dir), data_dir=data_dir)
+
+
+@app.command("export")
+def export(
+    study: Where,
+    file: Annotated[Path, typer.Argument(help="Parquet file to write.")],
+    out_dir: OutDir = None,
+) -> None:
+    """Write what is finished as one compact Parquet file, to keep or to pass on."""
+    from axhil.study.run import Plan
+    from axhil.study.store import CellStore, write_cells
+
+    folder = _folder(study, out_dir)
+    parts = Plan.read(folder).results(CellStore(folder))
+    cells = [cell for results in parts for cell in results.cells]
+    if not cells:
+        raise StudyError(f"no evaluation is finished in {folder}: run the study first")
+    out.print(f"written: {write_cells(cells, file)}", soft_wrap=True)
+
+
+@app.command("diff")
+def diff(
+    first: Annotated[Path, typer.Argument(help="Folder of results, or a file of `export`.")],
+    second: Annotated[Path, typer.Argument(help="Another.")],
+    most: Annotated[int, typer.Option(min=0, help="Evaluations to list.")] = 10,
+) -> None:
+    """Compare two folders of results, flag by flag. Exit code 1 if any differs."""
+    from axhil.study.difference import difference
+
+    found = difference(_cells(first), _cells(second))
+    for sentence in found.sentences():
+        out.print(sentence, soft_wrap=True, markup=False)
+    for changed in found.changed[:most]:
+        out.print(f"  {changed.sentence()}", soft_wrap=True, markup=False)
+    if len(found.changed) > most:
+        out.print(f"  and {len(found.changed) - most:,} more: --most {len(found.changed)}")
+    if not found.equal:
+        raise typer.Exit(1)
+
+
+def _folder(study: Path, out_dir: Path | None) -> Path:
+    """The folder of a study's results."""
+    if study.is_dir():
+        return study
+    if out_dir is not None:
+        return out_dir
+    from axhil.study.spec import read_spec
+
+    return Path("out") / read_spec(study).name
+
+
+def _cells(folder: Path) -> list[Cell]:
+    from axhil.study.store import CellStore, read_cells
+
+    cells = read_cells(folder) if folder.is_file() else CellStore(folder).cells()
+    if not cells:
+        raise StudyError(f"no results in {folder}: expected a folder that a study was run into")
+    return cells

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables from C models: compiled with the system's compiler, called for every operand pair.
+
+The model is included into a small program that calls it and writes what it returns, so that C does
+the conversions of C, `static` functions are in reach, and a crash stays in a process of its own.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import HwsimError
+from ..formats import Asked, Kind, UnknownKindError
+from ..lut import Lut
+
+TIME_LIMIT = 60.0
+"""Seconds that a model may take for all products."""
+
+_NOT_INTEGERS = {"void", "float", "double", "struct", "union", "bool", "_Bool"}
+_DECORATION = {"static", "inline", "extern", "const", "register", "volatile", "__inline"}
+_KEYWORDS = {"if", "for", "while", "switch", "return", "else", "sizeof"}
+_FUNCTION = re.compile(
+    r"(?P<type>(?:\b[A-Za-z_]\w*\s+)+)(?P<pointer>\**)\s*(?P<name>[A-Za-z_]\w*)\s*"
+    r"\((?P<parameters>[^()]*)\)\s*\{"
+)
+_NAMED_SIGN = re.compile(r"mul(\d+)(s|u)(?:e?)_")
+_HEADER_WORDS = 6
+
+_PROGRAM = """\
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#define main axhil_main_of_the_model
+#include "{model}"
+#undef main
+typedef {a} axhil_a;
+typedef {b} axhil_b;
+typedef __typeof__({function}((axhil_a)0, (axhil_b)0)) axhil_p;
+#define AXHIL_TYPE(t) 8 * (int64_t)sizeof(t), (t)-1 < (t)0
+int main(int argc, char **argv) {{
+  const int64_t side = {side}, wrap = {wrap};
+  const int64_t types[] = {{AXHIL_TYPE(axhil_a), AXHIL_TYPE(axhil_b), AXHIL_TYPE(axhil_p)}};
+  int64_t *row = malloc(sizeof(int64_t) * side);
+  FILE *out = argc == 2 ? fopen(argv[1], "wb") : NULL;
+  if (!out || !row || fwrite(types, sizeof types, 1, out) != 1) return 99;
+  for (int64_t i = 0; i < side; i++) {{
+    fflush(out);
+    for (int64_t j = 0; j < side; j++) {{
+      const int64_t a = types[1] && i >= wrap ? i - side : i;
+      const int64_t b = types[3] && j >= wrap ? j - side : j;
+      row[j] = (int64_t){function}((axhil_a)a, (axhil_b)b);
+    }}
+    if (fwrite(row, sizeof *row, side, out) != (size_t)side) return 99;
+  }}
+  return fclose(out) ? 99 : 0;
+}}
+"""
+
+
+@dataclass(frozen=True)
+class CFunction:
+    """A function of two integers.
+
+    Attributes:
+        name: as in the source.
+        types: the types of its two parameters, without qualifiers.
+        parameters: their names, in the order in which they are passed.
+    """
+
+    name: str
+    types: tuple[str, str]
+    parameters: tuple[str, str]
+
+
+def find_function(path: Path, name: str | None = None) -> CFunction:
+    """The function of a C file that takes two integers and returns one.
+
+    Args:
+        path: the C file.
+        name: which, where there are several.
+
+    Raises:
+        HwsimError: no such function, or several and no name.
+    """
+    try:
+        source = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    found: dict[str, CFunction] = {}
+    for match in _FUNCTION.finditer(_top_level(source)):
+        words = set(match["type"].split())
+        parameters = [_parameter(text) for text in match["parameters"].split(",")]
+        if (
+            match["pointer"]
+            or words & (_NOT_INTEGERS | _KEYWORDS)
+            or match["name"] in _KEYWORDS
+            or len(parameters) != 2
+        ):
+            continue
+        first, second = parameters
+        if first and second:
+            types, names = (first[0], second[0]), (first[1], second[1])
+            found[match["name"]] = CFunction(match["name"], types, names)
+    if name is not None:
+        if name not in found:
+            known = f": it has {', '.join(found)}" if found else ""
+            raise HwsimError(f"{path}: no function {name} of two integers{known}")
+        return found[name]
+    if path.stem in found:  # EvoApproxLib's convention
+        return found[path.stem]
+    if len(found) != 1:
+        raise HwsimError(
+            f"{path}: expected one function of two integers that returns one, found "
+            + (f"{', '.join(found)}; say which with --function" if found else "none")
+        )
+    return next(iter(found.values()))
+
+
+def c_model_table(
+    path: Path,
+    *,
+    asked: Asked | None = None,
+    function: str | None = None,
+    time_limit: float = TIME_LIMIT,
+) -> tuple[Lut, tuple[str, ...]]:
+    """Compiles a C model and calls it for every operand pair.
+
+    Signed operands go into signed parameters as values and into unsigned ones as bit patterns of
+    the operand's width. A product that comes in an unsigned type is read as two's complement of
+    twice that width where the operands are signed.
+
+    Args:
+        path: the C file; what it includes is looked up beside it.
+        asked: the kind of operands, where the user or the other table says it; else the parameter
+            types and a name like `mul8s_1L2H` do, and a note says so.
+        function: which function, where there are several.
+        time_limit: seconds for all products.
+
+    Returns:
+        The table (first argument = row), and notes on what was assumed.
+
+    Raises:
+        UnknownKindError: nothing tells the kind of operands.
+        HwsimError: no compiler, a file that does not compile (its first error), a model that
+            crashes, exits or takes too long, operands or products that its types cannot hold.
+    """
+    which = find_function(path, function)
+    kind, notes = _kind(path, which, asked or Asked())
+    types, raw = _run(path, which, kind, time_limit=time_limit)
+    for number in range(2):
+        bits, signed_type = types[2 * number], types[2 * number + 1]
+        if bits - (signed_type and not kind.signed) < kind.width:
+            raise HwsimError(
+                f"{path}: {which.types[number]} {which.parameters[number]} of {which.name} cannot "
+                f"hold {kind}"
+            )
+    products, note = _interpret(raw, bits=types[4], signed_type=bool(types[5]), kind=kind)
+    limit = np.iinfo(np.int32)
+    wrong = np.argwhere((products < limit.min) | (products > limit.max))
+    if len(wrong):
+        i, j = (int(x) for x in wrong[0])
+        raise HwsimError(
+            f"{path}: {which.name} returned {int(products[i, j])} for the operand bits {i} and "
+            f"{j}, which is no product of {kind}"
+        )
+    if which.parameters[0].lower() == "b" and which.parameters[1].lower() == "a":
+        notes = (*notes, f"the first parameter of {which.name} is called {which.parameters[0]}")
+    manifest = {"top": which.name, "model": {"file": path.name, "language": "C"}}
+    lut = Lut(products.astype(np.int32), width=kind.width, signed=kind.signed, manifest=manifest)
+    return lut, (*notes, *([note] if note else []))
+
+
+def _kind(path: Path, which: CFunction, asked: Asked) -> tuple[Kind, tuple[str, ...]]:
+    """From the user, else the parameter types, else the name, else the table compared with."""
+    width, signed = asked.width, asked.signed
+    notes: tuple[str, ...] = ()
+    fixed = [re.fullmatch(r"(u?)int(\d+)_t", one) for one in which.types]
+    if fixed[0] and fixed[1] and fixed[0][0] == fixed[1][0]:
+        bits = int(fixed[0][2])
+        if bits == 8:
+            width = 8 if width is None else width
+        # An unsigned type says nothing: EvoApproxLib's signed multipliers take uint8_t.
+        if not fixed[0][1] and bits == 8 and signed is None:
+            signed = True
+    named = _NAMED_SIGN.match(which.name)
+    if named:
+        width = int(named[1]) if width is None else width
+        if signed is None:
+            signed = named[2] == "s"
+            notes = (
+                f"operands taken as {'signed' if signed else 'unsigned'} from the name "
+                f"{which.name}, its C types do not say",
+            )
+    try:
+        return Asked(width, signed, asked.default).settle(), notes
+    except UnknownKindError as error:
+        raise UnknownKindError(f"{path}: {error}") from error
+
+
+def _run(
+    path: Path, which: CFunction, kind: Kind, *, time_limit: float
+) -> tuple[list[int], NDArray[np.int64]]:
+    """The types' sizes and signs, and what the function returned as (side, side) int64."""
+    side = 2**kind.width
+    model = str(path.resolve())
+    if any(character in model for character in '"\\\n'):
+        raise HwsimError(f"{path}: the C compiler cannot include a file with such a name")
+    program = _PROGRAM.format(
+        model=model,
+        a=which.types[0],
+        b=which.types[1],
+        function=which.name,
+        side=side,
+        wrap=side // 2 if kind.signed else side,
+    )
+    with tempfile.TemporaryDirectory(prefix="axhil-cmodel-") as scratch:
+        folder = Path(scratch)
+        (folder / "model.c").write_text(program)
+        _compile(path, folder, which)
+        failure = _call([str(folder / "model"), str(folder / "out")], folder, time_limit)
+        file = folder / "out"
+        data = np.fromfile(file, dtype=np.int64) if file.exists() else np.empty(0, np.int64)
+    rows = max(0, len(data) - _HEADER_WORDS) // side
+    if failure or rows != side:
+        values = side // 2 if kind.signed else side
+        at = rows - side if rows >= values else rows
+        raise HwsimError(
+            f"{path}: {which.name} {failure or 'ended the program'}, the first operand being "
+            f"{at} or shortly after"
+        )
+    return data[:_HEADER_WORDS].tolist(), data[_HEADER_WORDS:].reshape(side, side)
+
+
+def _compile(path: Path, folder: Path, which: CFunction) -> None:
+    compiler = shlex.split(os.environ.get("CC", "")) or next(
+        ([name] for name in ("cc", "gcc", "clang") if shutil.which(name)), []
+    )
+    if not compiler or not shutil.which(compiler[0]):
+        raise HwsimError(f"{path}: no C compiler on PATH (Debian: apt-get install gcc; or set CC)")
+    command = [*compiler, "-O1", "-w", "-std=gnu11", "-o", "model", "model.c", "-lm"]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=120,
+            check=False,
+        )  # fmt: skip  (one line of options)
+    except subprocess.TimeoutExpired:
+        raise HwsimError(f"{path}: the C compiler took more than 120 s") from None
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        first = next((line for line in lines if "error" in line or "undefined" in line), None)
+        said = first or (lines[0] if lines else f"exit code {done.returncode}")
+        raise HwsimError(f"{path}: {which.name} does not compile: {said}")
+
+
+def _call(command: list[str], folder: Path, time_limit: float) -> str | None:
+    """Runs the model's program; what went wrong, as a verb."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        code = process.wait(time_limit)
+    except subprocess.TimeoutExpired:
+        return f"took more than {time_limit:g} s for all products"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if code < 0:
+        return f"crashed ({signal.Signals(-code).name})"
+    return f"ended with exit code {code}" if code else None
+
+
+def _interpret(
+    raw: NDArray[np.int64], *, bits: int, signed_type: bool, kind: Kind
+) -> tuple[NDArray[np.int64], str | None]:
+    """Products from what C returned, and a note where the type did not say how to read them.
+
+    Args:
+        raw: (side, side) as converted to int64 by C.
+        bits: of the return type.
+        signed_type: whether the return type is signed.
+        kind: of the operands.
+    """
+    product_bits = min(2 * kind.width, bits)
+    sign, wrap = np.int64(1) << (product_bits - 1), np.int64(1) << product_bits
+    fits = bool((raw >= 0).all()) and bool((raw < wrap).all())
+    note = None
+    if not kind.signed:
+        # A signed type of exactly the product's size holds the largest products as negative ones.
+        return (raw & (wrap - 1) if signed_type and bits <= 2 * kind.width else raw), note
+    if signed_type:
+        if bits <= 2 * kind.width or not (fits and (raw >= sign).any()):
+            return raw, note
+        note = f"its products never are negative: read as {product_bits}-bit two's complement"
+    elif not fits:
+        # All bits above the product repeat its sign: a sign-extended product in a wider type.
+        extended = raw if bits == 64 else raw - ((raw >> (bits - 1)) << bits)
+        return extended, note
+    return np.where(raw >= sign, raw - wrap, raw), note
+
+
+def _top_level(source: str) -> str:
+    """The source without comments, strings, directives and function bodies."""
+    source = re.sub(r"\\\n", " ", source)
+    source = re.sub(
+        r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', " ", source, flags=re.S
+    )
+    source = re.sub(r"^[ \t]*#[^\n]*", "", source, flags=re.M)
+    kept, depth, start = [], 0, 0
+    for brace in re.finditer(r"[{}]", source):
+        if brace[0] == "{":
+            if depth == 0:
+                kept.append(source[start : brace.end()])
+            depth += 1
+        else:
+            depth = max(0, depth - 1)
+            start = brace.start() if depth == 0 else start
+    return " ".join([*kept, source[start:]])
+
+
+def _parameter(text: str) -> tuple[str, str] | None:
+    """(type, name) of an integer parameter; None for anything else."""
+    words = [word for word in text.split() if word not in _DECORATION]
+    if "*" in text or "[" in text or "." in text or len(words) < 2 or set(words) & _NOT_INTEGERS:
+        return None
+    return " ".join(words[:-1]), words[-1]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a word to a multiplier and its table: find, tabulate, compare, verify."""

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two tables of the same multiplier, wherever they come from: equal, swapped, or where not."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import HwsimError
+from ..formats import Kind
+from ..lut import Lut
+from ..metrics import quadrant_masks
+from .printed import CheckedFigure
+from .verify import Difference, compare
+
+_QUADRANTS = {
+    "a>=0 b>=0": "non-negative x non-negative",
+    "a>=0 b<0": "non-negative x negative",
+    "a<0 b>=0": "negative x non-negative",
+    "a<0 b<0": "negative x negative",
+}
+
+
+@dataclass(frozen=True)
+class Quadrant:
+    """The operand pairs of one combination of signs.
+
+    Attributes:
+        name: in words, e.g. `negative x negative`.
+        count: entries that differ.
+        total: entries in all.
+    """
+
+    name: str
+    count: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two tables compare.
+
+    Attributes:
+        x: name of the first.
+        y: name of the second.
+        kind: of the operands of both.
+        equal: every entry agrees.
+        swapped: not equal, but equal with the operands of one exchanged.
+        reordered: not equal, but equal when one is indexed from the smallest operand value up and
+            the other by bit patterns: one of them was read in the wrong index order.
+        count: entries that differ.
+        total: entries in all.
+        count_swapped: entries that differ with the operands of one exchanged.
+        worst: the first of the largest differences; None if equal.
+        first: up to five differences, in table order.
+        quadrants: all of them, also those without a difference.
+    """
+
+    x: str
+    y: str
+    kind: Kind
+    equal: bool
+    swapped: bool
+    reordered: bool
+    count: int
+    total: int
+    count_swapped: int
+    worst: Difference | None
+    first: tuple[Difference, ...]
+    quadrants: tuple[Quadrant, ...]
+
+    def sentence(self) -> str:
+        """One line for a person."""
+        pair = f"{self.x} and {self.y}"
+        if self.equal:
+            return f"{pair} are equal in all {self.total:,} products of {self.kind}"
+        differ = f"{self.count:,} of {self.total:,} products differ"
+        if self.swapped:
+            return f"{pair} are equal only after swapping the operands: as they are, {differ}"
+        if self.reordered:
+            return (
+                f"{pair} are equal only after reordering: one is indexed by bit patterns, the "
+                f"other from the smallest operand up; as they are, {differ}"
+            )
+        wrong = [quadrant for quadrant in self.quadrants if quadrant.count]
+        if len(wrong) == 1 and len(self.quadrants) > 1:
+            (only,) = wrong
+            return (
+                f"{pair} differ: only the {only.name} quadrant differs: {only.count:,} of its "
+                f"{only.total:,} products"
+            )
+        swapped = (
+            f" ({self.count_swapped:,} after swapping the operands)"
+            if self.count_swapped < self.count
+            else ""
+        )
+        return f"{pair} differ: {differ}{swapped}"
+
+    def cell(self, difference: Difference) -> str:
+        """A difference in words."""
+        return (
+            f"{difference.a} x {difference.b} = {difference.expected} in {self.x}, "
+            f"{difference.actual} in {self.y}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able; the products of a difference are named x and y."""
+        body = asdict(self)
+        for key in ("worst", "first"):
+            value = getattr(self, key)
+            cells = [value] if key == "worst" else value
+            named = [
+                None if c is None else {"a": c.a, "b": c.b, "x": c.expected, "y": c.actual}
+                for c in cells
+            ]
+            body[key] = named[0] if key == "worst" else named
+        return {**body, "sentence": self.sentence()}
+
+
+@dataclass(frozen=True)
+class FigureComparison:
+    """How a table's error metrics compare to printed ones.
+
+    Attributes:
+        x: name of the table.
+        y: name of the file with the figures.
+        figures: every printed figure beside the computed one.
+    """
+
+    x: str
+    y: str
+    figures: tuple[CheckedFigure, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Every figure agrees within its printed digits."""
+        return all(one.agrees for one in self.figures)
+
+    def sentence(self) -> str:
+        """One line for a person."""
+        wrong = [one for one in self.figures if not one.agrees]
+        if not wrong:
+            names = ", ".join(one.figure.label for one in self.figures)
+            return f"{self.x} has the figures that {self.y} prints: {names}"
+        names = ", ".join(one.figure.label for one in wrong)
+        return (
+            f"{self.x} does not have the figures that {self.y} prints: "
+            f"{len(wrong)} of {len(self.figures)} differ, {names}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "x": self.x,
+            "y": self.y,
+            "equal": self.equal,
+            "figures": [
+                {
+                    "name": one.figure.label,
+                    "printed": one.figure.printed,
+                    "computed": one.computed,
+                    "agrees": one.agrees,
+                }
+                for one in self.figures
+            ],
+            "sentence": self.sentence(),
+        }
+
+
+def compare_tables(x: Lut, y: Lut, *, names: tuple[str, str]) -> Comparison:
+    """Compares two tables entry by entry.
+
+    Args:
+        x: the first.
+        y: the second.
+        names: what to call them.
+
+    Raises:
+        HwsimError: they differ in width or signedness, so that no entry corresponds.
+    """
+    if Kind.of(x) != Kind.of(y):
+        raise HwsimError(
+            f"{names[0]} is of {Kind.of(x)}, {names[1]} of {Kind.of(y)}: no products correspond"
+        )
+    report = compare(x, y)
+    half = 2 ** (x.width - 1)
+    reordered = x.signed and np.array_equal(x.table, np.roll(y.table, half, axis=(0, 1)))
+    differs = x.table != y.table
+    return Comparison(
+        x=names[0],
+        y=names[1],
+        kind=Kind.of(x),
+        equal=report.equal,
+        swapped=report.swapped,
+        reordered=not report.equal and bool(reordered),
+        count=report.count,
+        total=report.total,
+        count_swapped=int((x.table != y.table.T).sum()),
+        worst=report.worst,
+        first=report.first,
+        quadrants=tuple(
+            Quadrant(_QUADRANTS[name] if x.signed else "all", int(differs[m].sum()), int(m.sum()))
+            for name, m in quadrant_masks(x).items()
+        ),
+    )

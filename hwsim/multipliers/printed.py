@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Error figures that a file prints about its multiplier, held against those of a table.
+
+EvoApproxLib's files carry `// MAE% = 0.081 %`, `// MAE = 53`, `// WCRE% = 300.00 %` and so on; MAE
+and WCE in percent are of 2^(2 width), the others of 1. AppMult-Aware-Retraining's tables carry
+`INFO: Mean error distance: 370.045` and its normalised form, which is of 2^(2 width) as well.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import HwsimError
+from ..lut import Lut
+from ..metrics import ErrorMetrics, error_metrics
+
+_LONG_NAMES = {
+    "Error rate": "EP",
+    "Mean error distance": "MAE",
+    "Normalized mean error distance": "NMED",
+    "Mean square error": "MSE",
+    "MED": "MAE",
+    "MRED": "MRE",
+    "ER": "EP",
+}
+_LINE = re.compile(
+    r"^[\s/*#;-]*(?:INFO:\s*)?(?P<name>MAE|WCE|WCRE|EP|MRE|MSE|NMED|MED|MRED|ER|Error rate|"
+    r"Mean error distance|Normalized mean error distance|Mean square error)[ \t]*"
+    r"(?P<before>%?)[ \t]*[=:][ \t]*(?P<value>[+-]?\d+(?:\.(?P<decimals>\d+))?"
+    r"(?:[eE](?P<exponent>[+-]?\d+))?)[ \t]*(?P<after>%?)[ \t]*;?[ \t]*$",
+    re.MULTILINE,
+)
+_SCANNED = 1 << 16
+"""Characters at the start of a file in which figures are looked for."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One printed figure.
+
+    Attributes:
+        name: MAE, WCE, WCRE, EP, MRE, MSE or NMED.
+        percent: printed in percent.
+        printed: the digits as they stand in the file.
+        value: their value.
+        step: the value of one unit of the last printed digit.
+    """
+
+    name: str
+    percent: bool
+    printed: str
+    value: float
+    step: float
+
+    @property
+    def label(self) -> str:
+        """`MAE%` or `MAE`."""
+        return f"{self.name}%" if self.percent else self.name
+
+    def of(self, metrics: ErrorMetrics, width: int) -> float:
+        """The same figure of a table, unrounded."""
+        full = float(4**width)
+        fraction = {
+            "MAE": metrics.mae / full if self.percent else metrics.mae,
+            "WCE": metrics.wce / full if self.percent else metrics.wce,
+            "WCRE": metrics.wcre,
+            "EP": metrics.ep,
+            "MRE": metrics.mre,
+            "MSE": metrics.mse,
+            "NMED": metrics.mae / full,
+        }[self.name]
+        return 100 * fraction if self.percent else float(fraction)
+
+    def agrees(self, computed: float) -> bool:
+        """Whether rounding or cutting `computed` to the printed digits gives what is printed."""
+        slack = 1e-9 * max(1.0, abs(computed))
+        rounded = abs(computed - self.value) <= self.step / 2 + slack
+        return rounded or -slack <= computed - self.value < self.step
+
+
+@dataclass(frozen=True)
+class CheckedFigure:
+    """A printed figure beside the computed one."""
+
+    figure: Figure
+    computed: float
+
+    @property
+    def agrees(self) -> bool:
+        """Within the printed digits."""
+        return self.figure.agrees(self.computed)
+
+    def __str__(self) -> str:
+        verdict = "agrees" if self.agrees else "DIFFERS"
+        return (
+            f"{self.figure.label} = {self.computed:.6g}, printed {self.figure.printed}: {verdict}"
+        )
+
+
+def read_figures(path: Path) -> tuple[Figure, ...]:
+    """The error figures in a file's header comment.
+
+    Raises:
+        HwsimError: the file cannot be read, or there are none in it.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_SCANNED)
+    except OSError as error:
+        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    found = []
+    for match in _LINE.finditer(text):
+        value = float(match["value"])
+        if not math.isfinite(value):
+            continue
+        exponent = int(match["exponent"] or 0) - len(match["decimals"] or "")
+        name = _LONG_NAMES.get(match["name"], match["name"])
+        percent = bool(match["before"] or match["after"])
+        found.append(Figure(name, percent, match["value"], value, 10.0**exponent))
+    if not found:
+        raise HwsimError(
+            f"{path}: expected figures like `// MAE = 53` or `// EP% = 74.61 %` in its header "
+            "comment, found none"
+        )
+    return tuple(found)
+
+
+def check_figures(figures: tuple[Figure, ...], lut: Lut) -> tuple[CheckedFigure, ...]:
+    """Every printed figure beside that of a table."""
+    metrics = error_metrics(lut)
+    return tuple(CheckedFigure(one, one.of(metrics, lut.width)) for one in figures)

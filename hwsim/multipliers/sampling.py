@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operands too wide for a complete table: a stratified sample, and estimates that say so.
+
+A stratum is a pair of magnitude classes: operands of equal sign whose leading one stands at the
+same place. Half of the draws are spread evenly over the strata, so that small operands are seen;
+half in proportion to a stratum's size, where most of a mean is. Every mean weighs a stratum by its
+size, so it estimates the mean over all operand pairs without bias.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import HwsimError
+from ..verilog.circuit import Circuit
+from .tabulation import TIME_LIMIT, Progress, manifest_of, simulate_pairs
+
+DRAWS = 1 << 16
+_MOST = 1 << 24
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over all operand pairs, estimated.
+
+    Attributes:
+        value: the estimate.
+        margin: half of its 95 % interval.
+    """
+
+    value: float
+    margin: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.6g} +- {self.margin:.2g}"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Simulated products of some of the operand pairs. It is never a table.
+
+    Attributes:
+        count: pairs drawn.
+        corners: pairs at corners, simulated too; they count for `wce` alone.
+        population: operand pairs that exist.
+        mae: mean |p - a*b|.
+        mre: mean |p - a*b| / |a*b| over pairs with a*b != 0.
+        ep: share of wrong products.
+        bias: mean p - a*b.
+        wce: the largest |p - a*b| that was seen; the true one may be larger.
+        worst: operands of `wce`.
+        manifest: where the products come from, JSON-able.
+    """
+
+    count: int
+    corners: int
+    population: int
+    mae: Estimate
+    mre: Estimate
+    ep: Estimate
+    bias: Estimate
+    wce: int
+    worst: tuple[int, int]
+    manifest: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able; says of itself that it is a sample."""
+        return {"kind": "sample", **asdict(self), "worst": list(self.worst)}
+
+
+def sample(
+    circuit: Circuit,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    wrap_signed: bool = False,
+    jobs: int | None = None,
+    limit: float = TIME_LIMIT,
+    progress: Progress | None = None,
+) -> Sample:
+    """Simulates a stratified sample and all corners.
+
+    Args:
+        circuit: of any width that can be driven.
+        draws: pairs to draw; at least two for each stratum are drawn whatever it says.
+        seed: of the draws.
+        wrap_signed: put an unsigned core into a generated sign-magnitude wrapper.
+        jobs: simulators at a time.
+        limit: seconds without a sign of life after which a simulation is ended.
+        progress: told how far it is.
+
+    Raises:
+        HwsimError: as `tabulate`.
+    """
+    if not 1 <= draws <= _MOST:
+        raise HwsimError(f"expected a sample of 1..{_MOST:,} pairs, got {draws:,}")
+    width, signed = circuit.roles.width, circuit.signed or wrap_signed
+    a, b, stratum, weight = draw(width, signed=signed, draws=draws, seed=seed)
+    corner_a, corner_b = corners(width, signed=signed)
+    mask = 2**width - 1
+    hashes = circuit.hashes()
+    found = simulate_pairs(
+        circuit,
+        np.concatenate([a, corner_a]) & mask,
+        np.concatenate([b, corner_b]) & mask,
+        wrap_signed=wrap_signed,
+        jobs=jobs,
+        limit=limit,
+        progress=progress,
+    )
+    every_a, every_b = np.concatenate([a, corner_a]), np.concatenate([b, corner_b])
+    kind = np.int64 if signed else np.uint64
+    exact = every_a.astype(kind) * every_b.astype(kind)
+    size, error = _errors(found.values, exact)
+    worst = int(size.argmax())
+    drawn = slice(0, len(a))
+    nonzero = exact[drawn] != 0
+    relative = np.zeros(len(a))
+    relative[nonzero] = size[drawn][nonzero] / np.abs(exact[drawn][nonzero].astype(float))
+    share = 1 - (2 / 2**width - 1 / 4**width)  # pairs with a*b != 0
+    mre = _mean(relative, stratum, weight)
+    return Sample(
+        count=len(a),
+        corners=len(corner_a),
+        population=4**width,
+        mae=_mean(size[drawn].astype(float), stratum, weight),
+        mre=Estimate(mre.value / share, mre.margin / share),
+        ep=_mean((size[drawn] != 0).astype(float), stratum, weight),
+        bias=_mean(error[drawn], stratum, weight),
+        wce=int(size[worst]),
+        worst=(int(every_a[worst]), int(every_b[worst])),
+        manifest=manifest_of(circuit, found, hashes),
+    )
+
+
+def draw(
+    width: int, *, signed: bool, draws: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.intp], NDArray[np.float64]]:
+    """Operand pairs of a stratified sample.
+
+    Returns:
+        a, b: (N,) operand values; N is about `draws`. stratum: (N,) index of each pair's stratum.
+        weight: (strata,) share of all pairs that a stratum holds; they sum to 1.
+    """
+    low, size = classes(width, signed=signed)
+    share = size / size.sum()
+    weight = np.multiply.outer(share, share).ravel()
+    even = draws / 2 / len(weight)
+    counts = np.maximum(2, np.rint(even + draws / 2 * weight)).astype(np.int64)
+    stratum = np.repeat(np.arange(len(weight)), counts)
+    rng = np.random.default_rng(seed)
+    a, b = (
+        low[which] + rng.integers(0, size[which], dtype=np.int64)
+        for which in (stratum // len(size), stratum % len(size))
+    )
+    return a, b, stratum, weight
+
+
+def classes(width: int, *, signed: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lowest value and number of values of each magnitude class.
+
+    Unsigned: 0, 1, 2..3, 4..7, ...; signed: the same below 2^(width-1), and -1, -2, -4..-3, ...
+    """
+    bits = width - 1 if signed else width
+    low = np.array([0, *(1 << k for k in range(bits))], np.int64)
+    size = np.array([1, *(1 << k for k in range(bits))], np.int64)
+    if signed:
+        low, size = np.concatenate([low, -low - size]), np.concatenate([size, size])
+    return low, size
+
+
+def corners(width: int, *, signed: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Every pair of the operands at which carries, shifts and signs change."""
+    top = 1 << (width - 1 if signed else width)
+    values = {0, 1, 2, 3, top - 1, top - 2}
+    for k in range(2, width - 1 if signed else width):
+        values |= {(1 << k) - 1, 1 << k, (1 << k) + 1}
+    values = {value for value in values if value < top}
+    if signed:
+        values |= {-value for value in values} | {-top}
+    edge = np.array(sorted(values), np.int64)
+    a, b = np.meshgrid(edge, edge, indexing="ij")
+    return a.ravel(), b.ravel()
+
+
+def _errors(
+    products: NDArray[Any], exact: NDArray[Any]
+) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+    """|p - e| exactly, and p - e rounded to float64."""
+    above = products >= exact
+    # Modulo 2^64 the difference of the larger and the smaller is right for either type.
+    p, e = products.astype(np.uint64), exact.astype(np.uint64)
+    size = np.where(above, p - e, e - p)
+    return size, np.where(above, 1.0, -1.0) * size.astype(float)
+
+
+def _mean(
+    values: NDArray[np.float64], stratum: NDArray[np.intp], weight: NDArray[np.float64]
+) -> Estimate:
+    """The stratified mean; each stratum has two values or more."""
+    counts = np.bincount(stratum, minlength=len(weight))
+    means = np.bincount(stratum, values, len(weight)) / counts
+    squares = np.bincount(stratum, (values - means[stratum]) ** 2, len(weight))
+    variance = squares / (counts - 1) / counts
+    margin = _Z95 * float(np.sqrt((weight**2 * variance).sum()))
+    return Estimate(float((weight * means).sum()), margin)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the Verilog still compute the golden tables? The regression gate of the hardware."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..designs.catalog import PAPER_MULTIPLIERS, Multiplier
+from ..errors import HwsimError
+from ..lut import Lut
+from ..metrics import quadrant_masks
+from .extraction import Progress, extract
+from .golden import golden
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One operand pair with two products.
+
+    Attributes:
+        a: first operand's value.
+        b: second operand's value.
+        expected: product in the golden table.
+        actual: product of the Verilog.
+    """
+
+    a: int
+    b: int
+    expected: int
+    actual: int
+
+    def __str__(self) -> str:
+        return f"{self.a} x {self.b} = {self.actual}, golden {self.expected}"
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """How one table compares to its golden one.
+
+    Attributes:
+        name: the multiplier's spelling.
+        equal: every entry agrees.
+        swapped: not equal, but equal with the two operands exchanged.
+        count: entries that differ.
+        total: entries in all.
+        worst: the first of the largest differences; None if equal.
+        first: up to five differences, in table order.
+        quadrants: entries that differ by sign quadrant, only where there are any.
+        notes: worth knowing, no failure: sources or simulator that are not the manifest's.
+    """
+
+    name: str
+    equal: bool
+    swapped: bool
+    count: int
+    total: int
+    worst: Difference | None
+    first: tuple[Difference, ...]
+    quadrants: Mapping[str, int]
+    notes: tuple[str, ...] = field(default=())
+
+    def sentence(self) -> str:
+        """One line for a person."""
+        notes = "".join(f" ({note})" for note in self.notes)
+        if self.equal:
+            return f"{self.name}: equal to the golden table in all {self.total:,} entries{notes}"
+        if self.swapped:
+            return (
+                f"{self.name}: equal to the golden table only after swapping the operands; "
+                f"{self.count:,} of {self.total:,} entries differ as it is, "
+                f"first {self.first[0]}{notes}"
+            )
+        quadrants = ", ".join(f"{name}: {count:,}" for name, count in self.quadrants.items())
+        return (
+            f"{self.name}: {self.count:,} of {self.total:,} entries differ from the golden table "
+            f"({quadrants}); first {self.first[0]}; worst {self.worst}{notes}"
+        )
+
+
+def compare(expected: Lut, actual: Lut) -> VerifyReport:
+    """Compares two tables entry by entry.
+
+    Args:
+        expected: the golden table.
+        actual: the table under test.
+
+    Raises:
+        HwsimError: they differ in width or signedness, so that no entry corresponds.
+    """
+    name = expected.name
+    if (expected.width, expected.signed) != (actual.width, actual.signed):
+        raise HwsimError(
+            f"{name}: expected a table of {_kind(expected)}, got one of {_kind(actual)}"
+        )
+    differs = expected.table != actual.table
+    where = np.argwhere(differs)
+    worst = None
+    if len(where):
+        size = np.abs(actual.table.astype(np.int64) - expected.table)
+        index = np.unravel_index(int(size.argmax()), size.shape)
+        worst = _difference(expected, actual, int(index[0]), int(index[1]))
+    counts = {key: int(differs[mask].sum()) for key, mask in quadrant_masks(expected).items()}
+    return VerifyReport(
+        name=name,
+        equal=not len(where),
+        swapped=bool(len(where)) and np.array_equal(expected.table, actual.table.T),
+        count=len(where),
+        total=differs.size,
+        worst=worst,
+        first=tuple(_difference(expected, actual, int(i), int(j)) for i, j in where[:_SHOWN]),
+        quadrants={key: count for key, count in counts.items() if count},
+        notes=_notes(expected, actual),
+    )
+
+
+def verify(
+    multipliers: Iterable[Multiplier] = PAPER_MULTIPLIERS,
+    *,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    rtl: Path | None = None,
+    golden_dir: Path | None = None,
+) -> list[VerifyReport]:
+    """Simulates the Verilog again and compares with the golden tables.
+
+    Args:
+        multipliers: which, with a golden table each.
+        jobs: simulators at a time; None is one per processor core.
+        progress: told whenever a multiplier is simulated.
+        rtl: another Verilog folder than the project's own.
+        golden_dir: another folder of golden tables than the committed one.
+
+    Returns:
+        One report per multiplier, in the order asked for.
+
+    Raises:
+        HwsimError: no golden table, no simulator, Verilog that does not compile or stops.
+    """
+    wanted = list(dict.fromkeys(multipliers))
+    # Read first: a missing golden table should not cost a simulation.
+    expected = {m: golden(m, folder=golden_dir) for m in wanted}
+    reports = {}
+    for width, signed in {(lut.width, lut.signed) for lut in expected.values()}:
+        same = [m for m in wanted if (expected[m].width, expected[m].signed) == (width, signed)]
+        tables = extract(same, width=width, signed=signed, jobs=jobs, progress=progress, rtl=rtl)
+        reports.update({m: compare(expected[m], tables[m]) for m in same})
+    return [reports[m] for m in wanted]
+
+
+def _difference(expected: Lut, actual: Lut, i: int, j: int) -> Difference:
+    values = expected.operands
+    return Difference(
+        int(values[i]), int(values[j]), int(expected.table[i, j]), int(actual.table[i, j])
+    )
+
+
+def _kind(lut: Lut) -> str:
+    return f"{'signed' if lut.signed else 'unsigned'} {lut.width}-bit operands"
+
+
+def _notes(expected: Lut, actual: Lut) -> tuple[str, ...]:
+    notes = []
+    old, new = expected.manifest.get("sources", {}), actual.manifest.get("sources", {})
+    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    if changed:
+        notes.append(f"sources changed since the golden table was made: {', '.join(changed)}")
+    was, now = (lut.manifest.get("simulator", {}).get("version") for lut in (expected, actual))
+    if was != now:
+        notes.append(f"simulated with Icarus Verilog {now}, the golden table with {was}")
+    return tuple(notes)

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One simulator process kept alive: a batch of operand pairs in, their products out."""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..designs.design import Design
+from ..errors import HwsimError
+from ..tools.icarus import Icarus
+from .live_harness import OPERANDS, PRODUCTS, TOP, VCD, Window, live_harness
+
+_POLL = 0.2  # seconds between looks at whether the process still lives
+_FAREWELL = 10.0  # seconds that a simulator without work may take to end
+
+
+class LiveProcess:
+    """One simulator process.
+
+    Args:
+        design: the multiplier.
+        instances: of it side by side in the simulation.
+        batch: most pairs sent at once; a multiple of `instances`.
+        patience: seconds that a batch may take.
+        window: the products to trace.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        *,
+        instances: int,
+        batch: int,
+        patience: float,
+        window: Window | None = None,
+    ) -> None:
+        self._design, self._instances, self._patience = design, instances, patience
+        self._window = window
+        self._folder = Path(tempfile.mkdtemp(prefix="axhil-live-"))
+        self._icarus = Icarus(self._folder, TOP, design.sources, name=design.name)
+        self._pending: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._busy = False  # with something that only its end or a kill can end
+        self._deadline = 0.0
+        self._unread = b""
+        self._served = 0
+        self._thread: threading.Thread | None = None
+        self._ended: HwsimError | None = None
+        text = live_harness(design, instances=instances, batch=batch, window=window)
+        (self._folder / f"{TOP}.v").write_text(text)
+        for fifo in ("commands", "answers"):
+            os.mkfifo(self._folder / fifo)
+        # Both ways, so that opening does not wait for the simulator; its own end closes alone.
+        self._commands = os.open(self._folder / "commands", os.O_RDWR)
+        self._answers = os.open(self._folder / "answers", os.O_RDONLY | os.O_NONBLOCK)
+
+    def start(self) -> None:
+        """Compile and run; returns once the simulator waits for its first batch.
+
+        Raises:
+            HwsimError: the Verilog does not compile, or stops the simulation.
+        """
+        self._icarus.build()
+        with _dumping() if self._window is not None else contextlib.nullcontext():
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+            self._deadline, self._busy = time.monotonic() + self._patience, True
+            while self._answer() is None:
+                select.select([self._answers], [], [], _POLL)
+            self._busy = False
+
+    def _run(self) -> None:
+        try:
+            self._icarus.run("live_bench")
+        except HwsimError as error:
+            self._ended = error
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the simulator; None before it has one."""
+        try:
+            return int((self._folder / "pid").read_text())
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def fileno(self) -> int:
+        """What becomes readable when a batch is finished or the simulator dies."""
+        return self._answers
+
+    def send(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
+        """Hand a batch over; `receive` returns its products.
+
+        Args:
+            a: (N,) first operands, values or two's complement bit patterns.
+            b: (N,) second operands.
+        """
+        assert self._pending is None
+        count = len(a)
+        padding = -count % self._instances
+        pairs = np.stack([a, b], axis=1) & (2**self._design.width - 1)
+        # Every instance needs as many pairs: the last one is repeated.
+        pairs = np.pad(pairs, ((0, padding), (0, 0)), mode="edge")
+        # $fread fills a word from its top byte: the first operand stands in the upper half.
+        (self._folder / OPERANDS).write_bytes(pairs.astype(">u2").tobytes())
+        self._pending, self._busy = (a, b), True
+        self._deadline = time.monotonic() + self._patience
+        os.write(self._commands, json.dumps({"count": count + padding}).encode() + b"\n")
+
+    def receive(self) -> NDArray[np.int64] | None:
+        """Products of the batch that was sent, signed where the design is; None: not yet.
+
+        Raises:
+            HwsimError: the simulator died, took too long, or a product has X or Z bits.
+        """
+        assert self._pending is not None
+        answer = self._answer()
+        if answer is None:
+            return None
+        self._busy = False
+        (a, b), width = self._pending, self._design.width
+        if "bad" in answer:
+            # An index beyond the pairs is the padding, which repeats the last pair.
+            first = min(int(answer["bad"]), len(a) - 1)
+            shown = str(answer["product"])[-2 * width :]
+            raise HwsimError(
+                f"{self._design.name}: expected 0 and 1 only on p_o, got {shown} for "
+                f"a_i={a[first]}, b_i={b[first]}"
+            )
+        words = np.fromfile(self._folder / PRODUCTS, dtype=np.uint32)[: len(a)]
+        products = words.astype(np.int64)
+        if len(products) != len(a):
+            raise HwsimError(
+                f"{self._design.name}: expected {len(a)} products from the simulator, got "
+                f"{len(products)}; is the disk under {tempfile.gettempdir()} full?"
+            )
+        if self._design.signed:
+            products = np.where(products >= 2 ** (2 * width - 1), products - 4**width, products)
+        self._pending = None
+        self._served += len(a)
+        return products
+
+    def _answer(self) -> dict[str, Any] | None:
+        """The next answer; None where there is none yet."""
+        # Asked before reading, so that a last word of a process that ended is still read.
+        alive = self._thread is not None and self._thread.is_alive()
+        with contextlib.suppress(BlockingIOError):
+            self._unread += os.read(self._answers, 65536)
+        line, newline, rest = self._unread.partition(b"\n")
+        if newline:
+            self._unread = rest
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        if not alive:
+            raise HwsimError(self._death())
+        if time.monotonic() > self._deadline:
+            raise HwsimError(
+                f"{self._design.name}: the simulator has not answered for {self._patience:g} s, "
+                f"after {self._served:,} products; does the Verilog settle?"
+            )
+        return None
+
+    def _death(self) -> str:
+        reason = str(self._ended or self._icarus.failure())
+        if "stopped the simulation" in reason:
+            return reason
+        return (
+            f"{self._design.name}: the simulator died after {self._served:,} products "
+            f"({reason.removeprefix(f'{self._design.name}: ')})"
+        )
+
+    def close(self, *, trace: Path | None = None) -> None:
+        """End the simulator and remove its folder. Does nothing when called again.
+
+        Args:
+            trace: where to put the VCD.
+
+        Raises:
+            HwsimError: the VCD cannot be written.
+        """
+        if self._commands < 0:
+            return
+        os.close(self._commands)  # the bench reads the end of its commands
+        self._commands = -1
+        # In the middle of something that nobody waits for any more, there is no point in waiting.
+        if self._thread is not None and not self._busy:
+            self._thread.join(_FAREWELL)
+        if self._thread is not None and self._thread.is_alive():
+            self._kill()
+            self._thread.join(_FAREWELL)
+        os.close(self._answers)
+        try:
+            if trace is not None:
+                self._keep(trace)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _kill(self) -> None:
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def _keep(self, trace: Path) -> None:
+        try:
+            shutil.move(self._folder / VCD, trace)
+        except OSError as error:
+            raise HwsimError(
+                f"cannot write the trace {trace}: {error.strerror or error}"
+            ) from error
+
+
+@contextlib.contextmanager
+def _dumping() -> Iterator[None]:
+    """Let a simulator that starts meanwhile write a VCD.
+
+    cocotb's runner ends its command with `-none`, which suppresses dumps, unless it is told to
+    dump everything; of such options Icarus heeds the last one, and this variable comes after it.
+    """
+    name = "SIM_CMD_SUFFIX"
+    before = os.environ.get(name)
+    os.environ[name] = f"{before or ''} -vcd"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weight-stationary MAC arrays (`rtl/mac_array.v`) in simulation: operands in, sums out."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..designs.catalog import Multiplier
+from ..designs.design import Design, literal
+from ..designs.sources import source
+from ..errors import HwsimError
+from ..tools.icarus import Icarus
+from .simulate import require_simulator
+
+TOP = "axhil_mac"
+_SIDES = range(1, 65)
+
+
+@dataclass(frozen=True)
+class MacArray:
+    """What the elements of an array are made of.
+
+    Attributes:
+        multiplier: in every element, signed.
+        acc_bits: bits of the partial sums, 2 * width..64.
+        saturate: clip a sum that overflows, after every addition in ascending row; it wraps
+            around otherwise.
+        width: operand bits.
+
+    Raises:
+        HwsimError: bits out of range, or a multiplier that is illegal for the width.
+    """
+
+    multiplier: Multiplier
+    acc_bits: int
+    saturate: bool = False
+    width: int = 8
+
+    def __post_init__(self) -> None:
+        self.multiplier.check(self.width)
+        if not 2 * self.width <= self.acc_bits <= 64:
+            raise HwsimError(
+                f"expected an accumulator of {2 * self.width} to 64 bits for products of "
+                f"{2 * self.width} bits, got {self.acc_bits}"
+            )
+
+    def __str__(self) -> str:
+        overflow = "saturate" if self.saturate else "wrap"
+        return f"MAC array of {self.multiplier}, {self.acc_bits} bits, {overflow}"
+
+
+def run_mac_arrays(
+    arrays: Sequence[MacArray],
+    activations: ArrayLike,
+    weights: ArrayLike,
+    *,
+    rows: int,
+    cols: int,
+    stalls: float = 0.0,
+    seed: int = 0,
+    rtl: Path | None = None,
+) -> NDArray[np.int64]:
+    """Matrix products on arrays of `rows` x `cols` elements, all arrays in one simulation.
+
+    Longer sums and more outputs than an array has are cut into tiles; a tile's sums go into the
+    next, in ascending k. Elements to spare hold the weight 0, whose product is 0.
+
+    Args:
+        arrays: of equal width; they get the same operands.
+        activations: (N, K) signed codes, one vector a cycle.
+        weights: (M, K) signed codes.
+        rows: elements that a sum passes, 1..64.
+        cols: sums at a time, 1..64.
+        stalls: probability that the source has no vector in a cycle, or the sink takes no sums.
+        seed: of the stalls.
+        rtl: another Verilog folder than the project's own.
+
+    Returns:
+        (len(arrays), N, M) accumulators.
+
+    Raises:
+        HwsimError: no simulator, Verilog that does not compile or stops, shapes that do not fit,
+            X or Z among the sums, or handshakes that deadlock.
+    """
+    require_simulator()
+    x, w = np.asarray(activations, np.int64), np.asarray(weights, np.int64)
+    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[1] or not x.size or not w.size:
+        raise HwsimError(
+            f"expected (N, K) activations and (M, K) weights, got {x.shape} and {w.shape}"
+        )
+    if rows not in _SIDES or cols not in _SIDES:
+        raise HwsimError(f"expected 1 to 64 rows and columns, got {rows} and {cols}")
+    assert arrays
+    assert len({array.width for array in arrays}) == 1
+    limit = 2 ** (arrays[0].width - 1)
+    for name, codes in (("activations", x), ("weights", w)):
+        if codes.min() < -limit or codes.max() >= limit:
+            raise HwsimError(
+                f"expected {name} from {-limit} to {limit - 1}, got {codes.min()}..{codes.max()}"
+            )
+    designs = [Design.of(a.multiplier, width=a.width, signed=True, rtl=rtl) for a in arrays]
+    sources = [path for design in designs for path in design.sources]
+    sources += [source(module, rtl=rtl) for module in ("mac", "mac_array")]
+    settings = {
+        "names": [str(array) for array in arrays],
+        "acc_bits": [array.acc_bits for array in arrays],
+        "width": arrays[0].width,
+        "rows": rows,
+        "cols": cols,
+        "stalls": stalls,
+        "seed": seed,
+    }
+    with tempfile.TemporaryDirectory(prefix="axhil-mac-") as scratch:
+        folder = Path(scratch)
+        (folder / "mac.json").write_text(json.dumps(settings))
+        np.save(folder / "activations.npy", x)
+        np.save(folder / "weights.npy", w)
+        (folder / f"{TOP}.v").write_text(_harness(arrays, designs, rows=rows, cols=cols))
+        several = f"{arrays[0]}" + (f" and {len(arrays) - 1} more" if len(arrays) > 1 else "")
+        icarus = Icarus(folder, TOP, sources, name=several)
+        icarus.build()
+        icarus.run("mac_bench")
+        sums: NDArray[np.int64] = np.load(folder / "sums.npy")
+    return sums
+
+
+def _harness(arrays: Sequence[MacArray], designs: Sequence[Design], *, rows: int, cols: int) -> str:
+    """A module with all arrays side by side, on the same clock, operands and handshakes."""
+    width = arrays[0].width
+    row_bits = max((rows - 1).bit_length(), 1)
+    parts = []
+    for i, (array, design) in enumerate(zip(arrays, designs, strict=True)):
+        given = {
+            **design.parameters,
+            "ACC_BITS": array.acc_bits,
+            "SATURATE": int(array.saturate),
+            "ROWS": rows,
+            "COLS": cols,
+        }
+        parameters = ", ".join(f".{name}({literal(value)})" for name, value in given.items())
+        parts.append(
+            f"  reg  [{cols * array.acc_bits - 1}:0] acc_i_{i};\n"
+            f"  wire [{cols * array.acc_bits - 1}:0] acc_o_{i};\n"
+            f"  mac_array #({parameters}) u_{i} (\n"
+            "    .clk_i(clk), .rst_ni(rst_n), .w_valid_i(w_valid), "
+            f".w_ready_o(w_ready[{i}]), .w_row_i(w_row), .w_i(w),\n"
+            f"    .valid_i(valid_i), .ready_o(ready_o[{i}]), .a_i(a), .acc_i(acc_i_{i}),\n"
+            f"    .valid_o(valid_o[{i}]), .ready_i(ready_i), .acc_o(acc_o_{i})\n"
+            "  );\n"
+        )
+    return (
+        "`default_nettype none\n"
+        f"module {TOP};\n"
+        "  reg clk, rst_n, w_valid, valid_i, ready_i;\n"
+        f"  reg [{row_bits - 1}:0] w_row;\n"
+        f"  reg [{cols * width - 1}:0] w;\n"
+        f"  reg [{rows * width - 1}:0] a;\n"
+        f"  wire [{len(arrays) - 1}:0] w_ready, ready_o, valid_o;\n"
+        f"{''.join(parts)}"
+        "endmodule\n"
+        "`default_nettype wire\n"
+    )

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody's Verilog files become a circuit: top, ports by role, parameters, signedness."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..designs.design import Parameter
+from ..designs.sources import sha256
+from ..errors import HwsimError
+from ..simulation.simulate import require_simulator
+from .constants import NotConstantError
+from .elaboration import elaborate
+from .ports import Interface, module_interface
+from .roles import Roles, recognise
+from .safety import check_tasks, memories
+from .scalarize import scalarized
+from .syntax import UnreadableVerilogError, parse_modules, preprocess
+
+SignedFrom = Literal["declared", "option", "name"]
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A multiplier in somebody's files.
+
+    Attributes:
+        name: top and file, for messages.
+        top: top module.
+        sources: Verilog files in compilation order.
+        files: every file that was read, includes among them.
+        includes: folders of included files.
+        memories: files that the Verilog loads, by the names it uses.
+        parameters: given, in place of the top's defaults.
+        interface: of the top, parameters in place.
+        roles: of its ports.
+        signed: operands and product are two's complement.
+        signed_from: who says so.
+        text: Verilog that is simulated in place of the sources: the same circuit with vectors taken
+            apart, see `scalarize`; None where there are none.
+        scalarized: the vectors.
+        reader: `pyverilog`, or `Icarus Verilog` where pyverilog cannot read the files.
+        notes: sentences about what was concluded and not told.
+    """
+
+    name: str
+    top: str
+    sources: tuple[Path, ...]
+    files: tuple[Path, ...]
+    includes: tuple[Path, ...]
+    memories: Mapping[str, Path]
+    parameters: Mapping[str, Parameter]
+    interface: Interface
+    roles: Roles
+    signed: bool
+    signed_from: SignedFrom
+    text: str | None
+    scalarized: tuple[str, ...]
+    reader: str
+    notes: tuple[str, ...]
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of every file that was read, by names that tell them apart."""
+        paths = [*self.files, *self.memories.values()]
+        return {name: sha256(path) for name, path in zip(short_names(paths), paths, strict=True)}
+
+
+def read_circuit(
+    sources: Sequence[Path],
+    *,
+    top: str | None = None,
+    a: str | None = None,
+    b: str | None = None,
+    p: str | None = None,
+    weight: str | None = None,
+    signed: bool | None = None,
+    parameters: Mapping[str, Parameter] | None = None,
+    includes: Sequence[Path] = (),
+    ties: Mapping[str, int] | None = None,
+) -> Circuit:
+    """Reads a multiplier from Verilog files, and refuses what cannot be tabulated.
+
+    Args:
+        sources: Verilog files in compilation order.
+        top: top module; None for the one that nobody instantiates.
+        a: first operand port, where its name does not tell.
+        b: second operand port.
+        p: product port.
+        weight: the operand port that is the weight, the table's column; None for the second.
+        signed: the user's word; None where the Verilog declares it.
+        parameters: in place of the top's defaults.
+        includes: folders of included files.
+        ties: inputs to hold at a value.
+
+    Raises:
+        HwsimError: one sentence about what is missing, ambiguous, contradictory or refused.
+    """
+    if not sources:
+        raise HwsimError("expected at least one Verilog file")
+    require_simulator()
+    text = preprocess(sources, includes=includes)
+    label = ", ".join(path.name for path in sources)
+    check_tasks(text.text, where=label)
+    folders = [*dict.fromkeys([*(path.parent for path in sources), *includes])]
+    loads = memories(text.text, folders=folders, where=label)
+    parameters = dict(parameters or {})
+
+    notes: list[str] = []
+    try:
+        modules = parse_modules(text.text, where=label)
+        top = choose_top(modules, top, where=label, notes=notes)
+        interface = module_interface(modules[top], parameters, where=label)
+        reader = "pyverilog"
+    except (UnreadableVerilogError, NotConstantError):
+        include_folders = [*dict.fromkeys([*includes, *folders])]
+        if top is None:
+            roots = elaborate(
+                sources, includes=include_folders, top=None, parameters={}, name=label
+            )
+            top = choose_top(roots, None, where=label, notes=notes)
+        interface = elaborate(
+            sources, includes=include_folders, top=top, parameters=parameters, name=label
+        )[top]
+        reader = "Icarus Verilog"
+        notes.append("read as Icarus Verilog elaborates it: beyond what pyverilog reads")
+
+    name = f"{top} ({label})"
+    roles = recognise(interface, where=name, a=a, b=b, p=p, weight=weight, ties=ties)
+    is_signed, signed_from = _signedness(roles, signed, top, name)
+    if signed_from == "name":
+        kind = "signed" if is_signed else "unsigned"
+        notes.append(
+            f"the operands are taken as {kind} from the name {top}; say --{kind} to be sure"
+        )
+    simulated, vectors = scalarized(text.text)
+    return Circuit(
+        name=name,
+        top=top,
+        sources=tuple(sources),
+        files=text.files,
+        includes=tuple(folders),
+        memories=loads,
+        parameters=parameters,
+        interface=interface,
+        roles=roles,
+        signed=is_signed,
+        signed_from=signed_from,
+        text=simulated if vectors else None,
+        scalarized=vectors,
+        reader=reader,
+        notes=(*notes, *roles.notes),
+    )
+
+
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """File names; where two are equal, from the last folder that both share."""
+    names = [path.name for path in paths]
+    if len(set(names)) == len(set(paths)):
+        return names
+    shared = os.path.commonpath([path.resolve().parent for path in paths])
+    return [path.resolve().relative_to(shared).as_posix() for path in paths]
+
+
+def _instantiated(node: Any) -> set[str]:
+    found = {node.module} if type(node).__name__ == "InstanceList" else set()
+    return found.union(*(_instantiated(child) for child in node.children()))
+
+
+def choose_top(
+    modules: Mapping[str, Any], top: str | None, *, where: str, notes: list[str] | None = None
+) -> str:
+    """The top that was named, or the one module that nobody instantiates.
+
+    A netlist may bring cells that it does not use; they have no operands and are passed over.
+
+    Args:
+        modules: pyverilog's trees, or the interfaces of elaborated roots, by name.
+        top: the user's word.
+        where: files, for messages.
+        notes: gets a sentence about modules that were passed over.
+
+    Raises:
+        HwsimError: there is no such module, no candidate, or more than one.
+    """
+    if top is not None:
+        if top not in modules:
+            known = ", ".join(modules) or "none"
+            raise HwsimError(f"{where}: expected a module {top}, got {known}")
+        return top
+    trees = [module for module in modules.values() if not isinstance(module, Interface)]
+    used = {name for tree in trees for name in _instantiated(tree)}
+    candidates = {
+        name: module if isinstance(module, Interface) else module_interface(module, {}, where=where)
+        for name, module in modules.items()
+        if name not in used
+    }
+    if not candidates:
+        raise HwsimError(f"{where}: expected a module that no other instantiates, found none")
+    wide = [
+        name
+        for name, interface in candidates.items()
+        if sum(q.direction == "input" and q.width > 1 for q in interface.ports) >= 2
+    ]
+    chosen = wide or [*candidates]
+    if len(chosen) > 1:
+        raise HwsimError(
+            f"{where}: expected one top module, got {' and '.join(chosen)}, which no other "
+            "module instantiates; choose one with --top"
+        )
+    unused = [name for name in candidates if name != chosen[0]]
+    if unused and notes is not None:
+        notes.append(f"modules that nothing uses and that cannot be the top: {', '.join(unused)}")
+    return chosen[0]
+
+
+_NAMED_SIGN = re.compile(r"(?:^|_)mul(?:t|tiplier)?\d+(s|u)(?:_|$)", re.IGNORECASE)
+
+
+def _signedness(roles: Roles, word: bool | None, top: str, name: str) -> tuple[bool, SignedFrom]:
+    if roles.declared is None:
+        raise HwsimError(
+            f"{name}: expected operands of one kind, got one declared signed and one that is not"
+        )
+    if roles.declared:
+        if word is False:
+            raise HwsimError(f"{name}: its operands are declared signed, got --unsigned")
+        return True, "declared"
+    if word is not None:
+        return word, "option"
+    hint = _NAMED_SIGN.search(top)
+    if hint is not None:
+        return hint[1].lower() == "s", "name"
+    raise HwsimError(
+        f"{name}: the Verilog does not declare its operands signed, which netlists leave out; "
+        "say --signed (two's complement) or --unsigned"
+    )

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report as GitHub-flavoured Markdown, made of data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from axhil.study import paper
+from axhil.study.comparisons import LEVEL
+from axhil.study.errors import StudyError
+from axhil.study.experiment import cross_checks
+from axhil.study.results import Results
+
+from .claims import judge
+from .markdown_tables import (
+    accuracy_tables,
+    clean_table,
+    difference_table,
+    plain,
+    provenance,
+    table,
+    timing_table,
+)
+from .page_findings import caution, finding, plural, smallest_difference
+from .tables import summarised_warnings
+
+
+def report_markdown(
+    results: Sequence[Results],
+    *,
+    title: str,
+    pictures: Mapping[str, str] | None = None,
+    records: str = "records.csv",
+) -> str:
+    """Build the report.
+
+    Args:
+        results: one per network and threat model, finished or not.
+        title: its heading.
+        pictures: captions, and where the pictures are from the report's folder.
+        records: the file beside the report that has every record.
+
+    Returns:
+        The document.
+
+    Raises:
+        StudyError: no results at all.
+    """
+    if not results:
+        raise StudyError("expected the results of at least one network, got none")
+    some = [one for one in results if one.cells]
+    parts = [f"# {plain(title)}", *(_summary(one) for one in results)]
+    parts += [
+        f"![{plain(caption)}](<{path}>)\n\n*{plain(caption)}*"
+        for caption, path in (pictures or {}).items()
+    ]
+    if some:
+        parts += [*_clean(some), *_timing(some)]
+        for one in some:
+            parts += _robust(one, records)
+        parts += [*_claims(some), *_warnings(some)]
+        parts.append("## Provenance")
+        for one in some:
+            parts += [f"### {plain(one.title)}", provenance(one)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(one: Results) -> str:
+    if not one.cells:
+        return (
+            f"**{plain(one.title)}.** Nothing is finished of "
+            f"{plural(one.planned, 'evaluation')} planned."
+        )
+    data = one.cells[0].settings.data
+    text = (
+        f"**{plain(one.title)}**, {plural(one.images, 'image')} of {plain(data)}, "
+        f"{plural(one.evaluations, 'evaluation')}."
+    )
+    if not one.finished:
+        text += (
+            f" **Unfinished: {one.evaluations:,} of {one.planned:,} evaluations "
+            f"({100 * one.evaluations / one.planned:.0f} %); what follows is about those.**"
+        )
+    return (
+        f"{text} {plain(finding(one.comparisons, one.reference))} "
+        f"{plain(caution(one.records, one.comparisons))}"
+    )
+
+
+def _clean(some: Sequence[Results]) -> list[str]:
+    # Threat models share the clean images: the first of each network speaks for all.
+    networks = {one.network: one for one in reversed(some) if one.clean}
+    shown = [
+        networks[name] for name in dict.fromkeys(one.network for one in some) if name in networks
+    ]
+    if not shown:
+        return ["## Clean accuracy", "eps = 0 is not among the budgets."]
+    note = (
+        "Percent of images right without an attack, with Wilson 95 % intervals, beside the paper's "
+        "Table III. Weights and images are not the paper's, so compare the distances from ACC and "
+        "not the levels. " + _worth(shown)
+    )
+    return ["## Clean accuracy", clean_table(shown), note]
+
+
+def _worth(shown: Sequence[Results]) -> str:
+    counts = sorted({one.images for one in shown})
+    found = ", ".join(f"one image out of {n:,} is {100 / n:.3g} %" for n in counts)
+    return f"{found[0].upper()}{found[1:]}."
+
+
+def _timing(some: Sequence[Results]) -> list[str]:
+    note = (
+        "An evaluation is one multiplier, attack, norm and budget; budgets that were computed "
+        f"together share their time equally. The paper's Table IV is of {paper.EVALUATIONS:,} "
+        f"evaluations a network, on a {paper.MACHINE}. Per image: the paper's seconds per image of "
+        "an evaluation divided by ours; the machines differ."
+    )
+    return ["## Seconds per evaluation", timing_table(some), note]
+
+
+def _robust(one: Results, records: str) -> list[str]:
+    widest = max(record.accuracy.half_width for record in one.records)
+    note = "Percent right at each eps"
+    if one.comparisons:
+        note += (
+            f"; ▲ and ▼ mark paired differences from {plain(str(one.reference))} that survive the "
+            "correction"
+        )
+    note += f". Wilson 95 % intervals reach up to {100 * widest:.1f} points to either side."
+    parts = [
+        f"## Robust accuracy: {plain(one.title)}",
+        note,
+        *accuracy_tables(one, records=records),
+    ]
+    if not one.comparisons:
+        return parts
+    surviving = sum(c.survives for c in one.comparisons)
+    parts += [
+        f"### Differences from {plain(str(one.reference))}: {plain(one.title)}",
+        f"{surviving:,} of {plural(len(one.comparisons), 'comparison')} survive at "
+        f"{100 * LEVEL:g} %. Per multiplier: without attack, and the largest gain and loss under "
+        "attack. Gained: images that only the approximate network gets right; lost: only the "
+        "accurate one. Exact two-sided McNemar test, Holm's correction over all "
+        f"{len(one.comparisons):,}; eps 0 counts once per multiplier.",
+        difference_table(one),
+        "**The smallest difference that this sample could have shown.** "
+        + plain(smallest_difference(one.images, len(one.comparisons))),
+    ]
+    return parts
+
+
+def _claims(some: Sequence[Results]) -> list[str]:
+    rows = [
+        (plain(one.title), plain(v.claim), f"**{v.outcome}**", plain(v.evidence))
+        for one in some
+        for v in judge(one)
+    ]
+    if not rows:
+        return []
+    note = (
+        'Ranges after "between" are intervals of paired differences (Agresti and Min, 2005) that '
+        f"hold for all comparisons of their claim at once, at {100 * (1 - LEVEL):g} %. A claim "
+        "about a size is judged by them, since the largest of many differences is large by chance "
+        "too."
+    )
+    headings = ("results", "the paper says", "here", "the numbers")
+    return ["## The paper's claims", table(headings, rows, left=4), note]
+
+
+def _warnings(some: Sequence[Results]) -> list[str]:
+    parts = ["## Warnings"]
+    for one in some:
+        found = [*summarised_warnings(one.cells), *cross_checks(one.cells)]
+        if found:
+            parts += [f"### {plain(one.title)}", "\n".join(f"- {plain(text)}" for text in found)]
+    if len(parts) == 1:
+        return [*parts, "None: no check of the attacks found a reason to doubt them."]
+    return [
+        parts[0],
+        "Reasons to doubt single numbers: an attack that fails for its own reasons looks like "
+        "robustness.",
+        *parts[1:],
+    ]

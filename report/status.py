@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far a study is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from axhil.study.cells import CellSettings
+from axhil.study.results import Results
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a study is.
+
+    Attributes:
+        done: evaluations finished.
+        planned: evaluations asked for.
+        seconds: spent on those finished.
+        left: estimate of seconds for the rest, at the pace of the finished ones of each network,
+            attack and norm; None where there is nothing to tell it from.
+    """
+
+    done: int
+    planned: int
+    seconds: float
+    left: float | None
+
+
+def status_of(results: Results, settings: Sequence[CellSettings]) -> Status:
+    """How far one part of a study is."""
+    pace: dict[tuple[str, str], list[float]] = {}
+    for cell in results.cells:
+        pace.setdefault((cell.settings.attack, cell.settings.norm), []).extend(cell.seconds)
+    finished = {cell.settings.key: len(cell.settings.budgets) for cell in results.cells}
+    left: float | None = 0.0
+    for one in settings:
+        missing = len(one.budgets) - finished.get(one.key, 0)
+        if missing and left is not None:
+            times = pace.get((one.attack, one.norm))
+            left = None if not times else left + missing * sum(times) / len(times)
+    return Status(
+        done=sum(finished.values()),
+        planned=results.planned,
+        seconds=sum(sum(cell.seconds) for cell in results.cells),
+        left=left,
+    )
+
+
+def status_table(states: Mapping[str, Status], *, title: str) -> Table:
+    """One line per network and threat model."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for heading in ("evaluations", "of", "%", "time spent", "about left"):
+        table.add_column(heading, justify="right")
+    for name, one in states.items():
+        table.add_row(
+            name,
+            f"{one.done:,}",
+            f"{one.planned:,}",
+            f"{100 * one.done / one.planned:.0f}",
+            duration(one.seconds),
+            "?" if one.left is None else duration(one.left),
+        )
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Seconds as one reads them: 12 s, 3 min 5 s, 1 h 7 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min"

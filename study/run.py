@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A study as it runs: from its file to finished cells in a folder, and what is still to do.
+
+The folder holds the store (`records/`), and `study.json`: which cells the study asks for, written
+before the first is computed. Status and report need that folder alone, neither weights nor data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from axhil.hwsim.files import write_atomically
+from axhil.zoo.data import load
+
+from .cells import CellSettings
+from .errors import StudyError
+from .experiment import Engine, Experiment, Threads, run, total_rows
+from .multipliers import NamedLut, resolve
+from .results import Results
+from .spec import StudySpec
+from .store import FORMAT_VERSION, CellStore
+from .subject import load_subject, set_threads
+
+_PLAN = "study.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where and how to run, which no result depends on.
+
+    Attributes:
+        luts: folder of tables; None: the golden ones.
+        data_dir: data folder.
+        download: whether to fetch data that is missing.
+        weights: of the one network of a study, instead of what its file says.
+        threads: of torch; None: all cores.
+        jobs: cells at a time; None: one per core for a small network, else one.
+        device: where networks run.
+        engine: this process, or a Ray cluster.
+        address: of the Ray cluster; None: one on this machine, for this run.
+    """
+
+    luts: Path | None = None
+    data_dir: Path | None = None
+    download: bool = False
+    weights: Path | None = None
+    threads: int | None = None
+    jobs: int | None = None
+    device: str = "cpu"
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
+
+    def build(self, network: str) -> Engine:
+        """The engine for a network's cells."""
+        if self.engine == "ray":
+            from .cluster import RayCluster  # noqa: PLC0415  (an extra that need not be installed)
+
+            return RayCluster(address=self.address, jobs=self.jobs, device=self.device)
+        small = network == "lenet5" and self.device == "cpu"
+        return Threads(self.jobs or (torch.get_num_threads() if small else 1), self.device)
+
+
+def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
+    """Load networks, images and tables: one experiment per network and threat model.
+
+    Raises:
+        EmulationError, HwsimError, StudyError: what is missing or does not fit.
+    """
+    set_threads(machine.threads)
+    multipliers = resolve(spec.multipliers, folder=machine.luts)
+    if machine.weights is not None and len(spec.networks) > 1:
+        raise StudyError("--weights: the study has several networks; name the files in its file")
+    found = []
+    for name in spec.networks:
+        file = machine.weights or (Path(spec.weights[name]) if name in spec.weights else None)
+        subject = load_subject(
+            name,
+            weights=file,
+            root=machine.data_dir,
+            data=spec.data,
+            settings=spec.settings,
+            allow_float=spec.allow_float,
+            device=machine.device,
+        )
+        everything = load(
+            spec.data or subject.network.data, root=machine.data_dir, download=machine.download
+        )
+        images = everything.select(spec.images)
+        found += [
+            Experiment(subject, images, multipliers, spec.grid(threat_model))
+            for threat_model in spec.threat_models
+        ]
+    return found
+
+
+def run_study(
+    spec: StudySpec,
+    experiments: Sequence[Experiment],
+    folder: Path,
+    machine: Machine,
+    *,
+    progress: Callable[[int, str], None] | None = None,
+) -> list[Results]:
+    """Run what is not finished, and return everything.
+
+    Args:
+        spec: the study.
+        experiments: `experiments_of` it.
+        folder: of the store; made where it is missing.
+        machine: where to run.
+        progress: see `experiment.run`; the total is `study_rows`.
+
+    Returns:
+        One `Results` per experiment, complete.
+    """
+    store = CellStore(folder)
+    plan = Plan(spec, tuple(_Part.of(one) for one in experiments))
+    plan.write(folder)
+    found, before = [], 0
+    for experiment in experiments:
+        cells = run(
+            experiment,
+            store,
+            engine=machine.build(experiment.subject.network.name),
+            progress=_shifted(progress, before),
+        )
+        before += total_rows(experiment)
+        found.append(
+            Results(
+                network=experiment.subject.network.name,
+                threat_model=experiment.grid.threat_model,
+                cells=tuple(cells),
+                planned=sum(len(cell.settings.budgets) for cell in cells),
+                tables=tuple(experiment.multipliers),
+            )
+        )
+    return found
+
+
+def _shifted(
+    progress: Callable[[int, str], None] | None, before: int
+) -> Callable[[int, str], None] | None:
+    """A progress that counts from what was done before."""
+    if progress is None:
+        return None
+    return lambda done, now: progress(before + done, now)
+
+
+def study_rows(experiments: Sequence[Experiment]) -> int:
+    """Network rows of a study: the total of its progress."""
+    return sum(map(total_rows, experiments))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The cells that one experiment asks for."""
+
+    network: str
+    threat_model: str
+    cells: tuple[CellSettings, ...]
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> _Part:
+        return cls(
+            experiment.subject.network.name,
+            experiment.grid.threat_model,
+            tuple(unit.settings for unit in experiment.units),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study asks for, cell by cell.
+
+    Attributes:
+        spec: the study file's content.
+        parts: cells by network and threat model.
+    """
+
+    spec: StudySpec
+    parts: tuple[_Part, ...]
+
+    def write(self, folder: Path) -> None:
+        """Write `study.json`, atomically."""
+        body = {
+            "format_version": FORMAT_VERSION,
+            "study": self.spec.model_dump(mode="json"),
+            "parts": [asdict(part) for part in self.parts],
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / _PLAN, (json.dumps(body, indent=1) + "\n").encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> Plan:
+        """Read it back.
+
+        Raises:
+            StudyError: there is none, or it is damaged or newer.
+        """
+        path = folder / _PLAN
+        try:
+            body = json.loads(path.read_bytes())
+            version = body["format_version"]
+            if version > FORMAT_VERSION:
+                raise StudyError(
+                    f"{path} has format version {version}, this axhil reads {FORMAT_VERSION}: "
+                    f"upgrade axhil, or choose another --out"
+                )
+            parts = tuple(
+                _Part(part["network"], part["threat_model"], tuple(map(_settings, part["cells"])))
+                for part in body["parts"]
+            )
+            return cls(StudySpec(**_tuples(body["study"])), parts)
+        except FileNotFoundError as error:
+            raise StudyError(f"no study was run in {folder}: axhil study run FILE") from error
+        except (ValueError, TypeError, KeyError) as error:
+            if isinstance(error, StudyError):
+                raise
+            text = str(error).splitlines()[0]
+            raise StudyError(f"{path} is damaged ({text}): run the study again") from error
+
+    def results(self, store: CellStore) -> list[Results]:
+        """What the store has of each part; cells with some of their budgets come with those."""
+        golden = _golden_tables(self.parts)
+        found = []
+        for part in self.parts:
+            cells = []
+            for settings in part.cells:
+                missing = store.missing(settings)
+                left = tuple(eps for eps in settings.budgets if eps not in missing)
+                cell = store.get(_at(settings, left)) if left else None
+                if cell is not None:
+                    cells.append(cell)
+            found.append(
+                Results(
+                    network=part.network,
+                    threat_model=part.threat_model,
+                    cells=tuple(cells),
+                    planned=sum(len(settings.budgets) for settings in part.cells),
+                    tables=tuple(golden),
+                )
+            )
+        return found
+
+
+def _settings(body: dict[str, Any]) -> CellSettings:
+    return CellSettings(**{**body, "budgets": tuple(body["budgets"])})
+
+
+def _at(settings: CellSettings, budgets: tuple[float, ...]) -> CellSettings:
+    return CellSettings(**{**asdict(settings), "budgets": budgets})
+
+
+def _tuples(body: dict[str, Any]) -> dict[str, Any]:
+    """Lists of the JSON as the strict model wants them."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in body.items()}
+
+
+def _golden_tables(parts: Sequence[_Part]) -> list[NamedLut]:
+    """The tables of the catalogue that the cells name, for the report's error maps."""
+    wanted = dict.fromkeys((s.multiplier, s.lut_sha256) for part in parts for s in part.cells)
+    found = []
+    for name, digest in wanted:
+        try:
+            (table,) = resolve([name])
+        except ValueError:  # a table of the user's: its file may be anywhere by now
+            continue
+        if table.lut.sha256 == digest:
+            found.append(table)
+    return found

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The networks of the study, in float, and the way to name any other.
+
+Each takes images in [0, 1]: normalisation is part of the model. `lenet5` needs none (a black
+background then is the code 0, as an accelerator would feed it). `resnet50` and `vgg19` are
+torchvision's modules with the stem and head that CIFAR-10's 32x32 images call for, so state dicts
+of the widely used CIFAR-10 checkpoints load.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from torch import nn
+
+from axhil.emulation.errors import EmulationError
+from axhil.emulation.normalization import Normalize, Normalized
+
+from .torchvision_guard import torchvision
+
+CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR10_STD = (0.2471, 0.2435, 0.2616)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def lenet5() -> nn.Sequential:
+    """LeNet-5 for (N, 1, 28, 28) without padding: 44,426 parameters.
+
+    LeCun et al., "Gradient-based learning applied to document recognition", 1998, with the ReLU
+    and max-pooling of the networks that approximate-multiplier papers call by its name.
+    """
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(1, 6, 5),  # (N, 6, 24, 24)
+            relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(2),  # (N, 6, 12, 12)
+            conv2=nn.Conv2d(6, 16, 5),  # (N, 16, 8, 8)
+            relu2=nn.ReLU(),
+            pool2=nn.MaxPool2d(2),  # (N, 16, 4, 4)
+            flatten=nn.Flatten(),  # (N, 256)
+            fc1=nn.Linear(256, 120),
+            relu3=nn.ReLU(),
+            fc2=nn.Linear(120, 84),
+            relu4=nn.ReLU(),
+            fc3=nn.Linear(84, 10),
+        )
+    )
+
+
+def resnet50() -> nn.Module:
+    """ResNet-50 for (N, 3, 32, 32): 3x3 stride-1 stem, max-pool kept; 23.5 M parameters."""
+    network = torchvision("models").resnet50(num_classes=10)
+    network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    return Normalized(Normalize(CIFAR10_MEAN, CIFAR10_STD), network)
+
+
+def vgg19() -> nn.Module:
+    """VGG-19 with batch norm for (N, 3, 32, 32): pooled to 1x1, 512-4096-4096-10; 38.96 M."""
+    network = torchvision("models").vgg19_bn(num_classes=10)
+    network.avgpool = nn.AdaptiveAvgPool2d(1)
+    network.classifier[0] = nn.Linear(512, 4096)
+    return Normalized(Normalize(CIFAR10_MEAN, CIFAR10_STD), network)
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the rest of axhil needs to know about a network.
+
+    Attributes:
+        name: its name on the command line.
+        build: makes it, with random weights.
+        data: the data set it is evaluated on unless told otherwise.
+        input_shape: (C, H, W) of an image.
+        approximate: which layers a multiplier replaces by default; the others stay in exact
+            integer arithmetic.
+    """
+
+    name: str
+    build: Callable[[], nn.Module]
+    data: str
+    input_shape: tuple[int, int, int]
+    approximate: Literal["all", "convolutions"] = "all"
+
+
+_NETWORKS = {
+    "lenet5": Network("lenet5", lenet5, "mnist5k", (1, 28, 28)),
+    "resnet50": Network("resnet50", resnet50, "cifar10", (3, 32, 32), "convolutions"),
+    "vgg19": Network("vgg19", vgg19, "cifar10", (3, 32, 32), "convolutions"),
+}
+
+
+def _from_torchvision(name: str) -> Callable[[], nn.Module]:
+    models = torchvision("models")
+    known = models.list_models(module=models)
+    if name not in known:
+        raise EmulationError(
+            f"torchvision has no classifier {name!r}; it has {', '.join(sorted(known))}"
+        )
+    return lambda: Normalized(
+        Normalize(IMAGENET_MEAN, IMAGENET_STD), models.get_model(name, weights=None)
+    )
+
+
+def _from_python(path: str) -> Callable[[], nn.Module]:
+    module_name, _, factory_name = path.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module_name), factory_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise EmulationError(
+            f"expected python:<module>:<factory>, a function without arguments that returns an "
+            f"nn.Module; python:{path} cannot be loaded ({error})"
+        ) from error
+    return cast(Callable[[], nn.Module], factory)
+
+
+def network(name: str) -> Network:
+    """Look a network up by its name on the command line.
+
+    Args:
+        name: ``lenet5``, ``resnet50``, ``vgg19``, ``torchvision:<name>`` for any torchvision
+            classifier, ``python:<module>:<factory>`` for the user's own.
+
+    Raises:
+        EmulationError: there is none of that name.
+    """
+    if name in _NETWORKS:
+        return _NETWORKS[name]
+    kind, _, rest = name.partition(":")
+    if kind == "torchvision" and rest:
+        return Network(name, _from_torchvision(rest), "imagenet", (3, 224, 224), "convolutions")
+    if kind == "python" and rest:
+        return Network(name, _from_python(rest), "", (3, 32, 32))
+    raise EmulationError(
+        f"unknown network {name!r}: expected {', '.join(_NETWORKS)}, torchvision:<name> or "
+        f"python:<module>:<factory>"
+    )
