@@ -16,7 +16,7 @@ import typer
 from axhil.study.errors import StudyError
 
 from . import cosim as cli_cosim
-from . import design as design
+from . import design
 from . import exchange as cli_exchange
 from . import mutate as cli_mutate
 from . import network as cli_network

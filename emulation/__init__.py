@@ -4,9 +4,6 @@
 if __name__ != "axhil.emulation":
     raise ImportError("expected: import axhil.emulation")
 
-from axhil.zoo.data import Images, embedded_split
-from axhil.zoo.networks import Network, network
-from axhil.zoo.weights import pretrained
 
 from .accumulator import Accumulator
 from .calibrate import Calibration
@@ -24,16 +21,11 @@ __all__ = [
     "EmulationError",
     "External",
     "Geometry",
-    "Images",
     "LayerPlan",
     "LutConv2d",
     "LutLinear",
-    "Network",
     "Prepared",
     "Settings",
     "convert",
-    "embedded_split",
-    "network",
     "prepare",
-    "pretrained",
 ]

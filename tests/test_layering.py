@@ -8,28 +8,30 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("hwsim", "emulation", "attacks", "study")
-REPOSITORY = (*OURS, "tests", "benchmarks", "docs", "conftest", "study_samples")
+HOUSE = "axhil"
 
 # What a package may import of the others: whole packages, or single modules of them.
 ALLOWED = {
     "hwsim": set(),
-    "emulation": {"axhil.hwsim.lut"},
     "attacks": set(),
-    "study": {"hwsim", "emulation", "attacks"},
+    "emulation": {"hwsim"},
+    "zoo": {"hwsim.files", "emulation"},
+    "study": {"hwsim", "attacks", "emulation", "zoo"},
+    "report": {"hwsim", "attacks", "emulation", "zoo", "study"},
+    "cli": {"hwsim", "attacks", "emulation", "zoo", "study", "report"},
 }
+OURS = tuple(ALLOWED)
 # Third parties; None: any that pyproject.toml declares.
 THIRD_PARTIES = {
     "hwsim": {"numpy"},
-    "emulation": None,
     "attacks": {"torch"},
-    "study": None,
 }
 # hwsim alone needs a simulator's tools: inside functions, and in benches, which only the simulator
 # imports.
@@ -37,6 +39,7 @@ SIMULATOR_TOOLS = {"cocotb", "cocotb_tools", "pyverilog"}
 INSIDE_THE_SIMULATOR = "_bench.py"
 # What an extra brings need not be installed: inside functions alone.
 EXTRAS = {"ray"}
+NOT_OURS_TO_USE = ("tests", "benchmarks", "docs", "scripts", "conftest", "study_samples")
 
 MODULES = sorted(path for package in OURS for path in (ROOT / package).rglob("*.py"))
 
@@ -60,26 +63,33 @@ def imports(tree: ast.Module, *, module: str) -> Iterator[tuple[str, bool]]:
     yield from visit(tree, top=True)
 
 
+def dotted(path: str) -> str:
+    """The module's name; an __init__.py keeps its own, so that `.x` means a module beside it."""
+    return f"{HOUSE}." + path.removesuffix(".py").replace("/", ".")
+
+
 def violations(source: str, *, path: str) -> list[str]:
     """What a module imports and should not."""
     package = path.partition("/")[0]
-    # An __init__.py is its package; `.x` in it means a module beside it.
-    module = path.removesuffix(".py").replace("/", ".")
     found = []
-    for name, top in imports(ast.parse(source), module=module):
+    for name, top in imports(ast.parse(source), module=dotted(path)):
         first = name.partition(".")[0]
-        if first in sys.stdlib_module_names or first == package:
+        if first in sys.stdlib_module_names:
             continue
-        if first in REPOSITORY:
-            if not any(f"{name}.".startswith(f"{allowed}.") for allowed in ALLOWED[package]):
+        if first == HOUSE:
+            inside = name.removeprefix(f"{HOUSE}.")
+            allowed = {package, *ALLOWED[package]}
+            if not any(f"{inside}.".startswith(f"{one}.") for one in allowed):
                 found.append(name)
+        elif first in OURS or first in NOT_OURS_TO_USE:
+            found.append(name)  # a second name of the same module, or a program of the repository
         elif package == "hwsim" and first in SIMULATOR_TOOLS:
             if top and not path.endswith(INSIDE_THE_SIMULATOR):
                 found.append(f"{name} with the module")
         elif first in EXTRAS and package == "study":
             if top:
                 found.append(f"{name} with the module")
-        elif THIRD_PARTIES[package] is None:
+        elif package not in THIRD_PARTIES:
             if first in SIMULATOR_TOOLS or first not in declared():
                 found.append(name)
         elif first not in THIRD_PARTIES[package]:
@@ -107,26 +117,30 @@ def test_a_module_imports_only_what_its_layer_may(path):
     ("path", "source"),
     [
         ("hwsim/lut.py", "import torch"),
-        ("hwsim/lut.py", "import emulation"),
+        ("hwsim/lut.py", "import hwsim.metrics"),
+        ("hwsim/lut.py", "from axhil import emulation"),
+        ("hwsim/lut.py", "from ..emulation import convert"),
         ("hwsim/lut.py", "import cocotb"),
         ("hwsim/lut.py", "from pyverilog.vparser import parser"),
         ("hwsim/lut.py", "if True:\n    import cocotb_tools.runner"),
         ("hwsim/lut.py", "class A:\n    from cocotb import top"),
         ("hwsim/lut.py", "def f():\n    import torch"),
-        ("emulation/data.py", "import hwsim"),
-        ("emulation/data.py", "from axhil.hwsim import Lut"),
-        ("emulation/data.py", "from axhil.hwsim import golden"),
-        ("emulation/data.py", "from axhil.hwsim.lutx import Lut"),
-        ("emulation/data.py", "import attacks"),
-        ("emulation/data.py", "from ..attacks import evaluate"),
-        ("emulation/native/kernel.py", "from ...hwsim import golden"),
-        ("emulation/data.py", "import cocotb"),
-        ("emulation/data.py", "import foolbox"),
+        ("emulation/layers.py", "from axhil.zoo import network"),
+        ("emulation/layers.py", "from ..zoo import network"),
+        ("emulation/layers.py", "import axhil.attacks"),
+        ("emulation/native/kernel.py", "from ...attacks import evaluate"),
+        ("emulation/layers.py", "import cocotb"),
+        ("emulation/layers.py", "import foolbox"),
+        ("zoo/data.py", "from axhil.hwsim import golden"),
+        ("zoo/data.py", "from axhil.hwsim.filesx import Lut"),
         ("attacks/norms.py", "from axhil.hwsim.lut import Lut"),
-        ("attacks/norms.py", "def f():\n    import emulation.data"),
+        ("attacks/norms.py", "def f():\n    import axhil.zoo.data"),
         ("attacks/norms.py", "import scipy"),
-        ("study/cli.py", "import benchmarks"),
-        ("study/cli.py", "import pytest"),
+        ("study/run.py", "from axhil.report import tables"),
+        ("study/run.py", "from ..cli.console import out"),
+        ("report/tables.py", "from axhil import cli"),
+        ("cli/main.py", "import benchmarks"),
+        ("cli/main.py", "import pytest"),
     ],
 )
 def test_the_rule_refuses(path, source):
@@ -138,13 +152,11 @@ def test_the_rule_refuses(path, source):
     [
         ("hwsim/lut.py", "import numpy as np\nfrom .errors import HwsimError\nimport os"),
         ("hwsim/lut.py", "def f():\n    from cocotb_tools.runner import get_runner"),
-        ("hwsim/sweep_bench.py", "import cocotb"),
-        ("emulation/data.py", "from axhil.hwsim.lut import Lut\nimport hwsim.lut\nimport torch"),
+        ("hwsim/simulation/stream_bench.py", "import cocotb"),
+        ("emulation/plan.py", "from axhil.hwsim.lut import Lut\nimport torch"),
         ("emulation/native/kernel.py", "from ..errors import EmulationError"),
-        (
-            "study/cli.py",
-            "from axhil.hwsim import golden\nfrom emulation.data import load\nimport rich",
-        ),
+        ("zoo/data.py", "from axhil.hwsim.files import write_atomically"),
+        ("cli/main.py", "from axhil.hwsim import golden\nfrom axhil.zoo.data import load"),
     ],
 )
 def test_the_rule_allows(path, source):
@@ -154,6 +166,28 @@ def test_the_rule_allows(path, source):
 def test_the_rule_looked_at_every_package():
     assert {path.relative_to(ROOT).parts[0] for path in MODULES} == set(OURS)
     assert len(MODULES) > 40
+
+
+def test_no_module_reaches_itself_through_its_imports():
+    known = {dotted(str(path.relative_to(ROOT))).removesuffix(".__init__") for path in MODULES}
+    arrows: dict[str, set[str]] = {}
+    for path in MODULES:
+        module = dotted(str(path.relative_to(ROOT)))
+        targets = arrows.setdefault(module.removesuffix(".__init__"), set())
+        for name, top in imports(ast.parse(path.read_text()), module=module):
+            # `from .lut import Lut` names a module, `from . import lut` as well.
+            target = name if name in known else name.rpartition(".")[0]
+            if top and target in known:
+                targets.add(target)
+    order = TopologicalSorter(arrows)
+    order.prepare()  # raises CycleError, with the circle
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_a_package_has_one_name(package, tmp_path):
+    done = python(f"import sys; sys.path.insert(0, {str(ROOT)!r}); import {package}", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"ImportError: expected: import axhil.{package}\n")
 
 
 def test_the_verilog_stands_alone():
@@ -192,7 +226,7 @@ def python(code: str, *, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_importing_hwsim_loads_neither_torch_nor_the_simulators_tools(tmp_path):
     done = python(
         """
-        import hwsim
+        import axhil.hwsim as hwsim
         hwsim.golden(hwsim.parse_multiplier("drum(4)"))  # nor does reading a table
         heavy = {"torch", "cocotb", "cocotb_tools", "pyverilog", "matplotlib", "pandas", "scipy"}
         print(sorted(heavy & set(sys.modules)))
@@ -202,10 +236,9 @@ def test_importing_hwsim_loads_neither_torch_nor_the_simulators_tools(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
-@pytest.mark.parametrize("module", [*OURS, "axhil.cli.evaluation"])
+@pytest.mark.parametrize("module", [HOUSE, *(f"{HOUSE}.{package}" for package in OURS)])
 def test_importing_is_silent_reaches_for_nothing_and_gives_what_is_named(module, tmp_path):
-    names = "*" if module in OURS else "evaluate_study"
-    done = python(f"from {module} import {names}", cwd=tmp_path)
+    done = python(f"from {module} import *", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
 
@@ -236,15 +269,14 @@ def test_help_loads_no_torch(arguments, tmp_path):
     assert done.stdout.endswith("\n[]\n")
 
 
-def test_the_imported_packages_are_ours(tmp_path):
-    # PyPI has an unrelated distribution that installs a top-level `emulation`.
+def test_what_is_imported_is_this_checkout(tmp_path):
     done = python(
-        """
+        f"""
         import importlib
-        for name in ("hwsim", "emulation", "attacks", "study"):
-            print(importlib.import_module(name).__file__)
+        for name in {OURS!r}:
+            print(importlib.import_module("{HOUSE}." + name).__file__)
         """,
         cwd=tmp_path,
     )
-    found = [Path(line) for line in done.stdout.splitlines()]
+    found = [Path(line).resolve() for line in done.stdout.splitlines()]
     assert found == [ROOT / name / "__init__.py" for name in OURS], done.stderr
