@@ -1,2 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Approximate hardware in the loop: from a multiplier's Verilog to a network's robustness."""
+"""Approximate hardware in the loop: from a multiplier's Verilog to a network's robustness.
+
+The names below are what most programs need; each is loaded at its first use, so that importing
+axhil, and working with tables alone, never loads torch. The rest is in the packages: `hwsim`
+(multipliers and their tables), `emulation` (networks built from them), `zoo` (networks, weights,
+data), `attacks`, `study` and `report`.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from .errors import AxhilError
+
+if TYPE_CHECKING:
+    from .attacks import bim, evaluate, fgsm, pgd
+    from .emulation import EmulatedNetwork, convert, prepare
+    from .hwsim import (
+        Lut,
+        compare,
+        error_metrics,
+        golden,
+        parse_multiplier,
+        read_circuit,
+        tabulate,
+        verify,
+    )
+    from .hwsim.operands import Operand
+    from .zoo import embedded_split, network, pretrained
+
+_HOMES = {
+    "attacks": ("bim", "evaluate", "fgsm", "pgd"),
+    "emulation": ("EmulatedNetwork", "convert", "prepare"),
+    "hwsim": (
+        *("Lut", "compare", "error_metrics", "golden", "parse_multiplier", "read_circuit"),
+        *("tabulate", "verify"),
+    ),
+    "hwsim.operands": ("Operand",),
+    "zoo": ("embedded_split", "network", "pretrained"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__version__ = version("axhil")
+__all__ = [
+    "AxhilError",
+    "EmulatedNetwork",
+    "Lut",
+    "Operand",
+    "__version__",
+    "bim",
+    "compare",
+    "convert",
+    "embedded_split",
+    "error_metrics",
+    "evaluate",
+    "fgsm",
+    "golden",
+    "network",
+    "parse_multiplier",
+    "pgd",
+    "prepare",
+    "pretrained",
+    "read_circuit",
+    "tabulate",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

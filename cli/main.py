@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from axhil.study.errors import StudyError
+from axhil.errors import AxhilError
 
 from . import cosim as cli_cosim
 from . import design
@@ -24,6 +24,12 @@ from . import options as opt
 from . import study as cli_study
 from .console import err, out, progress
 from .output import results_folder
+
+NETWORKS_EXTRA = (
+    *("torch", "torchvision", "mlxtend", "pandas", "pyarrow"),
+    *("pydantic", "PIL", "scipy", "safetensors", "jinja2"),
+)
+"""What the extra `networks` installs: gates on tables need none of it."""
 
 app = typer.Typer(
     help="From Verilog to adversarial robustness: approximate multipliers, hardware in the loop.",
@@ -100,7 +106,7 @@ def lut(
         design.extract_file(multipliers or [], files, out_dir=out_dir, unused=unused)
         return
     if files.given():
-        raise StudyError(f"{files.given()[0]}: for Verilog files, e.g. axhil lut path/to/mul.v")
+        raise AxhilError(f"{files.given()[0]}: for Verilog files, e.g. axhil lut path/to/mul.v")
     width, signed = 8 if width is None else width, signed is not False
     wanted = (
         [parse_multiplier(m, width=width) for m in multipliers]
@@ -240,26 +246,22 @@ cli_mutate.register(app)
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence on stderr and exit code 2."""
-    from axhil.hwsim import HwsimError
-
     # A notice is a sentence, without the line of code that gave it.
     warnings.formatwarning = lambda message, *_: f"axhil: {message}\n"
     try:
         # Not on its own: its complaints would take four lines.
         sys.exit(app(prog_name="axhil", standalone_mode=False) or 0)
-    except (HwsimError, StudyError) as error:
+    except AxhilError as error:
         _fail(str(error))
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         _fail(f"{error.strerror or error}{where}")
-    except ValueError as error:
-        # These packages load torch, so they are looked at only once something went wrong.
-        from axhil.attacks import AttackError
-        from axhil.emulation import EmulationError
-
-        if not isinstance(error, AttackError | EmulationError):
+    except ModuleNotFoundError as error:
+        if error.name not in NETWORKS_EXTRA:
             raise
-        _fail(str(error))
+        _fail(
+            f"this command needs {error.name}, found no such package: pip install 'axhil[networks]'"
+        )
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one base class of everything a user of `emulation` can do wrong."""
 
+from axhil.errors import AxhilError
 
-class EmulationError(ValueError):
+
+class EmulationError(AxhilError):
     """A sentence for the user: what was expected, what came, where, what to do."""

@@ -11,7 +11,7 @@ from axhil import hwsim
 
 @pytest.mark.parametrize(
     "module",
-    ["hwsim", "axhil.hwsim.lut", "axhil.hwsim.multipliers.verify", "axhil.hwsim.simulation.live"],
+    ["axhil", "axhil.hwsim", "axhil.hwsim.simulation.live"],
 )
 def test_importing_loads_neither_torch_nor_the_simulator(tmp_path, module):
     script = (
@@ -29,3 +29,12 @@ def test_importing_loads_neither_torch_nor_the_simulator(tmp_path, module):
 def test_everything_promised_is_there():
     assert all(hasattr(hwsim, name) for name in hwsim.__all__)
     assert issubclass(hwsim.HwsimError, ValueError)
+
+
+def test_the_facade_is_short_and_everything_in_it_is_there():
+    import axhil
+
+    assert len(axhil.__all__) <= 25
+    assert set(axhil._HOME_OF) | {"AxhilError", "__version__"} == set(axhil.__all__)
+    assert all(getattr(axhil, name) is not None for name in axhil.__all__)
+    assert set(axhil.__all__) <= set(dir(axhil))

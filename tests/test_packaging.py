@@ -4,6 +4,7 @@
 import email
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,13 +12,16 @@ import sysconfig
 import tomllib
 import venv
 import zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("hwsim", "emulation", "attacks", "study")
+OURS = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
+LINKED = ("axhil", *OURS)
 
 # One build, many looks at it: all in one process under xdist's loadgroup, and at most one build
 # per process otherwise.
@@ -31,12 +35,12 @@ def tracked(destination: Path) -> None:
     )
     if listed.returncode != 0:
         ignored = (".git", ".venv", "out", "build", "dist", "__pycache__", "*.so", ".*_cache")
-        shutil.copytree(ROOT, destination, ignore=shutil.ignore_patterns(*ignored))
+        shutil.copytree(ROOT, destination, symlinks=True, ignore=shutil.ignore_patterns(*ignored))
         return
     for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (destination / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, destination / name)
+            shutil.copyfile(ROOT / name, destination / name, follow_symlinks=False)
 
 
 @pytest.fixture(scope="module")
@@ -104,28 +108,35 @@ def axhil(installed, tmp_path):
 
 
 def test_the_wheel_carries_verilog_tables_and_weights(names):
-    verilog = {f"hwsim/rtl/{path.name}" for path in (ROOT / "rtl").glob("*.v")}
-    tables = {f"hwsim/golden/{path.name}" for path in (ROOT / "hwsim" / "golden").glob("*.npz")}
+    verilog = {f"axhil/hwsim/rtl/{path.name}" for path in (ROOT / "rtl").glob("*.v")}
+    tables = {
+        f"axhil/hwsim/golden/{path.name}" for path in (ROOT / "hwsim" / "golden").glob("*.npz")
+    }
     assert len(verilog) >= 5
     assert len(tables) >= 7
     assert verilog | tables <= names
     assert {
-        "emulation/pretrained/lenet5_mnist.safetensors",
-        "emulation/pretrained/lenet5_mnist.json",
+        "axhil/zoo/pretrained/lenet5_mnist.safetensors",
+        "axhil/zoo/pretrained/lenet5_mnist.json",
+        "axhil/py.typed",
     } <= names
 
 
-def test_the_wheel_carries_every_module_and_nothing_beside_the_packages(names):
-    modules = {
-        str(path.relative_to(ROOT)) for package in OURS for path in (ROOT / package).rglob("*.py")
-    }
+def test_the_wheel_carries_every_module_once_and_nothing_beside_the_package(wheel, names):
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     )
+    modules = {
+        str(path.relative_to(ROOT)) for package in OURS for path in (ROOT / package).rglob("*.py")
+    }
     if listed.returncode == 0:
         modules &= set(listed.stdout.splitlines())
-    assert modules <= names
-    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == set(OURS)
+    assert {f"axhil/{module}" for module in modules} <= names
+    with zipfile.ZipFile(wheel) as archive:
+        assert len(archive.namelist()) == len(names)
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"axhil"}
+    rooms = {name.split("/")[1] for name in names if name.count("/") > 1 and "axhil/" in name}
+    assert rooms == set(OURS)
     unwanted = (".cpp", ".hpp", ".pyc", "pyproject.toml", ".sh", "CMakeLists.txt", "conftest.py")
     assert [name for name in names if name.endswith(unwanted) or "test_" in name] == []
 
@@ -142,22 +153,22 @@ def test_the_wheel_says_what_it_is(wheel):
     assert fields["Requires-Python"] == ">=3.11"
     required = [line for line in fields.get_all("Requires-Dist") if "extra ==" not in line]
     assert len(required) == len(project["dependencies"])
-    assert "axhil = study.cli:main" in entries.replace("axhil=", "axhil = ")
+    assert "axhil = axhil.cli:main" in entries.replace("axhil=", "axhil = ")
 
 
 def test_the_kernel_is_in_the_wheel_where_it_can_be_built(names):
     if not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
         pytest.skip("no C++ compiler: the wheel has no native kernel")
-    assert [name for name in names if name.startswith("emulation/native/_kernel")]
+    assert [name for name in names if name.startswith("axhil/emulation/native/_kernel")]
 
 
 def test_what_is_imported_is_the_wheels(installed, tmp_path):
     code = (
-        "import hwsim, emulation, attacks, study, json\n"
+        "import importlib, json\n"
         "from axhil.hwsim.designs.sources import rtl_dir\n"
         "from axhil.zoo.weights import SHIPPED\n"
-        "print(json.dumps([m.__file__ for m in (hwsim, emulation, attacks, study)]"
-        " + [str(rtl_dir()), str(SHIPPED['lenet5'])]))\n"
+        f"found = [importlib.import_module('axhil.' + n).__file__ for n in {OURS!r}]\n"
+        "print(json.dumps([*found, str(rtl_dir()), str(SHIPPED['lenet5'])]))\n"
     )
     done = subprocess.run(
         [str(installed / "bin" / "python"), "-c", code],
@@ -168,9 +179,119 @@ def test_what_is_imported_is_the_wheels(installed, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert len(found) == 6
+    assert len(found) == len(OURS) + 2
     assert all(Path(path).is_relative_to(installed) for path in found), found
     assert all(Path(path).exists() for path in found)
+
+
+def project_of_a_user(folder):
+    """Somebody's repository whose packages are called as our folders are."""
+    for name in LINKED[1:]:
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(f"OWNER = 'the user of {name}'\n")
+    (folder / "mine.py").write_text(
+        "import importlib\n"
+        f"for name in {OURS!r}:\n"
+        "    ours = importlib.import_module('axhil.' + name)\n"
+        "    theirs = importlib.import_module(name)\n"
+        "    assert theirs.OWNER == f'the user of {name}', theirs\n"
+        "    assert not hasattr(ours, 'OWNER'), ours\n"
+        "from axhil import golden, parse_multiplier\n"
+        "print(golden(parse_multiplier('exact')).table[3, 5])\n"
+    )
+
+
+@pytest.mark.parametrize("kind", ["wheel", "editable"])
+def test_a_user_may_have_packages_of_the_names_of_our_folders(kind, installed, tmp_path):
+    project_of_a_user(tmp_path)
+    # This environment holds the editable installation, if the tests run as `make test` runs them.
+    python = installed / "bin" / "python" if kind == "wheel" else Path(sys.executable)
+    console = python.parent / "axhil"
+    for command in (
+        [str(python), "mine.py"],
+        [str(python), "-c", "import mine"],
+        [str(console), "metrics", "exact"],
+        [str(python), "-m", "axhil", "metrics", "exact"],
+    ):
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert "15" in done.stdout or "ACC" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def core(wheel, tmp_path_factory):
+    """As `pip install axhil` leaves a machine: nothing of the extras can be imported."""
+    folder = tmp_path_factory.mktemp("core")
+    venv.create(folder / "venv", with_pip=False, symlinks=True)
+    paths = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
+    target = Path(sysconfig.get_path("purelib", "venv", paths))
+    for needed in closure("axhil"):
+        for file in needed.files or ():
+            top = file.parts[0]
+            if top != ".." and not (target / top).exists():
+                (target / top).symlink_to(needed.locate_file(top))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run(
+        [*pip, "--python", str(folder / "venv" / "bin" / "python"), "install", "--quiet",
+         "--no-deps", "--no-index", str(wheel)],
+        check=True,
+    )  # fmt: skip
+    return folder / "venv" / "bin"
+
+
+def closure(name):
+    """The distributions that a plain `pip install` of a distribution brings with it."""
+    found, waiting = {}, [name]
+    while waiting:
+        for line in distribution(waiting.pop()).requires or ():
+            requirement = Requirement(line)
+            wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if wanted and requirement.name not in found:
+                found[requirement.name] = distribution(requirement.name)
+                waiting.append(requirement.name)
+    return list(found.values())
+
+
+@pytest.mark.sim
+def test_gates_on_tables_need_no_torch(core, tmp_path):
+    simulator = os.path.dirname(shutil.which("iverilog"))  # noqa: PTH120  (which returns str)
+    path = os.pathsep.join([str(core), simulator, "/usr/bin", "/bin"])
+
+    def axhil(*arguments):
+        return subprocess.run(
+            [str(core / "axhil"), *arguments], cwd=tmp_path, capture_output=True, text=True,
+            check=False, timeout=300, env={"PATH": path, "HOME": str(tmp_path)},
+        )  # fmt: skip
+
+    missing = subprocess.run(
+        [str(core / "python"), "-c", "import torch"], capture_output=True, check=False
+    )
+    assert missing.returncode == 1
+    for command in (
+        ["lut", "drum(4)", "--out", "luts"],
+        ["verify", "drum(4)"],
+        ["metrics", "drum(4)"],
+        ["compare", "drum(4)", "luts/drum_4.npz"],
+        ["convert", "luts/drum_4.npz", "drum_4.csv"],
+        ["inspect", str(ROOT / "rtl" / "mul_exact.v"), "--unsigned"],
+        ["--help"],
+    ):
+        done = axhil(*command)
+        assert done.returncode == 0, (command, done.stderr)
+    for command in (
+        ["accuracy", "lenet5"],
+        ["eval"],
+        ["plan", "lenet5"],
+        ["study", "run", "quick"],
+    ):
+        done = axhil(*command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.fullmatch(
+            r"axhil: this command needs the package \w+: pip install 'axhil\[networks\]'\n",
+            done.stderr,
+        ), done.stderr
 
 
 def test_eval_works_from_the_wheel_without_icarus(axhil, tmp_path):

@@ -66,7 +66,7 @@ class Icarus:
         assert self._runner is not None
         try:
             self._runner.test(
-                test_module=f"{__package__}.{bench}",
+                test_module=f"axhil.hwsim.simulation.{bench}",
                 hdl_toplevel=self._top,
                 test_dir=self.folder,
                 test_args=SIMULATORS["icarus"].test_args,
