@@ -93,6 +93,7 @@ def _cosim(
     luts: opt.Luts = None,
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
     weights: opt.Weights = None,
+    allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
 ) -> None:
     """Run each multiplication of a network in Icarus Verilog; compare with the table's emulator.
@@ -132,7 +133,9 @@ def _cosim(
         lut, circuit = _own([Path(multiplier), *(more or ())], asked)
     else:
         lut, circuit = _catalogued(multiplier, rtl=rtl, luts=luts)
-    subject = load_subject(network, weights=weights, root=data_dir, data=data)
+    subject = load_subject(
+        network, weights=weights, root=data_dir, data=data, allow_float=allow_float
+    )
     selected = load(data or subject.network.data, root=data_dir).select(images)
     names = chosen_layers(subject, None if layers is None else _split(layers))
     total = products_of(subject.prepared, names, images=len(selected))

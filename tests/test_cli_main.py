@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: what it prints is true, and a mistake is one sentence and exit code 2."""
 
+import importlib
 import json
 import os
 import re
@@ -464,6 +465,45 @@ def test_plan_adds_up_to_lenet5s_multiplications(axhil):
     }
     assert re.search(r"^\s*all\s+281,640\s*$", out, re.MULTILINE)
     assert sum(macs.values()) == 281_640
+
+
+def test_what_no_table_reaches_is_refused_until_it_is_allowed(
+    axhil, refused, tmp_path, monkeypatch
+):
+    (tmp_path / "partly_axhil.py").write_text(
+        "from torch import nn\ndef net():\n    return nn.Sequential("
+        "nn.ConvTranspose2d(1, 2, 2), nn.Flatten(), nn.Linear(2 * 29 * 29, 10))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    weights = tmp_path / "weights.pt"
+    torch.save(importlib.import_module("partly_axhil").net().state_dict(), weights)
+    network = ["python:partly_axhil:net", "--weights", weights]
+    data = ["--data", "mnist5k", "--images", 20, "-m", "drum(3)"]
+    share = 28 * 28 * 4 * 2 / (28 * 28 * 4 * 2 + 2 * 29 * 29 * 10)
+    for command in (["accuracy", *network], ["eval", "--network", *network]):
+        sentence = refused(*command, *data)
+        assert f"{100 * share:.3g} % of the network's multiply-accumulates" in sentence
+        assert "0 (ConvTranspose2d" in sentence
+    code, _, err = axhil("accuracy", *network, *data, "--allow-float")
+    assert code == 0, err
+    (record,) = (tmp_path / "out").glob("accuracy_*.json")
+    assert json.loads(record.read_text())["float_share"] == pytest.approx(share)
+    few = ["--attack", "fgsm", "--norm", "linf", "--eps", 0.1]
+    assert axhil("eval", "--network", *network, *data, *few, "--allow-float")[0] == 0
+
+
+def test_plan_shows_what_stays_in_float(axhil, refused, tmp_path, monkeypatch):
+    (tmp_path / "sequence_axhil.py").write_text(
+        "from torch import nn\ndef net():\n    return nn.Sequential(nn.Conv2d(3, 4, 3), "
+        "nn.ConvTranspose2d(4, 2, 2), nn.Flatten(), nn.Linear(2 * 31 * 31, 10))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "1 (ConvTranspose2d" in refused("plan", "python:sequence_axhil:net")
+    code, out, _ = axhil("plan", "python:sequence_axhil:net", "--allow-float")
+    assert code == 0
+    share = 30 * 30 * 4 * 4 * 2 / (30 * 30 * 4 * 27 + 30 * 30 * 4 * 4 * 2 + 2 * 31 * 31 * 10)
+    assert re.search(r"^ *1 .* float32 +float ", out, re.M)
+    assert f"; {100 * share:.3g} % of MACs in float32" in out
 
 
 def test_info_says_which_versions_and_tables_there_are(axhil):

@@ -107,7 +107,9 @@ def test_a_network_that_cannot_be_traced_keeps_its_batch_norms(model, images):
 def test_layers_get_multipliers_by_name_pattern(model, images):
     prepared = prepare(model, images)
     net = prepared.emulate({"conv1": DRUM, "conv*": EXACT, "fc": "float"})
-    assert {p.name: p.multiplier for p in net.plan} == {"conv1": "drum(3)", "conv2": "exact"}
+    assert {p.name: p.multiplier for p in net.plan} == {
+        "conv1": "drum(3)", "conv2": "exact", "fc": "float",
+    }  # fmt: skip
     assert isinstance(net.network.fc, nn.Linear)
     assert isinstance(net.network.conv1, LutConv2d)
     # No match is exact integer arithmetic.

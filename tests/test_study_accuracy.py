@@ -108,6 +108,7 @@ def test_the_record_says_what_was_measured_on_what(subject, images, rows, tmp_pa
     record = json.loads(path.read_text())
     assert record["network"] == "lenet5"
     assert record["weights_sha256"] == subject.weights_sha256
+    assert record["float_share"] == 0
     assert record["calibration"] == "mnist5k[500]"
     assert record["quantisation"] == {
         "weights": "tensor",
