@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +21,6 @@ from .output import results_folder
 
 if TYPE_CHECKING:
     from axhil.emulation import Accumulator
-    from axhil.hwsim import Design
     from axhil.hwsim.multipliers import Assignment, Multiplier
     from axhil.hwsim.simulation.live_harness import Window
     from axhil.study.cosim import CosimReport
@@ -97,6 +95,7 @@ def _cosim(
     luts: opt.Luts = None,
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
     weights: opt.Weights = None,
+    allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
 ) -> None:
     """Run each multiplication of a network in Icarus Verilog; compare with the table's emulator.
@@ -142,53 +141,54 @@ def _cosim(
         nonlocal layer
         layer = name
 
-    with TemporaryDirectory(prefix="axhil-cosim-") as scratch:
-        designs = {
-            table: _design(one, Path(scratch))
-            for table, one in zip(tables.multipliers, hardware.multipliers, strict=True)
-        }
-        make_tables(tables.multipliers)
-        for note in tables.notes:
-            notice(note)
-        subject = load_subject(network, weights=weights, root=data_dir, data=data)
-        tables.check(subject.prepared.layers)
-        selected = load(data or subject.network.data, root=data_dir).select(images)
-        wanted = None if layers is None else _split(layers)
-        names = layers_of(subject, tables, wanted)
-        multipliers = multipliers_of(subject, tables, names)
-        if trace is not None and len({multipliers[name] for name in names}) > 1:
-            raise StudyError(
-                "--trace: expected layers of one multiplier, got several; choose some with --layers"
-            )
-        total = products_of(subject.prepared, names, images=len(selected))
-        if window is not None and trace_window is None:
-            window = replace(window, count=min(window.count, total))
-        if window is not None and window.stop > total:
-            raise StudyError(
-                f"--trace-window: expected a window within the {total:,} products of this run, got "
-                f"{window.start}:{window.count}"
-            )
-        with (
-            nullcontext() if trace is None else results_folder(trace.parent),
-            progress("simulating", total=total, unit="products") as tick,
-        ):
-            report = cosim(
-                subject,
-                selected,
-                multipliers,
-                lambda one: LiveMultiplier(
-                    designs[one],
-                    processes=jobs,
-                    instances=instances,
-                    patience=patience,
-                    progress=lambda done: tick(done, f"simulating {layer}"),
-                    trace=trace,
-                    window=window,
-                ),
-                layers=names,
-                accumulator=register,
-                now=now,
-            )
+    circuits = {
+        table: _circuit(one)
+        for table, one in zip(tables.multipliers, hardware.multipliers, strict=True)
+    }
+    make_tables(tables.multipliers)
+    for note in tables.notes:
+        notice(note)
+    subject = load_subject(
+        network, weights=weights, root=data_dir, data=data, allow_float=allow_float
+    )
+    tables.check(subject.prepared.layers)
+    selected = load(data or subject.network.data, root=data_dir).select(images)
+    wanted = None if layers is None else _split(layers)
+    names = layers_of(subject, tables, wanted)
+    multipliers = multipliers_of(subject, tables, names)
+    if trace is not None and len({multipliers[name] for name in names}) > 1:
+        raise StudyError(
+            "--trace: expected layers of one multiplier, got several; choose some with --layers"
+        )
+    total = products_of(subject.prepared, names, images=len(selected))
+    if window is not None and trace_window is None:
+        window = replace(window, count=min(window.count, total))
+    if window is not None and window.stop > total:
+        raise StudyError(
+            f"--trace-window: expected a window within the {total:,} products of this run, got "
+            f"{window.start}:{window.count}"
+        )
+    with (
+        nullcontext() if trace is None else results_folder(trace.parent),
+        progress("simulating", total=total, unit="products") as tick,
+    ):
+        report = cosim(
+            subject,
+            selected,
+            multipliers,
+            lambda one: LiveMultiplier(
+                circuits[one],
+                processes=jobs,
+                instances=instances,
+                patience=patience,
+                progress=lambda done: tick(done, f"simulating {layer}"),
+                trace=trace,
+                window=window,
+            ),
+            layers=names,
+            accumulator=register,
+            now=now,
+        )
     _print(report, title=f"{network}, {len(selected)} images of {selected.name}, RTL of {tables}")
     if window is not None:
         out.print(
@@ -198,23 +198,21 @@ def _cosim(
         raise typer.Exit(1)
 
 
-def _design(multiplier: Multiplier, scratch: Path) -> Design:
-    """What a simulator runs, its ports under the names of the project's own.
+def _circuit(multiplier: Multiplier) -> Circuit:
+    """What a simulator runs under the network.
 
     Raises:
-        StudyError: there is no Verilog of it.
+        StudyError: there is no Verilog of it, or it is clocked.
     """
-    from axhil.hwsim.multipliers.catalogued import Catalogued
-    from axhil.hwsim.verilog.adapter import adapted
-
-    if isinstance(multiplier, Catalogued):
-        return multiplier.design()
     circuit = multiplier.circuit()
     if circuit is None:
         raise StudyError(f"{multiplier.name}: expected Verilog to simulate, got a table or a model")
-    folder = scratch / str(len([*scratch.iterdir()]))
-    folder.mkdir()
-    return adapted(circuit, folder)
+    if circuit.roles.clock is not None:
+        raise StudyError(
+            f"{circuit.name}: expected a combinational multiplier to put under a network, got one "
+            f"with the clock {circuit.roles.clock}"
+        )
+    return circuit
 
 
 def _refuse_idle(

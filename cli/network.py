@@ -83,6 +83,7 @@ def accuracy(
     weight_scales: opt.WeightScales = opt.Granularity.tensor,
     activation_range: opt.ActivationRange = opt.Activations.percentile,
     batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
     threads: opt.Threads = None,
@@ -102,7 +103,13 @@ def accuracy(
     chosen = assigned(multipliers, luts=luts)
     settings = Settings(weight_scales.value, activation_range.value, batch_norm.value)
     subject = load_subject(
-        network, weights=weights, root=data_dir, data=data, settings=settings, device=where
+        network,
+        weights=weights,
+        root=data_dir,
+        data=data,
+        settings=settings,
+        allow_float=allow_float,
+        device=where,
     )
     for one in chosen:
         one.check(subject.prepared.layers)
@@ -149,6 +156,7 @@ def evaluate(
     weight_scales: opt.WeightScales = opt.Granularity.tensor,
     activation_range: opt.ActivationRange = opt.Activations.percentile,
     batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
     threads: opt.Threads = None,
@@ -185,6 +193,7 @@ def evaluate(
             "activations": activation_range.value,
             "batch_norm": batch_norm.value,
         },
+        "allow_float": allow_float,
     }
     spec = checked(
         {key: value for key, value in body.items() if value not in (None, ())}, source="axhil eval"
@@ -205,6 +214,7 @@ def plan(
     network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
     multiplier: opt.Multiplier = "exact",
     weights: opt.Weights = None,
+    allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
 ) -> None:
     """Show which path each layer takes, and why."""
@@ -215,9 +225,13 @@ def plan(
     chosen, *more = assigned([multiplier], luts=None)
     if more:
         raise StudyError(f"--multiplier: expected one multiplier, got {multiplier}")
-    subject, missing = plan_subject(network, weights=weights, root=data_dir)
+    subject, missing = plan_subject(
+        network, weights=weights, root=data_dir, allow_float=allow_float
+    )
+    emulated = subject.prepared.emulate(chosen.mapping(), layers=subject.network.approximate)
     if missing:
         notice(f"planning with random weights: {missing}")
-    emulated = subject.prepared.emulate(chosen.mapping(), layers=subject.network.approximate)
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
-    out.print(plan_table(emulated.plan, title=f"{network} with {chosen.name}; {kernels}"))
+    share = emulated.float_share
+    in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
+    out.print(plan_table(emulated.plan, title=f"{network} with {chosen.name}; {kernels}{in_float}"))

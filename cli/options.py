@@ -106,6 +106,9 @@ ActivationRange = Annotated[
 BatchNormOption = Annotated[
     BatchNormChoice, typer.Option(help="In float behind the layer, or folded into its weights.")
 ]
+AllowFloat = Annotated[
+    bool, typer.Option("--allow-float", help="Leave in float what no table can reach.")
+]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 

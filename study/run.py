@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import torch
 
-from axhil.hwsim import HwsimError, golden, parse_multiplier
+from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.files import write_atomically
-from axhil.hwsim.multipliers import Assignment, Multiplier, Tabulated, make_tables
+from axhil.hwsim.multipliers import Assignment, Tabulated, make_tables
 from axhil.zoo.data import load
 
 from .assignments import distinct, network_assignments
@@ -88,6 +88,7 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
             root=machine.data_dir,
             data=spec.data,
             settings=spec.settings,
+            allow_float=spec.allow_float,
             device=machine.device,
         )
         for one in multipliers:
@@ -266,13 +267,13 @@ def _tuples(body: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in body.items()}
 
 
-def _golden_tables(parts: Sequence[_Part]) -> list[Multiplier]:
+def _golden_tables(parts: Sequence[_Part]) -> list[Tabulated]:
     """The tables of the catalogue that the cells name, for the report's error maps."""
     wanted = dict.fromkeys((s.multiplier, s.lut_sha256) for part in parts for s in part.cells)
     found = []
     for name, digest in wanted:
         try:
-            entry = parse_multiplier(name)
+            entry = Catalogued.parse(name)
             lut = golden(entry)
         except HwsimError:  # a multiplier of the user's: its file may be anywhere by now
             continue

@@ -116,7 +116,7 @@ def test_a_mistake_is_one_sentence(text, sentence):
 
 def test_a_pattern_that_matches_no_layer_is_refused_with_the_layers():
     mixed = Assignment.parse("conv*=exact,f1=drum(4)")
-    with pytest.raises(HwsimError, match="the pattern 'f1' matches no layer; .* conv1, conv2"):
+    with pytest.raises(HwsimError, match=r"the pattern 'f1' matches no layer; .* conv1, conv2"):
         mixed.check(LAYERS)
     Assignment.parse("conv*=exact,fc=drum(4)").check(LAYERS)
     Assignment.parse("exact").check(LAYERS)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import axhil.hwsim.formats
-from axhil.hwsim import HwsimError, Lut, golden, parse_multiplier, read_circuit, tabulate
+from axhil.hwsim import Catalogued, HwsimError, Lut, golden, read_circuit, tabulate
 from axhil.hwsim.formats import Asked, Kind, read_table, registry, write_table
 from axhil.hwsim.models.cmodel import c_model_table
 from axhil.hwsim.models.pymodel import python_model_table
@@ -21,7 +21,7 @@ from axhil.hwsim.multipliers.find import Origin, located, origin_of
 from axhil.hwsim.operands import Operand
 
 S8 = Operand(8, signed=True)
-DRUM = golden(parse_multiplier("drum(4)"))
+DRUM = golden(Catalogued.parse("drum(4)"))
 
 
 def verilog(body="assign p = a * b;", *, width=3, signed="signed ", name="mul", header=""):

@@ -7,6 +7,8 @@ here that has what `Multiplier` asks for, and a line in `find`; a new table form
 """
 
 from .assignment import Assignment, assignments
+from .catalogued import PAPER_MULTIPLIERS, S8, Catalogued, golden, legal_multipliers
+from .extraction import extract
 from .find import NETWORKS, Request, find, find_pair
 from .from_file import FromFile, Tabulated
 from .from_model import FromModel
@@ -16,7 +18,10 @@ from .source import VerilogSource
 
 __all__ = [
     "NETWORKS",
+    "PAPER_MULTIPLIERS",
+    "S8",
     "Assignment",
+    "Catalogued",
     "FromFile",
     "FromModel",
     "FromVerilog",
@@ -25,7 +30,10 @@ __all__ = [
     "Tabulated",
     "VerilogSource",
     "assignments",
+    "extract",
     "find",
     "find_pair",
+    "golden",
+    "legal_multipliers",
     "make_tables",
 ]

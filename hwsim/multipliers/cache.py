@@ -37,24 +37,26 @@ def cache_folder() -> Path | None:
     return Path(base) / "axhil"
 
 
-def circuit_facts(circuit: Circuit, *, wrap: bool) -> dict[str, Any]:
+def circuit_facts(circuit: Circuit, *, wrap: bool = False) -> dict[str, Any]:
     """All that the table of a circuit depends on, JSON-able.
 
     Args:
-        circuit: of a Verilog file.
-        wrap: it is put into the sign-magnitude wrapper.
+        circuit: the multiplier, or its core.
+        wrap: it will be put into the generated sign-magnitude wrapper.
     """
     return {
         "sources": circuit.hashes(),
         "order": [path.name for path in circuit.files],
+        "multiplier": circuit.multiplier,
         "top": circuit.top,
-        "parameters": dict(circuit.parameters),
+        "parameters": {**circuit.interface.parameters, **circuit.parameters},
         "roles": asdict(circuit.roles),
         "signed": circuit.signed,
         "signed_from": circuit.signed_from,
         "reader": circuit.reader,
         "notes": circuit.notes,
         "text": circuit.text,
+        "wrapper": circuit.wrapper,
         "wrap": wrap,
     }
 

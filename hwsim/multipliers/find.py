@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from ..designs.catalog import FAMILIES, parse_multiplier
+from ..designs import families
 from ..errors import HwsimError
 from ..formats import Asked, Kind, UnknownKindError, has_format, table_suffixes
 from ..lut import Lut
 from ..models.cmodel import TIME_LIMIT
 from ..operands import Operand
-from .catalogued import GOLDEN_OPERAND, catalogued
+from .catalogued import S8, Catalogued
 from .from_file import FromFile, Tabulated
 from .from_model import C_SUFFIX, FromModel
 from .from_verilog import FromVerilog
@@ -140,7 +140,7 @@ def origin_of(text: str) -> Origin:
     if ":" in text:
         module = text.rpartition(":")[0]
         return Origin.c_model if module.lower().endswith(C_SUFFIX) else Origin.python_model
-    if text.partition("(")[0].partition("_")[0].strip() in FAMILIES:
+    if text.partition("(")[0].partition("_")[0].strip() in families():
         return Origin.catalogue
     raise HwsimError(_nothing_known(text))
 
@@ -165,21 +165,19 @@ def located(text: str, folder: Path) -> str:
 
 def _from_catalogue(text: str, request: Request) -> Multiplier:
     if request.luts is not None:
-        entry = parse_multiplier(text)
-        lut = Lut.load(request.luts / f"{entry.slug}.npz")
-        return Tabulated(str(entry), entry.label, lut)
+        entry = Catalogued.parse(text)
+        return Tabulated(entry.name, entry.label, Lut.load(request.luts / f"{entry.slug}.npz"))
     asked = request.operands
-    default = asked.default or Kind(GOLDEN_OPERAND.bits, GOLDEN_OPERAND.signed)
+    default = asked.default or Kind(S8.bits, S8.signed)
     try:
         kind = replace(asked, default=default).settle()
     except HwsimError as error:
         raise HwsimError(f"{text}: {error}") from error
-    return catalogued(
-        text,
-        operand=Operand(kind.width, kind.signed),
-        rtl=request.rtl,
+    return replace(
+        Catalogued.parse(text, operand=Operand(kind.width, kind.signed), rtl=request.rtl),
         simulate=request.simulate,
         cache=request.cache,
+        time_limit=request.time_limit,
     )
 
 
@@ -242,10 +240,9 @@ def _require(path: Path) -> None:
 
 
 def _nothing_known(text: str) -> str:
-    words = [*FAMILIES]
     spelt = [
-        f"{name}({','.join(family.arguments)})" if family.arguments else name
-        for name, family in FAMILIES.items()
+        f"{name}({','.join(family.parameters)})" if family.parameters else name
+        for name, family in families().items()
     ]
     if text and Path(text).exists():
         suffixes = ", ".join([*VERILOG_SUFFIXES, TOML_SUFFIX, *table_suffixes(), C_SUFFIX])
@@ -254,8 +251,8 @@ def _nothing_known(text: str) -> str:
             "of another name with --from"
         )
     head = text.partition("(")[0].strip()
-    hint = did_you_mean(head, words)
+    hint = did_you_mean(head, families())
     return (
-        f"{text or repr('')}: no such file, and no multiplier: {hint}expected {', '.join(spelt)}, a file or "
-        "module:function"
+        f"{text or repr('')}: no such file, and no multiplier: {hint}expected {', '.join(spelt)}, "
+        "a file or module:function"
     )

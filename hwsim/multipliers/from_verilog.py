@@ -12,7 +12,7 @@ from ..verilog.circuit import Circuit, read_circuit
 from .cache import circuit_facts, through_cache
 from .multiplier import KeptTable, Progress
 from .source import VerilogSource
-from .tabulation import tabulate
+from .tabulation import tabulate, with_signs
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,12 @@ class FromVerilog(KeptTable):
         return (*concluded, *super().notes)
 
     def circuit(self) -> Circuit:
-        """The core, without a wrapper."""
-        return self._circuit
+        """What a simulator sees: the core, or the wrapper around it."""
+        return self._simulated
+
+    @cached_property
+    def _simulated(self) -> Circuit:
+        return with_signs(self._circuit, limit=self.time_limit) if self._wrap else self._circuit
 
     @property
     def _wrap(self) -> bool:
@@ -87,13 +91,7 @@ class FromVerilog(KeptTable):
     def _make(self, jobs: int | None, progress: Progress | None) -> tuple[Lut, tuple[str, ...]]:
         lut, origin = through_cache(
             circuit_facts(self._circuit, wrap=self._wrap),
-            lambda: tabulate(
-                self._circuit,
-                wrap_signed=self._wrap,
-                jobs=jobs,
-                limit=self.time_limit,
-                progress=progress,
-            ),
+            lambda: tabulate(self.circuit(), jobs=jobs, limit=self.time_limit, progress=progress),
             enabled=self.cache,
         )
         wrapped = " in a sign-magnitude wrapper, as requested" if self._wrap else ""

@@ -32,8 +32,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from ..designs.design import Parameter
 from ..errors import HwsimError
+from ..verilog.parameters import Parameter
 
 Sign = Literal["signed", "unsigned", "wrap"]
 SIGNS: tuple[Sign, ...] = get_args(Sign)
