@@ -21,6 +21,7 @@ from .output import results_folder
 
 if TYPE_CHECKING:
     from axhil.emulation import Accumulator
+    from axhil.hwsim import Circuit
     from axhil.hwsim.multipliers import Assignment, Multiplier
     from axhil.hwsim.simulation.live_harness import Window
     from axhil.study.cosim import CosimReport

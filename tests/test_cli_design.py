@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from netlist_samples import numbered_netlist
 
-from axhil.cli import main as cli
+from axhil import cli
 from axhil.hwsim import HwsimError, Lut
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.tools.simulators import SIMULATORS
