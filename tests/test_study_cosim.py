@@ -195,7 +195,7 @@ def test_a_users_design_takes_the_options_that_its_table_takes(axhil, tmp_path):
         "  assign one = 0, two = up ? (left >> `CUT << `CUT) * cut : 0;\nendmodule\n"
     )
     options = ["--with", "cell.v", "--top", "theirs", "--a", "right", "--b", "left", "--p", "two"]
-    options += ["--param", "K=3", "--include", "inc", "--tie", "up=1", "--unsigned"]
+    options += ["--param", "K=3", "--include", "inc", "--tie", "up=1", "--wrap-signed"]
     code, out, _ = axhil("--images", 1, "-m", "theirs.v", "--layers", "fc3", *options)
     assert code == 0
     assert "fc3: all 840 products equal the table's" in out
@@ -226,7 +226,7 @@ def test_a_users_design_of_another_width_is_one_sentence(axhil, tmp_path):
     (tmp_path / "mul.v").write_text(f"module mul ({header}); assign p = a * b; endmodule\n")
     code, out, err = axhil("-m", "mul.v")
     assert (code, out) == (2, "")
-    sentence = "mul (mul.v): expected operands of 8 bits, as networks are quantised to, got 4"
+    sentence = "mul.v: networks are quantised to signed 8-bit codes, its operands are signed 4-bit"
     assert err == f"axhil: {sentence}\n"
 
 
@@ -283,7 +283,9 @@ USER_ERRORS = [
     (["--layers", "conv9"], "--layers: no layer 'conv9'; the layers are conv1, conv2, fc1, fc2"),
     (["--layers", ","], "--layers: expected at least one layer, e.g. --layers conv1,fc3"),
     (["-m", "drum(77)"], "drum(77): expected 2 <= K <= WIDTH=16, got K=77"),
-    (["-m", "drum(5)"], "no golden table of drum(5)"),
+    (["-m", "drun(5)"], "did you mean drum?"),
+    (["-m", "model.c"], "expected a file at model.c, but there is no such file"),
+    (["-m", "conv*=exact,f=drum(4)"], "the pattern 'f' matches no layer; the layers are conv1"),
     (["--images", "0"], "expected a number of images from 1 to 4500"),
     (["--rtl", "nowhere"], "expected the Verilog of mul_signed at nowhere/mul_signed.v"),
     (["--acc-bits", "7"], "expected an accumulator of 8 to 32 bits, got 7"),
@@ -294,7 +296,7 @@ USER_ERRORS = [
     (["--with", "cell.v"], "--with: for a Verilog file"),
     (["--unsigned"], "--signed/--unsigned: for a Verilog file"),
     (["-m", "mul.v", "--rtl", "r"], "--rtl: for multipliers of the catalogue, not for a file"),
-    (["-m", "mul.v"], "expected a Verilog file at mul.v, but there is no such file"),
+    (["-m", "mul.v"], "expected a file at mul.v, but there is no such file"),
     (["--trace-window", "0:9"], "--trace-window: expected --trace FILE.vcd with it"),
     (["--trace", "t.vcd", "--trace-window", "9"], "expected START:COUNT such as 0:1000, got '9'"),
     (["--trace", "t.vcd", "--trace-window", "3:0"], "COUNT >= 1, got 3:0"),
