@@ -49,7 +49,7 @@ class LayerProducts:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CosimReport:
     """A network run twice: its products simulated, and looked up.
 
