@@ -36,7 +36,7 @@ _HOMES = {
     "results": ("Results",),
     "spec": ("StudySpec", "read_spec"),
     "store": ("CellStore", "read_cells", "write_cells"),
-    "study": ("Machine", "experiments_of", "run_study"),
+    "run": ("Machine", "experiments_of", "run_study"),
 }
 
 __all__ = [
