@@ -61,6 +61,7 @@ def accuracy(
     weight_scales: opt.WeightScales = "tensor",
     activation_range: opt.ActivationRange = "percentile",
     batch_norm: opt.BatchNormOption = "keep",
+    allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
     threads: opt.Threads = None,
@@ -81,7 +82,13 @@ def accuracy(
     chosen = resolve(multipliers, folder=luts)
     settings = Settings(weight_scales, activation_range, batch_norm)
     subject = load_subject(
-        network, weights=weights, root=data_dir, data=data, settings=settings, device=where
+        network,
+        weights=weights,
+        root=data_dir,
+        data=data,
+        settings=settings,
+        allow_float=allow_float,
+        device=where,
     )
     everything = load(data or subject.network.data, root=data_dir, download=download)
     selected = everything.select(images)
@@ -131,6 +138,7 @@ def evaluate(
     weight_scales: opt.WeightScales = "tensor",
     activation_range: opt.ActivationRange = "percentile",
     batch_norm: opt.BatchNormOption = "keep",
+    allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
     threads: opt.Threads = None,
@@ -167,6 +175,7 @@ def evaluate(
             "activations": activation_range,
             "batch_norm": batch_norm,
         },
+        "allow_float": allow_float,
     }
     spec = checked(
         {key: value for key, value in body.items() if value not in (None, ())}, source="axhil eval"
@@ -187,6 +196,7 @@ def plan(
     network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
     multiplier: Annotated[str, typer.Option(help="A multiplier or a table file.")] = "exact",
     weights: opt.Weights = None,
+    allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
 ) -> None:
     """Show which path each layer takes, and why."""
@@ -198,9 +208,13 @@ def plan(
     named, *more = resolve([multiplier])
     if more:
         raise StudyError(f"--multiplier: expected one multiplier, got {multiplier}")
-    subject, missing = plan_subject(network, weights=weights, root=data_dir)
+    subject, missing = plan_subject(
+        network, weights=weights, root=data_dir, allow_float=allow_float
+    )
+    emulated = subject.prepared.emulate(named.lut, layers=subject.network.approximate)
     if missing:
         notice(f"planning with random weights: {missing}")
-    emulated = subject.prepared.emulate(named.lut, layers=subject.network.approximate)
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
-    out.print(plan_table(emulated.plan, title=f"{network} with {named.name}; {kernels}"))
+    share = emulated.float_share
+    in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
+    out.print(plan_table(emulated.plan, title=f"{network} with {named.name}; {kernels}{in_float}"))

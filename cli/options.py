@@ -162,6 +162,9 @@ EngineOption = Annotated[
     EngineName,
     typer.Option(parser=_one_of(_engines), help="local: this process; ray: a Ray cluster."),
 ]
+AllowFloat = Annotated[
+    bool, typer.Option("--allow-float", help="Leave in float what no table can reach.")
+]
 Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 

@@ -9,12 +9,14 @@ clipping range that the codes span.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
 
+from .accounting import unfused_attention
 from .errors import EmulationError
 from .quantize import code_limit
 
@@ -45,7 +47,12 @@ class LayerTrace:
 
 @torch.no_grad()
 def trace(
-    model: nn.Module, layers: Mapping[str, nn.Module], images: torch.Tensor, *, batch: int = 64
+    model: nn.Module,
+    layers: Mapping[str, nn.Module],
+    images: torch.Tensor,
+    *,
+    batch: int = 64,
+    watch: AbstractContextManager[object] | None = None,
 ) -> dict[str, LayerTrace]:
     """Run the float network over calibration images and record what enters each layer.
 
@@ -54,6 +61,7 @@ def trace(
         layers: name to module, as found in the model.
         images: (N, C, H, W) float32 in [0, 1].
         batch: images at a time.
+        watch: entered while every image passes once.
 
     Raises:
         EmulationError: no images, an input that is not finite, or a layer that never ran.
@@ -76,7 +84,7 @@ def trace(
             counts = torch.histc(x.abs().float(), _BINS, 0.0, largest[name])
             histograms[name] += counts.to("cpu", torch.float64)
 
-    for visit in (first, second):
+    for visit, around in ((first, watch or nullcontext()), (second, nullcontext())):
         handles = [
             layer.register_forward_hook(
                 lambda _module, args, out, name=name, visit=visit: visit(name, args[0], out)
@@ -84,8 +92,9 @@ def trace(
             for name, layer in layers.items()
         ]
         try:
-            for start in range(0, len(images), batch):
-                model(images[start : start + batch])
+            with unfused_attention(), around:
+                for start in range(0, len(images), batch):
+                    model(images[start : start + batch])
         finally:
             for handle in handles:
                 handle.remove()

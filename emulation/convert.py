@@ -19,6 +19,7 @@ from torch import nn
 
 from axhil.hwsim.lut import Lut
 
+from .accounting import FORWARD, counted, never_fused, refusal
 from .accumulator import Accumulator
 from .batchnorm import Affine, BatchNorm, followers
 from .calibrate import Calibration, LayerTrace, clipping_range, trace
@@ -28,7 +29,7 @@ from .geometry import Geometry
 from .gradient import Precision, parse_gradient
 from .layers import LayerParameters, LutConv2d, LutLinear
 from .normalization import Normalized
-from .plan import Backend, LayerPlan, choose
+from .plan import FLOAT, RELATIVE_COST, Backend, LayerPlan, choose
 from .quantize import Granularity, quantize_weights, scale_for
 from .slope import SlopeTerms
 
@@ -59,13 +60,19 @@ class EmulatedNetwork(nn.Module):
     """A network whose layers compute through tables, and the plan it was built by.
 
     Attributes:
-        plan: one entry per converted layer, in the network's order.
+        plan: one entry per layer, in the network's order: those that are converted, and those that
+            multiply in float.
     """
 
     def __init__(self, network: nn.Module, plan: tuple[LayerPlan, ...]) -> None:
         super().__init__()
         self.network = network
         self.plan = plan
+
+    @property
+    def float_share(self) -> float:
+        """Part of the network's multiply-accumulates that float arithmetic does, 0 to 1."""
+        return sum(layer.share for layer in self.plan if layer.path == FLOAT)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) images in [0, 1] to logits."""
@@ -81,12 +88,17 @@ class Prepared:
         layers: parameters of each layer by name, in the network's order.
         traces: what calibration saw there.
         settings: how it was quantised.
+        macs: multiply-accumulates of one image, on average over the calibration, by module, of
+            these layers and of all others; `accounting` says what counts.
+        allow_float: whether what no table can reach may stay in float.
     """
 
     skeleton: nn.Module
     layers: Mapping[str, LayerParameters]
     traces: Mapping[str, LayerTrace]
     settings: Settings
+    macs: Mapping[str, int]
+    allow_float: bool = False
 
     def emulate(
         self,
@@ -116,18 +128,22 @@ class Prepared:
             The network, in eval mode, without trainable parameters.
 
         Raises:
-            EmulationError: a table of another width or unsigned, a pattern that matches nothing,
-                an unknown gradient, or the slope of a multiplier that has no table.
+            EmulationError: layers that no table reaches, and neither are mapped to ``"float"`` nor
+                allowed; a table of another width or unsigned, a pattern that matches nothing, an
+                unknown gradient, or the slope of a multiplier that has no table.
         """
         chosen = self._resolve(multiplier, layers)
+        self._refuse_silent_float(chosen)
         rules = _Rules(gradient)
         network = copy.deepcopy(self.skeleton)
-        root = network.network if isinstance(network, Normalized) else network
+        root = _root(network)
+        never_fused(root)
         plan = []
-        for name, parameters in self.layers.items():
-            mapped = chosen[name]
-            if isinstance(mapped, str):
+        for name, mapped in chosen.items():
+            if isinstance(mapped, str) or name not in self.layers:
+                plan.append(self._in_float(name, mapped))
                 continue
+            parameters = self.layers[name]
             linear = isinstance(root.get_submodule(name), nn.Linear)
             path, entry = choose(
                 name,
@@ -136,6 +152,8 @@ class Prepared:
                 mapped,
                 backend=backend,
                 accumulator=accumulator,
+                macs=self.macs[name],
+                share=self._share(name),
             )
             rule = rules.of(mapped)
             layer = (LutLinear if linear else LutConv2d)(parameters, path, gradient=rule)
@@ -143,10 +161,46 @@ class Prepared:
             plan.append(entry)
         return EmulatedNetwork(network, tuple(plan)).eval().requires_grad_(False)
 
+    def float_share(self, multiplier: Mapped | Mapping[str, Mapped] = None) -> float:
+        """`EmulatedNetwork.float_share` of the network that `emulate` would build."""
+        chosen = self._resolve(multiplier, "all")
+        return sum(
+            self._share(name)
+            for name, mapped in chosen.items()
+            if isinstance(mapped, str) or name not in self.layers
+        )
+
+    def _share(self, name: str) -> float:
+        return self.macs[name] / sum(self.macs.values())
+
+    def _refuse_silent_float(self, chosen: Mapping[str, Mapped]) -> None:
+        unreached = {
+            name: self._share(name)
+            for name, mapped in chosen.items()
+            if name not in self.layers and not isinstance(mapped, str)
+        }
+        if unreached and not self.allow_float:
+            raise EmulationError(refusal(unreached, _root(self.skeleton)))
+
+    def _in_float(self, name: str, mapped: Mapped) -> LayerPlan:
+        kind = type(_root(self.skeleton).get_submodule(name)).__name__
+        seen = self.traces.get(name)
+        return LayerPlan(
+            name or FORWARD,
+            "float",
+            () if seen is None else seen.input_shape,
+            () if seen is None else seen.output_shape,
+            self.macs[name],
+            FLOAT,
+            "mapped to float" if isinstance(mapped, str) else f"no handler of {kind}",
+            self.macs[name] * RELATIVE_COST[FLOAT],
+            self._share(name),
+        )
+
     def _resolve(
         self, multiplier: Mapped | Mapping[str, Mapped], layers: Layers
     ) -> dict[str, Mapped]:
-        root = self.skeleton.network if isinstance(self.skeleton, Normalized) else self.skeleton
+        root = _root(self.skeleton)
         if not isinstance(multiplier, Mapping):
             single: Mapped = multiplier
             _check(single)
@@ -154,18 +208,20 @@ class Prepared:
                 name: None
                 if layers == "convolutions" and isinstance(root.get_submodule(name), nn.Linear)
                 else single
-                for name in self.layers
+                for name in self.macs
             }
+        names = [name or FORWARD for name in self.macs]
         for pattern, mapped in multiplier.items():
             _check(mapped)
-            if not fnmatch.filter(list(self.layers), pattern):
+            if not fnmatch.filter(names, pattern):
                 raise EmulationError(
-                    f"the pattern {pattern!r} matches no layer; the layers are "
-                    f"{', '.join(self.layers)}"
+                    f"the pattern {pattern!r} matches no layer; the layers are {', '.join(names)}"
                 )
         return {
-            name: next((m for p, m in multiplier.items() if fnmatch.fnmatchcase(name, p)), None)
-            for name in self.layers
+            name: next(
+                (m for p, m in multiplier.items() if fnmatch.fnmatchcase(name or FORWARD, p)), None
+            )
+            for name in self.macs
         }
 
 
@@ -206,13 +262,22 @@ def _check(mapped: Mapped) -> None:
         )
 
 
+def _root(network: nn.Module) -> nn.Module:
+    """The network behind its normalisation: what its layers are named from."""
+    return network.network if isinstance(network, Normalized) else network
+
+
 def _replace(root: nn.Module, name: str, layer: nn.Module) -> None:
     parent, _, leaf = name.rpartition(".")
     setattr(root.get_submodule(parent), leaf, layer)
 
 
 def prepare(
-    model: nn.Module, calibration: torch.Tensor, *, settings: Settings | None = None
+    model: nn.Module,
+    calibration: torch.Tensor,
+    *,
+    settings: Settings | None = None,
+    allow_float: bool = False,
 ) -> Prepared:
     """Calibrate and quantise a network.
 
@@ -220,21 +285,24 @@ def prepare(
         model: a float network for images in [0, 1]; left as it is.
         calibration: (N, C, H, W) float32 images in [0, 1], not among those evaluated.
         settings: None for the defaults.
+        allow_float: whether `Prepared.emulate` may leave in float what no table can reach.
 
     Raises:
-        EmulationError: no layer to convert, or one that the emulator does not know.
+        EmulationError: no layer to convert, or one whose geometry the emulator does not know.
     """
     settings = settings or Settings()
     skeleton = copy.deepcopy(model).eval().requires_grad_(False)
-    root = skeleton.network if isinstance(skeleton, Normalized) else skeleton
-    found = {
-        name: module
-        for name, module in root.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
+    root = _root(skeleton)
+    found = _layers(root)
     if not found:
         raise EmulationError("the network has no nn.Conv2d or nn.Linear to build from a multiplier")
-    traces = trace(skeleton, found, calibration)
+    totals: dict[str, int] = {}
+    traces = trace(skeleton, found, calibration, watch=counted(root, totals))
+    macs = {
+        name: -(-totals[name] // len(calibration))  # up: what multiplies at all is never 0
+        for name, _ in root.named_modules()
+        if name in totals
+    }
     norms = followers(root)
     layers = {}
     for name, module in found.items():
@@ -245,7 +313,23 @@ def prepare(
             affine = Affine.of(norm)
             _replace(root, norms[name], nn.Identity())
         layers[name] = _parameters(name, module, traces[name], affine, settings)
-    return Prepared(skeleton, layers, traces, settings)
+    return Prepared(skeleton, layers, traces, settings, macs, allow_float)
+
+
+def _layers(root: nn.Module) -> dict[str, nn.Module]:
+    """What becomes a layer of a table, by name.
+
+    A subclass with a `forward` of its own computes something else, and attention multiplies by its
+    projection's weights without running it as a layer.
+    """
+    forwards = (nn.Conv2d.forward, nn.Linear.forward)
+    return {
+        name: module
+        for name, module in root.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+        and type(module).forward in forwards
+        and not isinstance(root.get_submodule(name.rpartition(".")[0]), nn.MultiheadAttention)
+    }
 
 
 def _parameters(
@@ -292,9 +376,10 @@ def convert(
     backend: Backend = "auto",
     gradient: str = "float32",
     accumulator: Accumulator | None = None,
+    allow_float: bool = False,
 ) -> EmulatedNetwork:
     """`prepare` and `Prepared.emulate` in one call; see there."""
-    prepared = prepare(model, calibration, settings=settings)
+    prepared = prepare(model, calibration, settings=settings, allow_float=allow_float)
     return prepared.emulate(
         multiplier, layers=layers, backend=backend, gradient=gradient, accumulator=accumulator
     )

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import prod
 from typing import Literal
 
 import numpy as np
@@ -66,10 +65,11 @@ class LayerPlan:
         multiplier: what it computes with.
         input_shape: of one image.
         output_shape: of one image.
-        macs: multiplications of one image.
+        macs: multiply-accumulates of one image, on average over the calibration.
         path: the path taken.
         reason: why, in a few words.
         cost: estimated time of one image, in units of a product of the product kernel.
+        share: part of the network's multiply-accumulates, 0 to 1.
     """
 
     name: str
@@ -80,6 +80,7 @@ class LayerPlan:
     path: str
     reason: str
     cost: float
+    share: float
 
 
 def exact_term(width: int) -> Term:
@@ -89,9 +90,12 @@ def exact_term(width: int) -> Term:
     return Term(values, values)
 
 
+FLOAT = "float32"
+"""The path of what is not quantised."""
 # Seconds per product of each path, relative to the product kernel: orders of magnitude, read off
 # `make bench`, for the plan's estimated shares of time.
 RELATIVE_COST = {
+    FLOAT: 1.0,
     "product kernel": 1.0,
     "factorised": 2.0,  # per separable term
     "table kernel": 4.0,
@@ -132,6 +136,8 @@ def choose(
     lut: Lut | External | None,
     *,
     backend: Backend,
+    macs: int,
+    share: float,
     accumulator: Accumulator | None = None,
 ) -> tuple[Path, LayerPlan]:
     """Build the path of one layer.
@@ -142,6 +148,8 @@ def choose(
         seen: its shapes.
         lut: the table; None for exact integer arithmetic; or what is asked for each product.
         backend: ``auto``, or the path to force.
+        macs: its multiply-accumulates for one image.
+        share: what part of the network's that is.
         accumulator: of few bits, for a layer with a table or an `External`; None: no sum
             overflows.
 
@@ -178,8 +186,6 @@ def choose(
         _tell_once()
         path = RowSumPath(lut, codes, geometry)
         reason = "not separable; the native kernel is not built"
-    taps = prod(codes.shape[1:])
-    macs = prod(seen.output_shape) * taps
     label = "exact" if lut is None else lut.name
     return path, LayerPlan(
         name,
@@ -192,4 +198,5 @@ def choose(
         macs
         * RELATIVE_COST[path.name]
         * (len(terms) if path.name == "factorised" and terms else 1),
+        share,
     )

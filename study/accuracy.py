@@ -136,6 +136,7 @@ def write_accuracy(
         "calibration": subject.calibration,
         "quantisation": asdict(subject.prepared.settings),
         "layers": subject.network.approximate,
+        "float_share": subject.prepared.float_share(),
         "data": images.name,
         "data_sha256": images.sha256,
         "images": len(images),

@@ -116,11 +116,7 @@ def chosen_layers(subject: Subject, patterns: Sequence[str] | None) -> tuple[str
 
 def products_of(prepared: Prepared, layers: Sequence[str], *, images: int) -> int:
     """Multiplications that the layers need for so many images."""
-    total = 0
-    for name in layers:
-        outputs = int(np.prod(prepared.traces[name].output_shape))
-        total += outputs * int(np.prod(prepared.layers[name].codes.shape[1:]))
-    return total * images
+    return sum(prepared.macs[name] for name in layers) * images
 
 
 def cosim(

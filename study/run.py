@@ -87,6 +87,7 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
             root=machine.data_dir,
             data=spec.data,
             settings=spec.settings,
+            allow_float=spec.allow_float,
             device=machine.device,
         )
         everything = load(

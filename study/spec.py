@@ -129,6 +129,7 @@ class StudySpec(_Strict):
         seed: of random starts.
         batch: rows per pass through a network.
         quantisation: of every network.
+        allow_float: whether what no table can reach may stay in float.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -150,6 +151,7 @@ class StudySpec(_Strict):
     seed: int = Field(default=0, ge=0)
     batch: Count = 512
     quantisation: Quantisation = Quantisation()
+    allow_float: bool = False
 
     @field_validator("networks", "multipliers", "attacks", "norms", "threat_models")
     @classmethod

@@ -58,6 +58,7 @@ def load_subject(
     root: Path | None = None,
     data: str | None = None,
     settings: Settings | None = None,
+    allow_float: bool = False,
     device: str = "cpu",
 ) -> Subject:
     """Build, load, calibrate and quantise a network.
@@ -68,6 +69,7 @@ def load_subject(
         root: data folder.
         data: data set to calibrate a network on that is not of the catalogue.
         settings: of the quantisation; None for the defaults.
+        allow_float: see `emulation.prepare`.
         device: where to run.
 
     Raises:
@@ -81,18 +83,20 @@ def load_subject(
     digest = sha256_of(own_state(model))
     # Calibrated on the CPU always, so that every device gets the same scales to the bit.
     pixels, _ = images.batch()
-    prepared = prepare(model, pixels, settings=settings)
+    prepared = prepare(model, pixels, settings=settings, allow_float=allow_float)
     return Subject(entry, digest, model.to(device), prepared, f"{images.name}[{len(images)}]")
 
 
-def plan_subject(name: str, *, weights: Path | None, root: Path | None) -> tuple[Subject, str]:
+def plan_subject(
+    name: str, *, weights: Path | None, root: Path | None, allow_float: bool = False
+) -> tuple[Subject, str]:
     """`load_subject`, or the network with random weights and images where there are none.
 
     Returns:
         The subject, and why it is not the real one (empty where it is).
     """
     try:
-        return load_subject(name, weights=weights, root=root), ""
+        return load_subject(name, weights=weights, root=root, allow_float=allow_float), ""
     except EmulationError as error:
         entry = network(name)
         if weights is not None:
@@ -101,7 +105,7 @@ def plan_subject(name: str, *, weights: Path | None, root: Path | None) -> tuple
             torch.manual_seed(0)
             model = entry.build().eval().requires_grad_(False)
             images = torch.rand(8, *entry.input_shape)
-        prepared = prepare(model, images)
+        prepared = prepare(model, images, allow_float=allow_float)
         return Subject(entry, "", model, prepared, "random"), str(error)
 
 

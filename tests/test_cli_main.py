@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: what it prints is true, and a mistake is one sentence and exit code 2."""
 
+import importlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import torch
 
 from axhil import hwsim
 from axhil.cli import main as cli
-from axhil.hwsim import PAPER_MULTIPLIERS, Lut, error_metrics, golden, parse_multiplier
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, error_metrics, golden
 from axhil.study.store import CellStore
 
 STUDIES = Path(__file__).resolve().parent.parent / "studies"
@@ -229,7 +230,7 @@ def _other_width(path):
 )
 def test_a_table_that_cannot_be_used_is_a_sentence(damage, sentence, refused, axhil, tmp_path):
     path = tmp_path / "mine.npz"
-    golden(parse_multiplier("drum(3)")).save(path)
+    golden(Catalogued.parse("drum(3)")).save(path)
     assert axhil("plan", "--multiplier", "mine.npz")[0] == 0
     damage(path)
     # Planned rather than attacked: it is refused in the same place, and says nothing before.
@@ -343,11 +344,11 @@ def test_eval_leaves_records_and_figures_and_prints_their_numbers(axhil, tmp_pat
 
 def test_eval_takes_tables_from_a_folder(axhil, tmp_path):
     (tmp_path / "luts").mkdir()
-    golden(parse_multiplier("drum(3)")).save(tmp_path / "luts" / "exact.npz")
+    golden(Catalogued.parse("drum(3)")).save(tmp_path / "luts" / "exact.npz")
     for out, luts in (("a", []), ("b", ["--luts", "luts"])):
         assert axhil("eval", *SMALL, "--multipliers", "exact", *luts, "--out", out)[0] == 0
     hashes = [pd.read_csv(tmp_path / out / "records.csv").lut_sha256[0] for out in "ab"]
-    assert hashes == [golden(parse_multiplier(m)).sha256 for m in ("exact", "drum(3)")]
+    assert hashes == [golden(Catalogued.parse(m)).sha256 for m in ("exact", "drum(3)")]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -466,18 +467,57 @@ def test_plan_adds_up_to_lenet5s_multiplications(axhil):
     assert sum(macs.values()) == 281_640
 
 
+def test_what_no_table_reaches_is_refused_until_it_is_allowed(
+    axhil, refused, tmp_path, monkeypatch
+):
+    (tmp_path / "partly_axhil.py").write_text(
+        "from torch import nn\ndef net():\n    return nn.Sequential("
+        "nn.ConvTranspose2d(1, 2, 2), nn.Flatten(), nn.Linear(2 * 29 * 29, 10))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    weights = tmp_path / "weights.pt"
+    torch.save(importlib.import_module("partly_axhil").net().state_dict(), weights)
+    network = ["python:partly_axhil:net", "--weights", weights]
+    data = ["--data", "mnist5k", "--images", 20, "-m", "drum(3)"]
+    share = 28 * 28 * 4 * 2 / (28 * 28 * 4 * 2 + 2 * 29 * 29 * 10)
+    for command in (["accuracy", *network], ["eval", "--network", *network]):
+        sentence = refused(*command, *data)
+        assert f"{100 * share:.3g} % of the network's multiply-accumulates" in sentence
+        assert "0 (ConvTranspose2d" in sentence
+    code, _, err = axhil("accuracy", *network, *data, "--allow-float")
+    assert code == 0, err
+    (record,) = (tmp_path / "out").glob("accuracy_*.json")
+    assert json.loads(record.read_text())["float_share"] == pytest.approx(share)
+    few = ["--attack", "fgsm", "--norm", "linf", "--eps", 0.1]
+    assert axhil("eval", "--network", *network, *data, *few, "--allow-float")[0] == 0
+
+
+def test_plan_shows_what_stays_in_float(axhil, refused, tmp_path, monkeypatch):
+    (tmp_path / "sequence_axhil.py").write_text(
+        "from torch import nn\ndef net():\n    return nn.Sequential(nn.Conv2d(3, 4, 3), "
+        "nn.ConvTranspose2d(4, 2, 2), nn.Flatten(), nn.Linear(2 * 31 * 31, 10))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "1 (ConvTranspose2d" in refused("plan", "python:sequence_axhil:net")
+    code, out, _ = axhil("plan", "python:sequence_axhil:net", "--allow-float")
+    assert code == 0
+    share = 30 * 30 * 4 * 4 * 2 / (30 * 30 * 4 * 27 + 30 * 30 * 4 * 4 * 2 + 2 * 31 * 31 * 10)
+    assert re.search(r"^ *1 .* float32 +float ", out, re.M)
+    assert f"; {100 * share:.3g} % of MACs in float32" in out
+
+
 def test_info_says_which_versions_and_tables_there_are(axhil):
     code, out, _ = axhil("info")
     assert code == 0
     lines = dict(line.split(None, 1) for line in out.splitlines())
     assert lines["torch"].startswith(torch.__version__)
     assert lines["python"].startswith(".".join(map(str, sys.version_info[:3])))
-    assert f"DR4 {golden(parse_multiplier('drum(4)')).sha256[:8]}" in out
+    assert f"DR4 {golden(Catalogued.parse('drum(4)')).sha256[:8]}" in out
     assert ("Icarus Verilog" in out) == bool(shutil.which("iverilog"))
 
 
 def test_info_works_without_a_simulator(axhil, monkeypatch):
-    from axhil.hwsim.simulation.simulate import simulator_version
+    from axhil.hwsim.tools.simulators import simulator_version
 
     simulator_version.cache_clear()
     monkeypatch.setenv("PATH", "")
@@ -495,7 +535,7 @@ def test_metrics_as_json_are_hwsims(axhil):
 
 
 def test_metrics_as_a_table_are_the_same_numbers(axhil, tmp_path):
-    Lut(golden(parse_multiplier("exact")).table + 2, width=8, signed=True).save(
+    Lut(golden(Catalogued.parse("exact")).table + 2, width=8, signed=True).save(
         tmp_path / "off.npz"
     )
     code, out, _ = axhil("metrics", "off.npz", "exact")
@@ -529,7 +569,7 @@ def test_lut_compares_with_the_golden_tables_when_asked(differ, axhil, monkeypat
 
 @pytest.mark.sim
 def test_lut_from_verilog_equals_the_golden_tables(axhil, tmp_path):
-    some = [parse_multiplier(name) for name in ("exact", "drum(3)")]  # verify simulates all
+    some = [Catalogued.parse(name) for name in ("exact", "drum(3)")]  # verify simulates all
     code, out, _ = axhil("lut", *some, "--check-golden")
     assert code == 0
     assert out.count("equal to golden") == len(some)
@@ -578,7 +618,7 @@ def test_verify_refuses_one_changed_character_and_says_where_it_shows(axhil, tmp
     assert [line.split(":")[0] for line in lines if line.startswith("equal")] == ["equal   exact"]
     for k in (3, 4):
         was, now = (_drum_with_lowest_bit(k, bit) for bit in (1, 0))
-        assert np.array_equal(was, golden(parse_multiplier(f"drum({k})")).table)
+        assert np.array_equal(was, golden(Catalogued.parse(f"drum({k})")).table)
         where = np.argwhere(was != now)
         at = next(i for i, line in enumerate(lines) if line.startswith(f"DIFFERS drum({k})"))
         assert f"{len(where):,} of 65,536 entries differ" in lines[at]

@@ -17,7 +17,7 @@ from axhil.emulation.paths import (
     table_kernel,
 )
 from axhil.emulation.rowsums import RowSumPath
-from axhil.hwsim import Lut, golden, parse_multiplier
+from axhil.hwsim import Catalogued, Lut, golden
 
 PATHS = [DefinitionPath, GatherPath, RowSumPath, *([table_kernel] if native.available() else [])]
 
@@ -78,7 +78,7 @@ def test_the_factorised_path_equals_the_definition_on_a_separable_table(kernel, 
 @pytest.mark.parametrize(("kernel", "geometry"), GEOMETRIES.values(), ids=GEOMETRIES)
 @pytest.mark.parametrize("name", ["exact", "drum(3)", "random"])
 def test_the_product_kernel_equals_the_definition_on_a_separable_table(name, kernel, geometry):
-    lut = separable_table(8) if name == "random" else golden(parse_multiplier(name))
+    lut = separable_table(8) if name == "random" else golden(Catalogued.parse(name))
     (term,) = factorise(lut.table)
     x, w = operands(kernel, geometry)
     path = product_kernel(term, torch.from_numpy(w), geometry, width=8)
@@ -128,7 +128,7 @@ def test_two_separable_terms_are_summed():
 
 
 def test_above_the_float32_bound_the_factorised_path_stays_exact():
-    lut = golden(parse_multiplier("exact"))
+    lut = golden(Catalogued.parse("exact"))
     x = np.full((1, 2001, 1, 1), 127, np.int8)
     x[0, 0] = 1  # an odd sum, which float32 could not hold: 2000 * 127^2 + 127 > 2^24
     w = np.full((1, 2001, 1, 1), 127, np.int8)
@@ -139,7 +139,7 @@ def test_above_the_float32_bound_the_factorised_path_stays_exact():
 
 @pytest.mark.parametrize("precision", ["highest", "medium"])
 def test_a_lowered_float32_precision_does_not_reach_the_products(precision):
-    lut = golden(parse_multiplier("exact"))
+    lut = golden(Catalogued.parse("exact"))
     geometry = Geometry(padding=(1, 1))
     x, w = operands((3, 3), geometry)
     path = FactorisedPath(factorise(lut.table), torch.from_numpy(w), geometry, width=8)
