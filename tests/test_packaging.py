@@ -197,7 +197,7 @@ def project_of_a_user(folder):
         "    assert theirs.OWNER == f'the user of {name}', theirs\n"
         "    assert not hasattr(ours, 'OWNER'), ours\n"
         "from axhil.hwsim import Catalogued\n"
-        "print(Catalogued("exact").table().table[3, 5])\n"
+        "print(Catalogued('exact').table().table[3, 5])\n"
     )
 
 
