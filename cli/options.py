@@ -47,6 +47,16 @@ def _one_of(choices: Callable[[], Iterable[str]]) -> Callable[[str], str]:
     return choice
 
 
+def attack(text: str) -> str:
+    """A parser of an attack, as `axhil.attacks` spells them."""
+    from axhil.attacks import AttackError, canonical
+
+    try:
+        return canonical(text)
+    except AttackError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 def _granularities() -> Iterable[str]:
     from axhil.emulation.quantize import Granularity
 
@@ -137,7 +147,9 @@ BatchNormOption = Annotated[
 Attacks = Annotated[
     list[str] | None,
     typer.Option(
-        "--attack", help="fgsm, bim, pgd, or with arguments, 'pgd(steps=100)'; repeatable."
+        "--attack",
+        parser=attack,
+        help="fgsm, bim, pgd, or with arguments, 'pgd(steps=100)'; repeatable.",
     ),
 ]
 Norms = Annotated[
