@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from contextlib import nullcontext
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,17 +20,11 @@ from .output import results_folder
 
 if TYPE_CHECKING:
     from axhil.emulation import Accumulator
+    from axhil.emulation.accumulator import Overflow
     from axhil.hwsim import Circuit
     from axhil.hwsim.multipliers import Assignment, Multiplier
     from axhil.hwsim.simulation.live_harness import Window
     from axhil.study.cosim import CosimReport
-
-
-class Overflow(StrEnum):
-    """What a sum becomes that an accumulator of few bits cannot hold."""
-
-    wrap = "wrap"
-    saturate = "saturate"
 
 
 def register(app: typer.Typer) -> None:
@@ -73,9 +66,7 @@ def _cosim(
         int | None,
         typer.Option(help="Sum products in a register of so many bits, 8 to 32; default: wide."),
     ] = None,
-    overflow: Annotated[
-        Overflow | None, typer.Option(help="What a sum beyond --acc-bits becomes; default: wrap.")
-    ] = None,
+    overflow: opt.OverflowOption = None,
     rtl: Annotated[Path | None, typer.Option(help="Another Verilog folder.")] = None,
     signed: Annotated[
         bool | None, typer.Option("--signed/--unsigned", help="Operands of mul.v.")
@@ -277,7 +268,7 @@ def _accumulator(bits: int | None, overflow: Overflow | None) -> Accumulator | N
         if overflow is not None:
             raise StudyError("--overflow: expected --acc-bits N with it")
         return None
-    return Register(bits, (overflow or Overflow.wrap).value)
+    return Register(bits, overflow or Register.overflow)
 
 
 def _window(trace: Path | None, text: str | None) -> Window | None:

@@ -80,9 +80,9 @@ def accuracy(
     images: Annotated[int | None, typer.Option(help="How many; default: all.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 128,
     weights: opt.Weights = None,
-    weight_scales: opt.WeightScales = opt.Granularity.tensor,
-    activation_range: opt.ActivationRange = opt.Activations.percentile,
-    batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    weight_scales: opt.WeightScales = "tensor",
+    activation_range: opt.ActivationRange = "percentile",
+    batch_norm: opt.BatchNormOption = "keep",
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
@@ -101,7 +101,7 @@ def accuracy(
     ready_folder(out_dir)
     where = opt.check_device(device)
     chosen = assigned(multipliers, luts=luts)
-    settings = Settings(weight_scales.value, activation_range.value, batch_norm.value)
+    settings = Settings(weight_scales, activation_range, batch_norm)
     subject = load_subject(
         network,
         weights=weights,
@@ -117,7 +117,14 @@ def accuracy(
     selected = everything.select(images)
     total = (1 + len(chosen)) * len(selected)
     with progress("classifying", total=total, unit="images") as tick:
-        rows = measure(subject, selected, chosen, batch=batch, device=where, progress=tick)
+        rows = measure(
+            subject,
+            selected,
+            chosen,
+            batch=batch,
+            device=where,
+            progress=lambda done, _total, now: tick(done, now),
+        )
     path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
     write_accuracy(path, subject, selected, rows, batch=batch, device=where)
     title = f"{network} on {len(selected):,} images of {selected.name}"
@@ -130,17 +137,15 @@ def evaluate(
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
     multipliers: opt.Multipliers = None,
     luts: opt.Luts = None,
-    attack: Annotated[list[opt.AttackName] | None, typer.Option(help="Repeatable.")] = None,
-    norm: Annotated[list[opt.NormName] | None, typer.Option(help="Repeatable.")] = None,
+    attack: opt.Attacks = None,
+    norm: opt.Norms = None,
     eps: Annotated[str | None, typer.Option(help="Budgets, e.g. 0,0.1,0.5.")] = None,
     images: Annotated[int | None, typer.Option(help="How many, class by class.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of random starts.")] = 0,
     full: Annotated[
         bool, typer.Option("--full", help="The paper's size: 64 images, 100 budgets.")
     ] = False,
-    threat_model: Annotated[
-        opt.ThreatModel, typer.Option(help="Who computes the gradient.")
-    ] = opt.ThreatModel.whitebox,
+    threat_model: opt.ThreatModelOption = "whitebox",
     worst_iterate: Annotated[
         bool, typer.Option("--worst-iterate", help="Any misclassified iterate breaks an image.")
     ] = False,
@@ -153,9 +158,9 @@ def evaluate(
     batch: Annotated[int, typer.Option(min=1, help="Rows per pass through the network.")] = 512,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     weights: opt.Weights = None,
-    weight_scales: opt.WeightScales = opt.Granularity.tensor,
-    activation_range: opt.ActivationRange = opt.Activations.percentile,
-    batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    weight_scales: opt.WeightScales = "tensor",
+    activation_range: opt.ActivationRange = "percentile",
+    batch_norm: opt.BatchNormOption = "keep",
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
@@ -166,7 +171,7 @@ def evaluate(
     """Attack a network built from each multiplier: robust accuracy over eps."""
     from axhil.hwsim.multipliers.assignment import split_words
     from axhil.study.run import Machine
-    from axhil.study.spec import PAPER_BUDGETS, PAPER_IMAGES, checked
+    from axhil.study.spec import NORMS, PAPER_BUDGETS, PAPER_IMAGES, checked
 
     from .evaluation import evaluate_study
 
@@ -180,18 +185,18 @@ def evaluate(
         "data": data,
         "images": images,
         "multipliers": tuple(name for text in multipliers or () for name in split_words(text)),
-        "attacks": opt.names(attack, opt.AttackName),
-        "norms": opt.names(norm, opt.NormName),
-        "budgets": budgets and dict.fromkeys(opt.names(norm, opt.NormName), budgets),
-        "threat_models": (threat_model.value,),
+        "attacks": tuple(attack or ()),
+        "norms": tuple(norm or ()),
+        "budgets": budgets and dict.fromkeys(norm or NORMS, budgets),
+        "threat_models": (threat_model,),
         "worst_iterate": worst_iterate,
         "gradient": gradient,
         "seed": seed,
         "batch": batch,
         "quantisation": {
-            "weights": weight_scales.value,
-            "activations": activation_range.value,
-            "batch_norm": batch_norm.value,
+            "weights": weight_scales,
+            "activations": activation_range,
+            "batch_norm": batch_norm,
         },
         "allow_float": allow_float,
     }

@@ -28,7 +28,7 @@ _PERCENTILE = 0.9999
 _MSE_STEPS = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerTrace:
     """What calibration saw at one layer's input.
 

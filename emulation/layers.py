@@ -27,7 +27,7 @@ from .quantize import code_limit, quantize, reciprocal
 from .slope import SlopeGradient, SlopeTerms
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerParameters:
     """All that determines a layer's arithmetic, but for the table.
 

@@ -57,7 +57,7 @@ def slope_table(lut: Lut, *, window: int) -> NDArray[np.float64]:
     return slope
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SlopeTerms:
     """A slope table as a sum of separable terms.
 

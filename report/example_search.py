@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from axhil.attacks import preset
+from axhil.attacks import parse_attack
 from axhil.hwsim import error_metrics
 from axhil.hwsim.multipliers import Assignment
 from axhil.study.errors import StudyError
@@ -22,7 +22,7 @@ from axhil.zoo import Images
 _BATCH, _LOOKED_AT = 16, 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examples:
     """Attacked images and what every network makes of them.
 
@@ -64,7 +64,7 @@ def find_examples(
         images: where to look: of each class, the first image among a few dozen that the attacked
             network gets right clean and wrong attacked; where there are too few, unbroken ones.
         multipliers: tables to build it from; the first without errors, else the first, is attacked.
-        attack: preset name.
+        attack: its spelling.
         norm: ``linf`` or ``l2``.
         eps: the budget.
         seed: of the random start.
@@ -88,7 +88,8 @@ def find_examples(
     def attacked(some: Images) -> torch.Tensor:
         x, y = some.batch(device=device)
         indices = torch.from_numpy(some.indices)
-        return preset(attack, norm)(network, x, y, eps=eps, seed=seed, indices=indices)
+        budgets = torch.full((len(x),), eps, dtype=torch.float64)
+        return parse_attack(attack, norm)(network, x, y, eps=budgets, seed=seed, indices=indices)
 
     chosen, adversarial = _search(network, attacked, images, count, device)
     if not len(chosen):

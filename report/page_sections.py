@@ -8,22 +8,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from html import escape
 
+from axhil.attacks import attack_title
 from axhil.hwsim import error_metrics
 from axhil.hwsim.multipliers import Multiplier
 from axhil.study.cells import Cell, CellSettings
-from axhil.study.experiment import DEFAULT_BUDGETS, cross_checks
+from axhil.study.experiment import DEFAULT_BUDGETS, attack_of, cross_checks
 
 from .page_charts import swatch
 from .page_findings import plural
 from .page_heatmaps import colour_bar, heat_map, relative_error, shared_limit
 from .page_tables import name_cell, number_cell, sortable
-from .tables import ATTACK_TITLES
 
 
 def warning_section(cells: Sequence[Cell]) -> str:
     """Return reasons to doubt the numbers, cell by cell and across attacks."""
     found = [
-        (f"{cell.label}, {ATTACK_TITLES.get(key, ' '.join(key))}", warning)
+        (f"{cell.label}, {attack_title(*key)}", warning)
         for cell in cells
         for key in [(cell.settings.attack, cell.settings.norm)]
         for warning in cell.warnings
@@ -121,10 +121,11 @@ def provenance_section(cells: Sequence[Cell]) -> str:
         own = [c for c in cells if (c.settings.attack, c.settings.norm) == (attack, norm)]
         count = sum(len(c.settings.budgets) for c in own)
         seconds = sum(sum(c.seconds) for c in own)
-        title = ATTACK_TITLES.get((attack, norm), f"{attack} {norm}")
+        title = attack_title(attack, norm)
+        known = attack_of(own[0].settings)
         times.append(
             f'<th scope="row">{escape(title)}</th>'
-            + number_cell(f"{own[0].settings.steps}")
+            + number_cell("" if known is None else f"{known.steps}")
             + number_cell(f"{count:,}")
             + number_cell(f"{seconds / count:.3f}")
             + number_cell(f"{seconds:.1f}")

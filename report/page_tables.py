@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from axhil.attacks import attack_title
 from axhil.hwsim import error_metrics
 from axhil.hwsim.multipliers import Multiplier
 from axhil.study.comparisons import Comparison
@@ -14,7 +15,7 @@ from axhil.study.statistics import Proportion
 
 from .page_charts import swatch
 from .page_findings import panel_title, plural, points, smallest_difference, where
-from .tables import ATTACK_TITLES, panels
+from .tables import panels
 
 _DASH = '<td class="none">–</td>'
 
@@ -230,7 +231,7 @@ def accuracy_section(
                         for eps in budgets
                     )
                 )
-        title = ATTACK_TITLES.get((attack, norm), f"{attack} {norm}")
+        title = attack_title(attack, norm)
         headings = ["eps", *(f"{eps:g}" for eps in budgets)]
         parts.append(
             f"<h3>{escape(title)}</h3>"

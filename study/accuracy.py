@@ -18,6 +18,7 @@ from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
+from .experiment import Progress
 from .statistics import Proportion, proportion
 from .subject import Subject
 from .worker import environment
@@ -76,7 +77,7 @@ def measure(
     *,
     batch: int,
     device: str = "cpu",
-    progress: Callable[[int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[AccuracyRow]:
     """Run float and every multiplier over the images.
 
@@ -86,10 +87,9 @@ def measure(
         multipliers: to build it from.
         batch: images at a time.
         device: where to run.
-        progress: called with (images done, description); the total is
-            ``(1 + len(multipliers)) * len(images)``.
+        progress: called with (images done, images in all, what is at work).
     """
-    done = 0
+    done, total = 0, (1 + len(multipliers)) * len(images)
     rows = []
     for named in (None, *multipliers):
         label = "float" if named is None else named.label
@@ -106,7 +106,7 @@ def measure(
             nonlocal done
             done += images_done
             if progress is not None:
-                progress(done, label)
+                progress(done, total, label)
 
         flags = _flags(model, images, batch, device, count)
         rows.append(

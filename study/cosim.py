@@ -51,7 +51,7 @@ class LayerProducts:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CosimReport:
     """A network run twice: its products simulated, and looked up.
 

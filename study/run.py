@@ -8,8 +8,8 @@ before the first is computed. Status and report need that folder alone, neither 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,15 +21,17 @@ from axhil.hwsim.multipliers import Assignment, Tabulated, make_tables
 from axhil.zoo.data import load
 
 from .assignments import distinct, network_assignments
-from .cells import CellSettings
+from .cells import FORMAT_VERSION, CellSettings, check_version, read_settings
 from .errors import StudyError
-from .experiment import Engine, Experiment, Threads, run, total_rows
+from .experiment import Engine, Experiment, Progress, Threads, run, total_rows
 from .results import Results
 from .spec import StudySpec
-from .store import FORMAT_VERSION, CellStore
+from .store import CellStore, reading
 from .subject import load_subject, set_threads
 
 _PLAN = "study.json"
+
+EngineName = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ class Machine:
     threads: int | None = None
     jobs: int | None = None
     device: str = "cpu"
-    engine: Literal["local", "ray"] = "local"
+    engine: EngineName = "local"
     address: str | None = None
 
     def build(self, network: str) -> Engine:
@@ -106,34 +108,39 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
 
 def run_study(
     spec: StudySpec,
-    experiments: Sequence[Experiment],
     folder: Path,
-    machine: Machine,
+    machine: Machine | None = None,
     *,
-    progress: Callable[[int, str], None] | None = None,
+    experiments: Sequence[Experiment] | None = None,
+    progress: Progress | None = None,
 ) -> list[Results]:
     """Run what is not finished, and return everything.
 
     Args:
         spec: the study.
-        experiments: `experiments_of` it.
         folder: of the store; made where it is missing.
-        machine: where to run.
-        progress: see `experiment.run`; the total is `study_rows`.
+        machine: where to run; None: this one, as `Machine` has it.
+        experiments: `experiments_of` the study, where they are at hand already.
+        progress: see `experiment.Progress`.
 
     Returns:
         One `Results` per experiment, complete.
+
+    Raises:
+        EmulationError, HwsimError, StudyError, AttackError: what is missing or does not fit.
     """
+    machine = machine or Machine()
+    experiments = experiments_of(spec, machine) if experiments is None else experiments
     store = CellStore(folder)
     plan = Plan(spec, tuple(_Part.of(one) for one in experiments))
     plan.write(folder)
-    found, before = [], 0
+    found, before, total = [], 0, study_rows(experiments)
     for experiment in experiments:
         cells = run(
             experiment,
             store,
             engine=machine.build(experiment.subject.network.name),
-            progress=_shifted(progress, before),
+            progress=_shifted(progress, before, total),
         )
         before += total_rows(experiment)
         found.append(
@@ -148,13 +155,11 @@ def run_study(
     return found
 
 
-def _shifted(
-    progress: Callable[[int, str], None] | None, before: int
-) -> Callable[[int, str], None] | None:
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
     """A progress that counts from what was done before."""
     if progress is None:
         return None
-    return lambda done, now: progress(before + done, now)
+    return lambda done, _total, now: progress(before + done, total, now)
 
 
 def study_rows(experiments: Sequence[Experiment]) -> int:
@@ -196,7 +201,14 @@ class Plan:
         body = {
             "format_version": FORMAT_VERSION,
             "study": self.spec.model_dump(mode="json"),
-            "parts": [asdict(part) for part in self.parts],
+            "parts": [
+                {
+                    "network": part.network,
+                    "threat_model": part.threat_model,
+                    "cells": [settings.written() for settings in part.cells],
+                }
+                for part in self.parts
+            ],
         }
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / _PLAN, (json.dumps(body, indent=1) + "\n").encode())
@@ -210,25 +222,22 @@ class Plan:
         """
         path = folder / _PLAN
         try:
-            body = json.loads(path.read_bytes())
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise StudyError(f"no study was run in {folder}: axhil study run FILE") from error
+        with reading(path, "is damaged ({}): run the study again"):
+            body = json.loads(content)
             version = body["format_version"]
-            if version > FORMAT_VERSION:
-                raise StudyError(
-                    f"{path} has format version {version}, this axhil reads {FORMAT_VERSION}: "
-                    f"upgrade axhil, or choose another --out"
-                )
+            check_version(version)
             parts = tuple(
-                _Part(part["network"], part["threat_model"], tuple(map(_settings, part["cells"])))
+                _Part(
+                    part["network"],
+                    part["threat_model"],
+                    tuple(read_settings(cell, version=version) for cell in part["cells"]),
+                )
                 for part in body["parts"]
             )
             return cls(StudySpec(**_tuples(body["study"])), parts)
-        except FileNotFoundError as error:
-            raise StudyError(f"no study was run in {folder}: axhil study run FILE") from error
-        except (ValueError, TypeError, KeyError) as error:
-            if isinstance(error, StudyError):
-                raise
-            text = str(error).splitlines()[0]
-            raise StudyError(f"{path} is damaged ({text}): run the study again") from error
 
     def results(self, store: CellStore) -> list[Results]:
         """What the store has of each part; cells with some of their budgets come with those."""
@@ -239,7 +248,7 @@ class Plan:
             for settings in part.cells:
                 missing = store.missing(settings)
                 left = tuple(eps for eps in settings.budgets if eps not in missing)
-                cell = store.get(_at(settings, left)) if left else None
+                cell = store.get(replace(settings, budgets=left)) if left else None
                 if cell is not None:
                     cells.append(cell)
             found.append(
@@ -252,14 +261,6 @@ class Plan:
                 )
             )
         return found
-
-
-def _settings(body: dict[str, Any]) -> CellSettings:
-    return CellSettings(**{**body, "budgets": tuple(body["budgets"])})
-
-
-def _at(settings: CellSettings, budgets: tuple[float, ...]) -> CellSettings:
-    return CellSettings(**{**asdict(settings), "budgets": budgets})
 
 
 def _tuples(body: dict[str, Any]) -> dict[str, Any]:

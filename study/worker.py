@@ -11,15 +11,12 @@ from importlib.metadata import version
 import torch
 from torch import nn
 
-from axhil.attacks import Evaluation, evaluate, preset
+from axhil.attacks import Evaluation, evaluate, parse_attack
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
-from .cells import Cell, CellSettings
+from .cells import WHITEBOX, Cell, CellSettings
 from .subject import Subject
-
-WHITEBOX = "whitebox"
-THREAT_MODELS = (WHITEBOX, "transfer:float", "transfer:exact")
 
 
 def environment(device: str) -> dict[str, str | int]:
@@ -78,7 +75,7 @@ class CellWorker:
             self._network[1],
             self._x,
             self._y,
-            preset(settings.attack, settings.norm),
+            parse_attack(settings.attack, settings.norm),
             budgets=settings.budgets,
             gradient_model=self._source(settings.threat_model),
             gradient_name=settings.threat_model.partition(":")[2],

@@ -3,13 +3,17 @@ import copy
 
 import pytest
 import torch
-from axhil.hwsim.reference import table
 from torch import nn
 
 from axhil.emulation import EmulationError, Settings, convert, prepare
 from axhil.emulation.batchnorm import followers
 from axhil.emulation.layers import LutConv2d, LutLinear
-from axhil.hwsim import Catalogued, Lut, golden
+from axhil.hwsim import Catalogued, Lut, Operand, golden
+
+
+def exact_table(operand):
+    return Catalogued("exact", operand=operand).reference_table()
+
 
 EXACT = golden(Catalogued.parse("exact"))
 DRUM = golden(Catalogued.parse("drum(3)"))
@@ -163,9 +167,9 @@ def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
     [
         ({"layer9.*": None}, r"the pattern 'layer9\.\*' matches no layer; .*conv1, conv2, fc"),
         ({"conv1": "int4"}, "expected a Lut, None or 'float' for a layer, got 'int4'"),
-        (Lut(table(Catalogued.parse("exact"), width=4), width=4, signed=True), "signed 4-bit"),
+        (Lut(exact_table(Operand(4, signed=True)), width=4, signed=True), "signed 4-bit"),
         (
-            Lut(table(Catalogued.parse("exact"), signed=False), width=8, signed=False),
+            Lut(exact_table(Operand(8, signed=False)), width=8, signed=False),
             "is unsigned 8-bit .wrap an unsigned core with mul_signed",
         ),
     ],

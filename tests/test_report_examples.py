@@ -8,7 +8,7 @@ import pytest
 import torch
 from study_samples import cell
 
-from axhil.attacks import preset
+from axhil.attacks import parse_attack
 from axhil.report.example_search import Examples, find_examples
 from axhil.report.examples import draw_examples, examples_figure, telling_budget
 from axhil.report.figure import save_figure
@@ -82,7 +82,7 @@ def test_a_random_start_is_that_of_the_images_number_and_the_seed(subject, image
     x, y = images.batch(slice(where, where + 1))
     shares, number = [], int(images.indices[where])
     for index, seed in ((number, 3), (number + 1, 3), (number, 0)):
-        again = preset("pgd", "linf")(
+        again = parse_attack("pgd", "linf")(
             exact, x, y, eps=EPS, seed=seed, indices=torch.tensor([index])
         )
         shares.append(np.mean(np.abs(again.numpy() - found.adversarial) > 1e-6))

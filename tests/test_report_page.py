@@ -132,8 +132,7 @@ def synthetic(samples=40, budgets=(0.0, 0.1, 0.5), names=("exact", "drum(3)", "d
         clean = "".join(map(str, draw.integers(0, 2, samples)))
         for norm, attack in itertools.product(("linf", "l2"), ("fgsm", "pgd")):
             flags = ["".join(map(str, draw.integers(0, 2, samples))) for _ in budgets[1:]]
-            steps = 1 if attack == "fgsm" else 50
-            settings = {"norm": norm, "attack": attack, "budgets": budgets, "steps": steps}
+            settings = {"norm": norm, "attack": attack, "budgets": budgets}
             cells.append(cell(clean, *flags, label=name, multiplier=name, **settings))
     return cells
 
@@ -450,7 +449,7 @@ def test_warnings_of_cells_and_across_attacks_are_told():
     flags = {"fgsm": ("11111111", "00000000"), "pgd": ("11111111", "11110000")}
     cells = [
         cell(*flags["fgsm"], warnings=("zero-gradient: 3 of 8",)),
-        cell(*flags["pgd"], attack="pgd", steps=50),
+        cell(*flags["pgd"], attack="pgd"),
     ]
     text = Page(report_page(cells)).text
     assert "ACC, FGSM L∞ zero-gradient: 3 of 8" in text
@@ -565,7 +564,7 @@ def test_the_papers_full_grid_stays_under_two_megabytes():
     names = [str(i) for i in range(6)]
     cells = synthetic(64, budgets, ("exact", *names))
     cells += [
-        replace(c, settings=replace(c.settings, attack="bim", steps=50))
+        replace(c, settings=replace(c.settings, attack="bim"))
         for c in cells
         if c.settings.attack == "pgd"
     ]

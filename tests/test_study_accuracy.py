@@ -93,12 +93,12 @@ def test_progress_counts_every_image_once_per_network(subject, images):
         few,
         network_assignments(["exact", "drum(3)"]),
         batch=10,
-        progress=lambda done, label: seen.append((done, label)),
+        progress=lambda *told: seen.append(told),
     )
     assert seen == [
-        (10, "float"), (20, "float"), (25, "float"),
-        (35, "ACC"), (45, "ACC"), (50, "ACC"),
-        (60, "DR3"), (70, "DR3"), (75, "DR3"),
+        (10, 75, "float"), (20, 75, "float"), (25, 75, "float"),
+        (35, 75, "ACC"), (45, 75, "ACC"), (50, 75, "ACC"),
+        (60, 75, "DR3"), (70, 75, "DR3"), (75, 75, "DR3"),
     ]  # fmt: skip
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from axhil import cli
 from axhil.cli import cosim as cli_cosim
 from axhil.cli import design as cli_design
-from axhil import cli
 from axhil.emulation import Accumulator, External, Geometry
 from axhil.emulation.external import ExternalPath
-from axhil.hwsim import Catalogued, Design, HwsimError, golden
+from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.simulation.live import LiveMultiplier
 from axhil.study.cosim import chosen_layers, cosim, products_of
@@ -130,7 +130,7 @@ def test_a_small_layer_in_icarus_has_the_sums_of_a_register_step_by_step(overflo
     rng = np.random.default_rng(3)
     x = rng.integers(-127, 128, (1, 2, 4, 4)).astype(np.int8)
     w = rng.integers(-127, 128, (3, 2, 3, 3)).astype(np.int8)
-    with LiveMultiplier(Design.of(DRUM, width=8, signed=True), processes=1) as live:
+    with LiveMultiplier(DRUM.circuit(), processes=1) as live:
         layer = ExternalPath(
             External("RTL", live), torch.from_numpy(w), Geometry(), Accumulator(15, overflow)
         )
@@ -270,7 +270,7 @@ def test_a_simulator_that_dies_under_the_network_is_one_sentence(subject, images
     lives = []
 
     def start():
-        lives.append(LiveMultiplier(Design.of(DRUM, width=8, signed=True), processes=1, batch=4096))
+        lives.append(LiveMultiplier(DRUM.circuit(), processes=1, batch=4096))
         lives[0]._progress = lambda _: os.kill(lives[0].pids[0], signal.SIGKILL)
         return lives[0]
 
@@ -291,7 +291,7 @@ USER_ERRORS = [
     (["--acc-bits", "7"], "expected an accumulator of 8 to 32 bits, got 7"),
     (["--acc-bits", "33"], "expected an accumulator of 8 to 32 bits, got 33"),
     (["--overflow", "wrap"], "--overflow: expected --acc-bits N with it"),
-    (["--acc-bits", "16", "--overflow", "clip"], "'clip' is not one of 'wrap', 'saturate'"),
+    (["--acc-bits", "16", "--overflow", "clip"], "expected one of wrap, saturate, got 'clip'"),
     (["--param", "K=3"], "--param: for a Verilog file, e.g. axhil cosim -m path/to/mul.v"),
     (["--with", "cell.v"], "--with: for a Verilog file"),
     (["--unsigned"], "--signed/--unsigned: for a Verilog file"),
