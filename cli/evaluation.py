@@ -38,6 +38,8 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
     began = time.perf_counter()
     with results_folder(folder):
         experiments = experiments_of(spec, machine)
+    for note in dict.fromkeys(n for e in experiments for m in e.multipliers for n in m.notes):
+        notice(note)
     for experiment in experiments:
         notice(_announcement(experiment))
     try:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from axhil.study.errors import StudyError
 from . import options as opt
 from .console import notice, out, progress
 from .output import ready_folder
+
+if TYPE_CHECKING:
+    from axhil.hwsim.multipliers import Assignment
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +54,24 @@ def train(
     )
 
 
+def assigned(texts: Sequence[str] | None, *, luts: Path | None) -> list[Assignment]:
+    """Find multipliers for a network and make their tables, and say what was assumed.
+
+    Raises:
+        HwsimError: see `network_assignments` and `make_tables`.
+    """
+    from axhil.hwsim.multipliers import make_tables
+    from axhil.study.assignments import distinct, network_assignments
+
+    found = network_assignments(texts, luts=luts)
+    multipliers = distinct(found)
+    with progress("making tables", total=len(multipliers), unit="tables") as tick:
+        make_tables(multipliers, progress=lambda made, _, name: tick(made, f"made {name}"))
+    for note in dict.fromkeys(note for one in found for note in one.notes):
+        notice(note)
+    return found
+
+
 def accuracy(
     network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
@@ -72,14 +94,13 @@ def accuracy(
     from axhil.emulation import Settings
     from axhil.report.tables import accuracy_table
     from axhil.study.accuracy import measure, write_accuracy
-    from axhil.study.multipliers import resolve
     from axhil.study.subject import load_subject, set_threads
     from axhil.zoo.data import load
 
     set_threads(threads)
     ready_folder(out_dir)
     where = opt.check_device(device)
-    chosen = resolve(multipliers, folder=luts)
+    chosen = assigned(multipliers, luts=luts)
     settings = Settings(weight_scales, activation_range, batch_norm)
     subject = load_subject(
         network,
@@ -90,6 +111,8 @@ def accuracy(
         allow_float=allow_float,
         device=where,
     )
+    for one in chosen:
+        one.check(subject.prepared.layers)
     everything = load(data or subject.network.data, root=data_dir, download=download)
     selected = everything.select(images)
     total = (1 + len(chosen)) * len(selected)
@@ -146,7 +169,7 @@ def evaluate(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path("out"),
 ) -> None:
     """Attack a network built from each multiplier: robust accuracy over eps."""
-    from axhil.study.multipliers import split_names
+    from axhil.hwsim.multipliers.assignment import split_words
     from axhil.study.run import Machine
     from axhil.study.spec import NORMS, PAPER_BUDGETS, PAPER_IMAGES, checked
 
@@ -161,7 +184,7 @@ def evaluate(
         "networks": (network,),
         "data": data,
         "images": images,
-        "multipliers": tuple(name for text in multipliers or () for name in split_names(text)),
+        "multipliers": tuple(name for text in multipliers or () for name in split_words(text)),
         "attacks": tuple(attack or ()),
         "norms": tuple(norm or ()),
         "budgets": budgets and dict.fromkeys(norm or NORMS, budgets),
@@ -194,7 +217,7 @@ def evaluate(
 
 def plan(
     network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
-    multiplier: Annotated[str, typer.Option(help="A multiplier or a table file.")] = "exact",
+    multiplier: opt.Multiplier = "exact",
     weights: opt.Weights = None,
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
@@ -202,19 +225,18 @@ def plan(
     """Show which path each layer takes, and why."""
     from axhil.emulation import native
     from axhil.report.tables import plan_table
-    from axhil.study.multipliers import resolve
     from axhil.study.subject import plan_subject
 
-    named, *more = resolve([multiplier])
+    chosen, *more = assigned([multiplier], luts=None)
     if more:
         raise StudyError(f"--multiplier: expected one multiplier, got {multiplier}")
     subject, missing = plan_subject(
         network, weights=weights, root=data_dir, allow_float=allow_float
     )
-    emulated = subject.prepared.emulate(named.lut, layers=subject.network.approximate)
+    emulated = subject.prepared.emulate(chosen.mapping(), layers=subject.network.approximate)
     if missing:
         notice(f"planning with random weights: {missing}")
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
     share = emulated.float_share
     in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
-    out.print(plan_table(emulated.plan, title=f"{network} with {named.name}; {kernels}{in_float}"))
+    out.print(plan_table(emulated.plan, title=f"{network} with {chosen.name}; {kernels}{in_float}"))

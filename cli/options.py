@@ -102,9 +102,18 @@ def _engines() -> Iterable[str]:
 Multipliers = Annotated[
     list[str] | None,
     typer.Option(
-        "--multipliers",
+        "--multiplier",
         "-m",
-        help="Comma-separated, e.g. 'exact,drum(4),my.npz'; default: the paper's seven.",
+        help="A name, Verilog, a table, a model, or by layer: exact, 'drum(4)', 'mul.v[K=3]', "
+        "mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable; default: the paper's seven.",
+    ),
+]
+Multiplier = Annotated[
+    str,
+    typer.Option(
+        "--multiplier",
+        "-m",
+        help="A name, Verilog, a table, a model, or layer by layer: 'conv*=drum(4),fc*=exact'.",
     ),
 ]
 Luts = Annotated[

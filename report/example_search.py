@@ -13,8 +13,8 @@ from torch import nn
 
 from axhil.attacks import parse_attack
 from axhil.hwsim import error_metrics
+from axhil.hwsim.multipliers import Assignment
 from axhil.study.errors import StudyError
-from axhil.study.multipliers import NamedLut
 from axhil.study.subject import Subject
 from axhil.zoo import Images
 
@@ -48,7 +48,7 @@ class Examples:
 def find_examples(
     subject: Subject,
     images: Images,
-    multipliers: Sequence[NamedLut],
+    multipliers: Sequence[Assignment],
     *,
     attack: str,
     norm: str,
@@ -77,11 +77,11 @@ def find_examples(
     """
     if not multipliers:
         raise StudyError("expected at least one multiplier to show examples of, got none")
-    source = next((m for m in multipliers if error_metrics(m.lut).ep == 0), multipliers[0])
+    source = next((one for one in multipliers if _is_exact(one)), multipliers[0])
 
-    def built(one: NamedLut) -> nn.Module:
+    def built(one: Assignment) -> nn.Module:
         layers = subject.network.approximate
-        return subject.prepared.emulate(one.lut, layers=layers).to(device)
+        return subject.prepared.emulate(one.mapping(), layers=layers).to(device)
 
     network = built(source)
 
@@ -112,6 +112,11 @@ def find_examples(
         classes=chosen.classes,
         predictions=predictions,
     )
+
+
+def _is_exact(assignment: Assignment) -> bool:
+    tables = assignment.tables()
+    return bool(tables) and all(error_metrics(lut).ep == 0 for lut in tables)
 
 
 def _search(

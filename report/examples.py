@@ -12,9 +12,9 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from axhil.attacks import attack_title
+from axhil.hwsim.multipliers import Assignment
 from axhil.study.cells import Cell
 from axhil.study.comparisons import accurate_multiplier
-from axhil.study.multipliers import NamedLut
 from axhil.study.paper import TITLES
 from axhil.study.records import records_of
 from axhil.study.subject import Subject
@@ -57,7 +57,7 @@ def telling_budget(cells: Sequence[Cell], *, attack: str, norm: str) -> float | 
 def examples_figure(
     subject: Subject,
     images: Images,
-    multipliers: Sequence[NamedLut],
+    multipliers: Sequence[Assignment],
     *,
     attack: str,
     norm: str,

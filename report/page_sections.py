@@ -10,9 +10,9 @@ from html import escape
 
 from axhil.attacks import attack_title
 from axhil.hwsim import error_metrics
+from axhil.hwsim.multipliers import Multiplier
 from axhil.study.cells import Cell, CellSettings
 from axhil.study.experiment import DEFAULT_BUDGETS, attack_of, cross_checks
-from axhil.study.multipliers import NamedLut
 
 from .page_charts import swatch
 from .page_findings import plural
@@ -42,15 +42,15 @@ def warning_section(cells: Sequence[Cell]) -> str:
     return f'<section id="warnings"><h2>Warnings</h2>{text}</section>'
 
 
-def multiplier_section(tables: Sequence[NamedLut], labels: Sequence[str]) -> str:
+def multiplier_section(tables: Sequence[Multiplier], labels: Sequence[str]) -> str:
     """Error metrics and an error map per multiplier; nothing where no table is at hand."""
     if not tables:
         return ""
     rows, maps = [], []
-    errors = [relative_error(one.lut) for one in tables]
+    errors = [relative_error(one.table()) for one in tables]
     limit = shared_limit(errors)
     for one, error in zip(tables, errors, strict=True):
-        m = error_metrics(one.lut)
+        m = error_metrics(one.table())
         number = labels.index(one.label)
         rows.append(
             name_cell(one.label, number, one.name)
@@ -68,8 +68,8 @@ def multiplier_section(tables: Sequence[NamedLut], labels: Sequence[str]) -> str
                 )
             )
         )
-        low, high = int(one.lut.operands.min()), int(one.lut.operands.max())
-        side = 2**one.lut.width
+        low, high = int(one.table().operands.min()), int(one.table().operands.max())
+        side = 2 ** one.table().width
         maps.append(
             f'<figure class="map"><figcaption>{swatch(number)}{escape(one.label)} '
             f"<small>MRE {100 * m.mre:.2f} %</small></figcaption>"

@@ -8,8 +8,8 @@ from html import escape
 
 from axhil.attacks import attack_title
 from axhil.hwsim import error_metrics
+from axhil.hwsim.multipliers import Multiplier
 from axhil.study.comparisons import Comparison
-from axhil.study.multipliers import NamedLut
 from axhil.study.records import Record
 from axhil.study.statistics import Proportion
 
@@ -78,11 +78,11 @@ def verdict_table(
     records: Sequence[Record],
     comparisons: Sequence[Comparison],
     reference: str | None,
-    tables: Sequence[NamedLut],
+    tables: Sequence[Multiplier],
 ) -> str:
     """One row per multiplier: its error, clean accuracy, and what survives under attack."""
     labels = list(dict.fromkeys(r.cell.label for r in records))
-    errors = {one.label: error_metrics(one.lut).mre for one in tables}
+    errors = {one.label: error_metrics(one.table()).mre for one in tables}
     rows = []
     for number, label in enumerate(labels):
         own = [r for r in records if r.cell.label == label]

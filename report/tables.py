@@ -11,9 +11,9 @@ from rich.table import Table
 from axhil.attacks import attack_title
 from axhil.emulation import LayerPlan
 from axhil.hwsim import ErrorMetrics
+from axhil.hwsim.multipliers import Multiplier
 from axhil.study.accuracy import AccuracyRow
 from axhil.study.cells import Cell
-from axhil.study.multipliers import NamedLut
 from axhil.study.records import Record
 
 
@@ -90,7 +90,7 @@ def accuracy_table(rows: Sequence[AccuracyRow], *, title: str) -> Table:
     return table
 
 
-def metrics_table(entries: Sequence[tuple[NamedLut, ErrorMetrics]]) -> Table:
+def metrics_table(entries: Sequence[tuple[Multiplier, ErrorMetrics]]) -> Table:
     """Error metrics of tables, named as EvoApproxLib names them."""
     table = Table(
         title="Error metrics over all operand pairs",

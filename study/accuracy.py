@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from axhil.hwsim.files import write_atomically
+from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
 from .experiment import Progress
-from .multipliers import NamedLut
 from .statistics import Proportion, proportion
 from .subject import Subject
 from .worker import environment
@@ -73,7 +73,7 @@ def _flags(
 def measure(
     subject: Subject,
     images: Images,
-    multipliers: Sequence[NamedLut],
+    multipliers: Sequence[Assignment],
     *,
     batch: int,
     device: str = "cpu",
@@ -84,7 +84,7 @@ def measure(
     Args:
         subject: the network.
         images: what to classify.
-        multipliers: tables to build it from.
+        multipliers: to build it from.
         batch: images at a time.
         device: where to run.
         progress: called with (images done, images in all, what is at work).
@@ -97,7 +97,9 @@ def measure(
         model = (
             subject.float_model
             if named is None
-            else subject.prepared.emulate(named.lut, layers=subject.network.approximate).to(device)
+            else subject.prepared.emulate(named.mapping(), layers=subject.network.approximate).to(
+                device
+            )
         )
 
         def count(images_done: int, label: str = label) -> None:
@@ -111,7 +113,7 @@ def measure(
             AccuracyRow(
                 name="float" if named is None else named.name,
                 label=label,
-                lut_sha256="" if named is None else named.lut.sha256,
+                lut_sha256="" if named is None else named.digest,
                 correct=flags,
                 accuracy=proportion(flags.count("1"), len(flags)),
                 seconds=round(time.perf_counter() - began, 2),

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from axhil.emulation import Accumulator, External, Prepared
 from axhil.emulation.convert import Mapped
-from axhil.hwsim import LiveMultiplier, Lut
+from axhil.hwsim import LiveMultiplier
+from axhil.hwsim.multipliers import Assignment, Multiplier
 from axhil.zoo import Images
 
 from .errors import StudyError
@@ -114,6 +116,41 @@ def chosen_layers(subject: Subject, patterns: Sequence[str] | None) -> tuple[str
     return tuple(n for n in every if any(fnmatch.fnmatchcase(n, p) for p in patterns))
 
 
+def layers_of(
+    subject: Subject, assignment: Assignment, patterns: Sequence[str] | None
+) -> tuple[str, ...]:
+    """`chosen_layers`; of an assignment by layers, by default those with a multiplier."""
+    if patterns is None and assignment.single is None:
+        return tuple(n for n in subject.prepared.layers if assignment.at(n) not in {None, "float"})
+    return chosen_layers(subject, patterns)
+
+
+def multipliers_of(
+    subject: Subject, assignment: Assignment, layers: Sequence[str]
+) -> dict[str, Multiplier | Literal["float"] | None]:
+    """What each layer of the network computes with.
+
+    Args:
+        subject: the network.
+        assignment: of multipliers; one alone is in the layers that the network builds from it.
+        layers: those to simulate, whatever the network builds.
+
+    Raises:
+        StudyError: a layer to simulate without a multiplier.
+    """
+    alone = assignment.single is not None
+    found = {
+        name: assignment.at(name)
+        if not alone or name in layers or _approximate(subject, name)
+        else None
+        for name in subject.prepared.layers
+    }
+    for name in layers:
+        if found[name] in {None, "float"}:
+            raise StudyError(f"--layers: no multiplier is in the layer {name}, see {assignment}")
+    return found
+
+
 def products_of(prepared: Prepared, layers: Sequence[str], *, images: int) -> int:
     """Multiplications that the layers need for so many images."""
     return sum(prepared.macs[name] for name in layers) * images
@@ -122,8 +159,8 @@ def products_of(prepared: Prepared, layers: Sequence[str], *, images: int) -> in
 def cosim(
     subject: Subject,
     images: Images,
-    lut: Lut,
-    start: Callable[[], LiveMultiplier],
+    multipliers: Mapping[str, Multiplier | Literal["float"] | None],
+    start: Callable[[Multiplier], LiveMultiplier],
     *,
     layers: Sequence[str],
     accumulator: Accumulator | None = None,
@@ -135,8 +172,8 @@ def cosim(
     Args:
         subject: the network, quantised.
         images: what to classify.
-        lut: the multiplier's table, for the emulator and for layers that are not simulated.
-        start: starts the simulation of the multiplier; closed here.
+        multipliers: of every layer, see `multipliers_of`; their tables are the emulator's.
+        start: starts the simulation of a multiplier; closed here.
         layers: those to simulate.
         accumulator: of few bits, for every layer with the multiplier, simulated or from the table;
             None: no sum overflows.
@@ -147,15 +184,26 @@ def cosim(
         HwsimError: the simulator does not start, dies, or shows X or Z.
     """
     mapped: dict[str, Mapped] = {
-        name: lut if name in layers or _approximate(subject, name) else None
-        for name in subject.prepared.layers
+        name: one if one is None or isinstance(one, str) else one.table()
+        for name, one in multipliers.items()
     }
+    simulators: dict[Multiplier, LiveMultiplier] = {}
     emulator = subject.prepared.emulate(mapped, accumulator=accumulator)
     whole = None if accumulator is None else subject.prepared.emulate(mapped)
-    with start() as live:
-        checks = {name: _Checked(name, live, lut, now) for name in layers}
+    with ExitStack() as running:
+        checks = {}
+        for name in layers:
+            one = multipliers[name]
+            assert one is not None
+            assert not isinstance(one, str)
+            if one not in simulators:
+                simulators[one] = running.enter_context(start(one))
+            checks[name] = _Checked(name, simulators[one], one, now)
         simulated = subject.prepared.emulate(
-            {**mapped, **{n: External(f"RTL of {lut.name}", c) for n, c in checks.items()}},
+            {
+                **mapped,
+                **{n: External(f"RTL of {c.multiplier.name}", c) for n, c in checks.items()},
+            },
             accumulator=accumulator,
         )
         logits, expected, without = [], [], []
@@ -192,9 +240,14 @@ class _Checked:
     """The live multiplier as one layer sees it; each product is held against the table."""
 
     def __init__(
-        self, layer: str, live: LiveMultiplier, lut: Lut, now: Callable[[str], None] | None
+        self,
+        layer: str,
+        live: LiveMultiplier,
+        multiplier: Multiplier,
+        now: Callable[[str], None] | None,
     ) -> None:
-        self._layer, self._live, self._lut, self._now = layer, live, lut, now
+        self._layer, self._live, self._lut, self._now = layer, live, multiplier.table(), now
+        self.multiplier = multiplier
         self._products = self._differing = 0
         self._first: tuple[int, int, int, int] | None = None
 

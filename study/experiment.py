@@ -14,11 +14,11 @@ from axhil.attacks import Attack, AttackError, Norm, canonical, network_rows, pa
 from axhil.attacks.checks import iterated_weaker
 from axhil.emulation import Settings
 from axhil.emulation.gradient import parse_gradient
+from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
 from .cells import THREAT_MODELS, WHITEBOX, Cell, CellSettings
 from .errors import StudyError
-from .multipliers import NamedLut
 from .store import CellStore
 from .subject import Subject
 from .worker import CellWorker
@@ -85,11 +85,11 @@ class Unit:
     """A cell to be computed.
 
     Attributes:
-        multiplier: its table.
+        multiplier: or several, layer by layer.
         settings: its settings.
     """
 
-    multiplier: NamedLut
+    multiplier: Assignment
     settings: CellSettings
 
     @property
@@ -115,13 +115,13 @@ class Experiment:
     Attributes:
         subject: the network.
         images: what it is evaluated on.
-        multipliers: tables to build it from.
+        multipliers: to build it from.
         grid: attacks, norms, budgets.
     """
 
     subject: Subject
     images: Images
-    multipliers: Sequence[NamedLut]
+    multipliers: Sequence[Assignment]
     grid: Grid
 
     @property
@@ -135,7 +135,7 @@ class Experiment:
                     found.append(Unit(multiplier, self._settings(multiplier, norm, name, digest)))
         return found
 
-    def _settings(self, multiplier: NamedLut, norm: str, name: str, digest: str) -> CellSettings:
+    def _settings(self, multiplier: Assignment, norm: str, name: str, digest: str) -> CellSettings:
         grid, subject = self.grid, self.subject
         return CellSettings(
             network=subject.network.name,
@@ -147,7 +147,7 @@ class Experiment:
             data_sha256=digest,
             images=len(self.images),
             multiplier=multiplier.name,
-            lut_sha256=multiplier.lut.sha256,
+            lut_sha256=multiplier.digest,
             attack=name,
             norm=norm,
             budgets=grid.budgets[norm],

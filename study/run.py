@@ -15,13 +15,15 @@ from typing import Any, Literal
 
 import torch
 
+from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.files import write_atomically
+from axhil.hwsim.multipliers import Assignment, Tabulated, make_tables
 from axhil.zoo.data import load
 
+from .assignments import distinct, network_assignments
 from .cells import FORMAT_VERSION, CellSettings, check_version, read_settings
 from .errors import StudyError
 from .experiment import Engine, Experiment, Progress, Threads, run, total_rows
-from .multipliers import NamedLut, resolve
 from .results import Results
 from .spec import StudySpec
 from .store import CellStore, reading
@@ -75,7 +77,8 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
         EmulationError, HwsimError, StudyError: what is missing or does not fit.
     """
     set_threads(machine.threads)
-    multipliers = resolve(spec.multipliers, folder=machine.luts)
+    multipliers = network_assignments(spec.multipliers, luts=machine.luts)
+    make_tables(distinct(multipliers), jobs=machine.jobs)
     if machine.weights is not None and len(spec.networks) > 1:
         raise StudyError("--weights: the study has several networks; name the files in its file")
     found = []
@@ -90,6 +93,8 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
             allow_float=spec.allow_float,
             device=machine.device,
         )
+        for one in multipliers:
+            one.check(subject.prepared.layers)
         everything = load(
             spec.data or subject.network.data, root=machine.data_dir, download=machine.download
         )
@@ -144,7 +149,7 @@ def run_study(
                 threat_model=experiment.grid.threat_model,
                 cells=tuple(cells),
                 planned=sum(len(cell.settings.budgets) for cell in cells),
-                tables=tuple(experiment.multipliers),
+                tables=tuple(_tables(experiment.multipliers)),
             )
         )
     return found
@@ -263,15 +268,25 @@ def _tuples(body: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in body.items()}
 
 
-def _golden_tables(parts: Sequence[_Part]) -> list[NamedLut]:
+def _golden_tables(parts: Sequence[_Part]) -> list[Tabulated]:
     """The tables of the catalogue that the cells name, for the report's error maps."""
     wanted = dict.fromkeys((s.multiplier, s.lut_sha256) for part in parts for s in part.cells)
     found = []
     for name, digest in wanted:
         try:
-            (table,) = resolve([name])
-        except ValueError:  # a table of the user's: its file may be anywhere by now
+            entry = Catalogued.parse(name)
+            lut = golden(entry)
+        except HwsimError:  # a multiplier of the user's: its file may be anywhere by now
             continue
-        if table.lut.sha256 == digest:
-            found.append(table)
+        if lut.sha256 == digest:
+            found.append(Tabulated(str(entry), entry.label, lut))
     return found
+
+
+def _tables(multipliers: Sequence[Assignment]) -> list[Tabulated]:
+    """Those that are alone in all layers, under the labels of their cells."""
+    return [
+        Tabulated(one.name, one.label, one.single.table())
+        for one in multipliers
+        if one.single is not None
+    ]

@@ -28,11 +28,11 @@ from axhil.emulation.batchnorm import BatchNorm
 from axhil.emulation.calibrate import Calibration
 from axhil.emulation.gradient import parse_gradient
 from axhil.emulation.quantize import Granularity
+from axhil.hwsim.multipliers.assignment import located_words, split_words
 
 from .cells import WHITEBOX, ThreatModel
 from .errors import StudyError
 from .experiment import DEFAULT_BUDGETS, Grid
-from .multipliers import resolve
 
 
 def evenly(first: float, last: float, count: int) -> tuple[float, ...]:
@@ -118,7 +118,8 @@ class StudySpec(_Strict):
         weights: files by network, relative to the study file; others are looked for as always.
         data: data set of all networks; None: each network's own.
         images: how many, class by class.
-        multipliers: of the catalogue, or paths of `.npz` tables, relative to the study file.
+        multipliers: what `hwsim.multipliers.find` reads, or by layer, `conv*=drum(4),fc=exact`;
+            files are relative to the study file.
         attacks: by name, such as `pgd`, or with arguments, `pgd(steps=100)`.
         norms: of the budgets.
         budgets: eps of each norm, as a list or as first, last and count.
@@ -228,6 +229,7 @@ def read_spec(path: Path | str) -> StudySpec:
 
     Raises:
         StudyError: a sentence that names the file, the key and what is allowed there.
+        HwsimError: a word that names no multiplier.
     """
     path = Path(path)
     if str(path) == path.name and not path.suffix and not path.exists():
@@ -240,25 +242,17 @@ def read_spec(path: Path | str) -> StudySpec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is no TOML file: {error}") from error
     spec = checked(body, source=str(path))
-    resolve_names(spec)
     folder = path.parent
     return spec.model_copy(
         update={
             "weights": {key: str(folder / file) for key, file in spec.weights.items()},
             "multipliers": tuple(
-                str(folder / one) if one.endswith(".npz") else one for one in spec.multipliers
+                located_words(word, folder)
+                for text in spec.multipliers
+                for word in split_words(text)
             ),
         }
     )
-
-
-def resolve_names(spec: StudySpec) -> None:
-    """Refuse a multiplier that the catalogue does not have.
-
-    Raises:
-        HwsimError, StudyError: see `multipliers.resolve`.
-    """
-    resolve([one for one in spec.multipliers if not one.endswith(".npz")] or ["exact"])
 
 
 def checked(body: dict[str, Any], *, source: str) -> StudySpec:

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from axhil.attacks import Evaluation, evaluate, parse_attack
+from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
 from .cells import WHITEBOX, Cell, CellSettings
-from .multipliers import NamedLut
 from .subject import Subject
 
 
@@ -51,22 +51,24 @@ class CellWorker:
 
     def compute(
         self,
-        multiplier: NamedLut,
+        multiplier: Assignment,
         settings: CellSettings,
         tick: Callable[[int, int], None] | None = None,
     ) -> Cell:
         """Attack the network built from a multiplier, as the settings say.
 
         Args:
-            multiplier: its table.
+            multiplier: or several, layer by layer.
             settings: of the cell; those of the network are not looked at.
             tick: called with (network rows done, rows in all).
         """
-        which = (multiplier.lut.sha256, settings.gradient)
+        which = (multiplier.digest, settings.gradient)
         if self._network is None or self._network[0] != which:
             self._network = None  # frees the one before
             network = self._subject.prepared.emulate(
-                multiplier.lut, layers=self._subject.network.approximate, gradient=settings.gradient
+                multiplier.mapping(),
+                layers=self._subject.network.approximate,
+                gradient=settings.gradient,
             )
             self._network = (which, network.to(self._device))
         evaluation = evaluate(

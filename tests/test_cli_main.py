@@ -17,8 +17,7 @@ import pandas as pd
 import pytest
 import torch
 
-from axhil import hwsim
-from axhil.cli import main as cli
+from axhil import cli, hwsim
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, error_metrics, golden
 from axhil.study.store import CellStore
 

@@ -9,7 +9,7 @@ import torch
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, golden
 from axhil.report.tables import accuracy_table
 from axhil.study.accuracy import measure, write_accuracy
-from axhil.study.multipliers import resolve
+from axhil.study.assignments import network_assignments
 from axhil.study.statistics import proportion
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
@@ -35,7 +35,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def rows(subject, images):
-    return measure(subject, images, resolve(None), batch=250)
+    return measure(subject, images, network_assignments(None), batch=250)
 
 
 def test_the_shipped_network_is_as_accurate_as_it_is_said_to_be(rows, images):
@@ -79,7 +79,7 @@ def test_the_flags_are_those_of_the_network_itself(subject, images, rows):
 def test_the_batch_does_not_change_an_integer_network(subject, images, rows):
     few = images.select(90)
     for batch in (1, 7, 90):
-        again = measure(subject, few, resolve(["drum(3)"]), batch=batch)[1]
+        again = measure(subject, few, network_assignments(["drum(3)"]), batch=batch)[1]
         (whole,) = (row for row in rows if row.name == "drum(3)")
         positions = [list(images.indices).index(index) for index in few.indices]
         assert again.correct == "".join(whole.correct[position] for position in positions)
@@ -91,7 +91,7 @@ def test_progress_counts_every_image_once_per_network(subject, images):
     measure(
         subject,
         few,
-        resolve(["exact", "drum(3)"]),
+        network_assignments(["exact", "drum(3)"]),
         batch=10,
         progress=lambda *told: seen.append(told),
     )

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from axhil.study.assignments import network_assignments
 from axhil.study.cluster import RayCluster
 from axhil.study.errors import StudyError
 from axhil.study.experiment import Experiment, Grid, run
-from axhil.study.multipliers import resolve
 from axhil.study.store import TIMES, CellStore, rows_of
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
@@ -28,7 +28,7 @@ NAMES = ["exact", "drum(3)", "scaletrim(4,8)"]
 @pytest.fixture(scope="module")
 def experiment():
     images = embedded_split("evaluation").select(40)
-    return Experiment(load_subject("lenet5"), images, resolve(NAMES), GRID)
+    return Experiment(load_subject("lenet5"), images, network_assignments(NAMES), GRID)
 
 
 @pytest.fixture(scope="module")

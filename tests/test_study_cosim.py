@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from axhil import cli
 from axhil.cli import cosim as cli_cosim
 from axhil.cli import design as cli_design
-from axhil.cli import main as cli
 from axhil.emulation import Accumulator, External, Geometry
 from axhil.emulation.external import ExternalPath
 from axhil.hwsim import Catalogued, Design, HwsimError, golden

@@ -12,10 +12,11 @@ from study_samples import cell
 
 from axhil.attacks import AttackError, evaluate, parse_attack
 from axhil.hwsim import Catalogued, golden
+from axhil.hwsim.multipliers import Assignment, Tabulated
 from axhil.study import worker
+from axhil.study.assignments import network_assignments
 from axhil.study.errors import StudyError
 from axhil.study.experiment import Experiment, Grid, Threads, cross_checks, run, total_rows
-from axhil.study.multipliers import resolve
 from axhil.study.store import CellStore
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
@@ -48,7 +49,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def multipliers():
-    return resolve(list(NAMES))
+    return network_assignments(list(NAMES))
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +198,7 @@ def test_of_a_longer_list_of_budgets_only_the_new_ones_are_computed(
     # And it is what computing them all together gives.
     x, y = images.batch()
     direct = evaluate(
-        subject.prepared.emulate(multipliers[0].lut),
+        subject.prepared.emulate(multipliers[0].mapping()),
         x,
         y,
         parse_attack("pgd", "linf"),
@@ -261,7 +262,7 @@ def test_other_images_other_quantisation_and_another_table_are_new_cells(
         keys(),
         keys(images=swapped),
         keys(subject=dataclasses.replace(subject, prepared=prepared)),
-        keys(multiplier=dataclasses.replace(multipliers[0], lut=multipliers[1].lut)),
+        keys(multiplier=Assignment.of(Tabulated("exact", "ACC", multipliers[1].tables()[0]))),
     ]
     assert len(set().union(*variants)) == sum(map(len, variants))
 
@@ -277,7 +278,7 @@ def test_a_transfer_takes_its_gradient_from_the_network_it_names(
         subject.float_model if threat_model == "transfer:float" else subject.prepared.emulate(None)
     )
     direct = evaluate(
-        subject.prepared.emulate(multipliers[1].lut),
+        subject.prepared.emulate(multipliers[1].mapping()),
         x,
         y,
         parse_attack("fgsm", "linf"),

@@ -10,8 +10,8 @@ from axhil import attacks
 from axhil.attacks import registry
 from axhil.report.figure import robustness_figure
 from axhil.report.tables import robust_accuracy_tables, summarised_warnings
+from axhil.study.assignments import network_assignments
 from axhil.study.experiment import Experiment, Grid, cross_checks, run
-from axhil.study.multipliers import resolve
 from axhil.study.records import records_of
 from axhil.study.spec import checked
 from axhil.study.store import CellStore
@@ -70,7 +70,7 @@ def test_a_study_runs_and_shows_an_attack_that_is_one_new_file(_speckle, tmp_pat
     assert spec.attacks == ("speckle(tries=2)", "speckle", "fgsm")
     images = embedded_split("evaluation").select(20)
     experiment = Experiment(
-        load_subject("lenet5"), images, resolve(["drum(3)"]), spec.grid("whitebox")
+        load_subject("lenet5"), images, network_assignments(["drum(3)"]), spec.grid("whitebox")
     )
     cells = run(experiment, CellStore(tmp_path))
     assert [one.settings.attack for one in cells] == list(spec.attacks)
