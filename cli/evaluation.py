@@ -108,7 +108,7 @@ def show(results: Results, *, alone: bool) -> None:
     if len(few) < len(records):
         notice(f"tables of more than {_MOST_BUDGETS} budgets are in the report")
     for warning in [*summarised_warnings(results.cells), *cross_checks(results.cells)]:
-        out.print(f"warning: {warning}", soft_wrap=True)
+        out.print(f"warning: {warning}", soft_wrap=True, markup=False)
 
 
 def name_files(paths: Sequence[Path]) -> None:

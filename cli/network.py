@@ -223,6 +223,8 @@ def plan(
     data_dir: opt.DataDir = None,
 ) -> None:
     """Show which path each layer takes, and why."""
+    from rich.markup import escape
+
     from axhil.emulation import native
     from axhil.report.tables import plan_table
     from axhil.study.subject import plan_subject
@@ -239,4 +241,5 @@ def plan(
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
     share = emulated.float_share
     in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
-    out.print(plan_table(emulated.plan, title=f"{network} with {chosen.name}; {kernels}{in_float}"))
+    title = f"{network} with {escape(chosen.name)}; {kernels}{in_float}"
+    out.print(plan_table(emulated.plan, title=title))

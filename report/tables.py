@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from axhil.attacks import attack_title
@@ -46,7 +47,7 @@ def robust_accuracy_tables(records: Sequence[Record]) -> list[Table]:
         for label in dict.fromkeys(r.cell.label for r in chosen):
             points = {r.eps: r.accuracy for r in chosen if r.cell.label == label}
             table.add_row(
-                label,
+                escape(label),
                 *(
                     f"{100 * points[eps].value:.1f}[dim]±{100 * points[eps].half_width:.0f}[/dim]"
                     for eps in budgets
@@ -80,7 +81,7 @@ def accuracy_table(rows: Sequence[AccuracyRow], *, title: str) -> Table:
     for row in rows:
         share = row.accuracy
         table.add_row(
-            "float32" if row.name == "float" else f"{row.label}  [dim]{row.name}[/dim]",
+            "float32" if row.name == "float" else _called(row.label, row.name),
             f"{100 * share.value:.2f}",
             f"{100 * share.low:.2f} to {100 * share.high:.2f}",
             "" if row.name == "float" else f"{100 * (share.value - reference):+.2f}",
@@ -103,7 +104,7 @@ def metrics_table(entries: Sequence[tuple[Multiplier, ErrorMetrics]]) -> Table:
         table.add_column(heading, justify="right")
     for named, m in entries:
         table.add_row(
-            f"{named.label}  [dim]{named.name}[/dim]",
+            _called(named.label, named.name),
             f"{m.mae:.2f}",
             f"{m.wce}",
             f"{100 * m.mre:.3f}",
@@ -131,9 +132,14 @@ def plan_table(plan: Sequence[LayerPlan], *, title: str) -> Table:
             f"{layer.macs:,}",
             f"{100 * layer.cost / total:.1f}",
             layer.path,
-            layer.multiplier,
+            escape(layer.multiplier),
             f"[dim]{layer.reason}[/dim]",
         )
     table.add_section()
     table.add_row("all", "", "", f"{sum(layer.macs for layer in plan):,}")
     return table
+
+
+def _called(label: str, name: str) -> str:
+    # Facts in brackets are no markup.
+    return f"{escape(label)}  [dim]{escape(name)}[/dim]"
