@@ -4,12 +4,12 @@
 import sys
 
 import pytest
+from axhil.report.figure import robustness_figure
+from axhil.report.tables import robust_accuracy_tables, summarised_warnings
 from study_samples import cell
 
 from axhil import attacks
 from axhil.attacks import registry
-from axhil.report.figure import robustness_figure
-from axhil.report.tables import robust_accuracy_tables, summarised_warnings
 from axhil.study.assignments import network_assignments
 from axhil.study.experiment import Experiment, Grid, cross_checks, run
 from axhil.study.records import records_of

@@ -6,29 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from axhil.attacks import attack_title
+from axhil.study.cells import Cell
 from axhil.study.comparisons import Comparison, detectable_difference, fewest_changed
+from axhil.study.experiment import cross_checks
 from axhil.study.records import Record
 
-
-def panel_title(record: Record) -> str:
-    """Attack and norm of a record."""
-    key = (record.cell.settings.attack, record.cell.settings.norm)
-    return attack_title(*key)
-
-
-def where(record: Record) -> str:
-    """Attack, norm and budget of a record."""
-    return "clean" if record.eps == 0 else f"{panel_title(record)}, eps {record.eps:g}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Count and noun: 1 image, 2 images."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def points(share: float) -> str:
-    """A difference of shares in percentage points, with its sign."""
-    return f"{100 * share:+.1f}"
+from .titles import plural, points
 
 
 def finding(comparisons: Sequence[Comparison], reference: str | None) -> str:
@@ -160,3 +143,23 @@ def smallest_difference(samples: int, family: int) -> str:
         "or more even so (the binomial chance of at least that many changed images), and more "
         "where images change in both directions."
     )
+
+
+def warnings(cells: Sequence[Cell]) -> list[str]:
+    """Reasons to doubt single numbers.
+
+    Returns:
+        One sentence for each kind under each attack, with the multipliers it is about; then those
+        that only several attacks together show.
+    """
+    groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for cell in cells:
+        for warning in cell.warnings:
+            code, _, sentence = warning.partition(": ")
+            key = (cell.settings.attack, cell.settings.norm, code)
+            groups.setdefault(key, []).append((cell.label, sentence))
+    return [
+        f"{attack_title(attack, norm)}, {code} ({', '.join(label for label, _ in found)}): "
+        f"{found[0][1]}{f' (figures of {found[0][0]})' if len(found) > 1 else ''}"
+        for (attack, norm, code), found in groups.items()
+    ] + cross_checks(cells)
