@@ -95,12 +95,18 @@ def _clauses(
 def caution(records: Sequence[Record], comparisons: Sequence[Comparison]) -> str:
     """What the finding must not be mistaken for."""
     model = records[0].cell.settings.threat_model
+    share = records[0].cell.settings.float_share
     gains = any(c.survives and not c.clean and c.difference.value > 0 for c in comparisons)
-    worst = (
+    more = (
         " An image counts as broken when any iterate of its attack was misclassified."
         if records[0].cell.settings.worst_iterate
         else ""
     )
+    if share:
+        more += (
+            f" {100 * share:.3g} % of the network's multiply-accumulates are in float32, in no "
+            "multiplier."
+        )
     if model == "whitebox":
         gradient = records[0].cell.settings.gradient
         text = (
@@ -115,12 +121,12 @@ def caution(records: Sequence[Record], comparisons: Sequence[Comparison]) -> str
                 " More images right may therefore mean a less useful gradient rather than a more "
                 "robust network; a transfer attack from the exact network can tell the two apart."
             )
-        return text + worst
+        return text + more
     source = model.partition(":")[2]
     return (
         f"Transfer: the adversarial images come from the gradient of the {source} network, not of "
         "the network under attack. A white-box attack is mostly stronger; where it leaves more "
-        "images right than this one, its gradient is masked." + worst
+        "images right than this one, its gradient is masked." + more
     )
 
 

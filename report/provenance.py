@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 
 from axhil.attacks import attack_title
 from axhil.study import paper
@@ -23,13 +23,16 @@ def settings(results: Results) -> Table:
     """All that the numbers depend on but the tables: settings and versions."""
     facts: dict[str, list[object]] = {}
     for cell in results.cells:
-        body = asdict(cell.settings)
+        body = cell.settings.written()
         quantisation = body.pop("quantisation")
         for key in ("multiplier", "lut_sha256", "budgets"):
             del body[key]
         body |= {f"quantisation {key}": quantisation[key] for key in sorted(quantisation)}
         for key, value in body.items():
             facts.setdefault(key, []).append(value)
+            if key == "norm":
+                for name, argument in _arguments(cell.settings).items():
+                    facts.setdefault(name, []).append(argument)
     for cell in results.cells:
         norm = f"budgets of {cell.settings.norm}"
         facts.setdefault(norm, []).append(_budgets(cell.settings.budgets))
@@ -41,6 +44,19 @@ def settings(results: Results) -> Table:
         for key, values in facts.items()
     ]
     return Table("Settings and versions", ("setting", "value"), rows_of(rows), align="ll")
+
+
+def _arguments(settings: CellSettings) -> dict[str, object]:
+    """What an attack's spelling leaves at its default too, where the attack is known here."""
+    attack = attack_of(settings)
+    if attack is None or not is_dataclass(attack) or isinstance(attack, type):
+        return {}
+    values = asdict(attack)
+    return {
+        key: value
+        for key, value in values.items()
+        if value is not None and key not in ("name", "norm")
+    }
 
 
 def tables_used(results: Results) -> Table:
