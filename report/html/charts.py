@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
@@ -42,13 +41,13 @@ class Chart:
 
     Attributes:
         title: attack and norm.
-        drawing: what is inside the ``<svg>`` element.
+        drawing: what is inside the ``<svg>`` element; markup made of numbers alone.
         curves: per curve the multiplier's number and its points [eps, images right, % low, %
             high, x, y]: what the page's script shows.
     """
 
     title: str
-    drawing: Markup
+    drawing: str
     curves: list[tuple[int, list[list[float]]]]
 
 
@@ -109,7 +108,7 @@ def _chart(title: str, records: Sequence[Record], labels: Sequence[str], *, salt
         for number, label in enumerate(labels)
         if (own := [record for record in records if record.cell.label == label])
     ]
-    return Chart(title, Markup(_inline(drawing)), curves)
+    return Chart(title, _inline(drawing), curves)
 
 
 def _inline(drawing: str) -> str:

@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from axhil.hwsim.files import write_atomically
 from axhil.study.errors import StudyError
@@ -141,9 +140,9 @@ def _environment() -> Environment:
     return environment
 
 
-def _asset(name: str) -> Markup:
+def _asset(name: str) -> str:
     """A file of ours beside the templates, to stand in the page as it is."""
-    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _inline(png: bytes) -> str:
