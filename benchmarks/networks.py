@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from axhil.emulation import EmulationError, prepare
-from axhil.hwsim import Lut, golden, parse_multiplier
+from axhil.hwsim import Catalogued, Lut, golden
 from axhil.zoo import network
 from axhil.zoo.weights import load_state, read_state, weights_path
 
@@ -83,7 +83,7 @@ def run(names: tuple[str, ...], *, repeats: int, threads: int) -> list[dict[str,
         layers = network(name).approximate
         rng = np.random.default_rng(0)
         random = Lut(rng.integers(-(2**14), 2**14, (256, 256)), width=8, signed=True)
-        tables = {m: golden(parse_multiplier(m)) for m in MULTIPLIERS}
+        tables = {m: golden(Catalogued.parse(m)) for m in MULTIPLIERS}
         tables["random full-rank table"] = random
         variants: dict[str, nn.Module] = {"float32 torch": model}
         variants |= {m: prepared.emulate(lut, layers=layers) for m, lut in tables.items()}

@@ -9,7 +9,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +22,7 @@ from .output import results_folder
 
 if TYPE_CHECKING:
     from axhil.emulation import Accumulator
-    from axhil.hwsim import Design, Lut
+    from axhil.hwsim import Circuit, Lut
     from axhil.hwsim.simulation.live_harness import Window
     from axhil.study.cosim import CosimReport
 
@@ -130,47 +129,46 @@ def _cosim(
         nonlocal layer
         layer = name
 
-    with TemporaryDirectory(prefix="axhil-cosim-") as scratch:
-        if own:
-            lut, design = _own([Path(multiplier), *(more or ())], asked, Path(scratch))
-        else:
-            lut, design = _catalogued(multiplier, rtl=rtl, luts=luts)
-        subject = load_subject(
-            network, weights=weights, root=data_dir, data=data, allow_float=allow_float
+    if own:
+        lut, circuit = _own([Path(multiplier), *(more or ())], asked)
+    else:
+        lut, circuit = _catalogued(multiplier, rtl=rtl, luts=luts)
+    subject = load_subject(
+        network, weights=weights, root=data_dir, data=data, allow_float=allow_float
+    )
+    selected = load(data or subject.network.data, root=data_dir).select(images)
+    names = chosen_layers(subject, None if layers is None else _split(layers))
+    total = products_of(subject.prepared, names, images=len(selected))
+    if window is not None and trace_window is None:
+        window = replace(window, count=min(window.count, total))
+    if window is not None and window.stop > total:
+        raise StudyError(
+            f"--trace-window: expected a window within the {total:,} products of this run, got "
+            f"{window.start}:{window.count}"
         )
-        selected = load(data or subject.network.data, root=data_dir).select(images)
-        names = chosen_layers(subject, None if layers is None else _split(layers))
-        total = products_of(subject.prepared, names, images=len(selected))
-        if window is not None and trace_window is None:
-            window = replace(window, count=min(window.count, total))
-        if window is not None and window.stop > total:
-            raise StudyError(
-                f"--trace-window: expected a window within the {total:,} products of this run, got "
-                f"{window.start}:{window.count}"
-            )
-        with (
-            nullcontext() if trace is None else results_folder(trace.parent),
-            progress("simulating", total=total, unit="products") as tick,
-        ):
-            report = cosim(
-                subject,
-                selected,
-                lut,
-                lambda: LiveMultiplier(
-                    design,
-                    processes=jobs,
-                    instances=instances,
-                    patience=patience,
-                    progress=lambda done: tick(done, f"simulating {layer}"),
-                    trace=trace,
-                    window=window,
-                ),
-                layers=names,
-                accumulator=register,
-                now=now,
-            )
+    with (
+        nullcontext() if trace is None else results_folder(trace.parent),
+        progress("simulating", total=total, unit="products") as tick,
+    ):
+        report = cosim(
+            subject,
+            selected,
+            lut,
+            lambda: LiveMultiplier(
+                circuit,
+                processes=jobs,
+                instances=instances,
+                patience=patience,
+                progress=lambda done: tick(done, f"simulating {layer}"),
+                trace=trace,
+                window=window,
+            ),
+            layers=names,
+            accumulator=register,
+            now=now,
+        )
     _print(
-        report, title=f"{network}, {len(selected)} images of {selected.name}, RTL of {design.name}"
+        report, title=f"{network}, {len(selected)} images of {selected.name}, RTL of {circuit.name}"
     )
     if window is not None:
         out.print(
@@ -180,20 +178,20 @@ def _cosim(
         raise typer.Exit(1)
 
 
-def _catalogued(text: str, *, rtl: Path | None, luts: Path | None) -> tuple[Lut, Design]:
-    """Table and signed design of a multiplier of the catalogue."""
-    from axhil.hwsim import Design, parse_multiplier
+def _catalogued(text: str, *, rtl: Path | None, luts: Path | None) -> tuple[Lut, Circuit]:
+    """Table and signed circuit of a multiplier of the catalogue."""
+    from axhil.hwsim import Catalogued
     from axhil.study.multipliers import resolve
 
-    multiplier = parse_multiplier(text, width=_BITS)
-    (named,) = resolve([str(multiplier)], folder=luts)
-    return named.lut, Design.of(multiplier, width=_BITS, signed=True, rtl=rtl)
+    multiplier = Catalogued.parse(text, rtl=rtl)
+    (named,) = resolve([multiplier.name], folder=luts)
+    return named.lut, multiplier.circuit()
 
 
-def _own(sources: Sequence[Path], asked: files.FileOptions, scratch: Path) -> tuple[Lut, Design]:
-    """Table, simulated exhaustively, and signed design of somebody's Verilog files."""
+def _own(sources: Sequence[Path], asked: files.FileOptions) -> tuple[Lut, Circuit]:
+    """Table, simulated exhaustively, and signed circuit of somebody's Verilog files."""
     from axhil.hwsim.multipliers.tabulation import tabulate
-    from axhil.hwsim.verilog.adapter import adapted
+    from axhil.hwsim.verilog.wrapper import wrapped
 
     circuit = files.read_files(sources, asked)
     if circuit.roles.width != _BITS:
@@ -201,10 +199,15 @@ def _own(sources: Sequence[Path], asked: files.FileOptions, scratch: Path) -> tu
             f"{circuit.name}: expected operands of {_BITS} bits, as networks are quantised to, got "
             f"{circuit.roles.width}"
         )
-    design = adapted(circuit, scratch)
+    if circuit.roles.clock is not None:
+        raise StudyError(
+            f"{circuit.name}: expected a combinational multiplier to put under a network, got one "
+            f"with the clock {circuit.roles.clock}"
+        )
     for note in circuit.notes:
         notice(note)
-    return tabulate(circuit, wrap_signed=not circuit.signed, jobs=asked.jobs), design
+    simulated = circuit if circuit.signed else wrapped(circuit)
+    return tabulate(simulated, jobs=asked.jobs), simulated
 
 
 def _refuse_idle(

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -114,6 +114,7 @@ def extract_file(
         HwsimError: as `read_circuit`, `tabulate` and `sample`.
     """
     from axhil.hwsim.lut import MAX_WIDTH
+    from axhil.hwsim.multipliers.tabulation import with_signs
     from axhil.hwsim.tools.simulators import chosen
 
     names = [text for text in arguments if not is_file_argument(text)]
@@ -122,6 +123,8 @@ def extract_file(
     if unused:
         raise StudyError(f"{unused[0]}: for multipliers of the catalogue, not for Verilog files")
     circuit = read_files([Path(text) for text in arguments], options)
+    if options.wrap_signed:
+        circuit = with_signs(circuit, limit=options.time_limit)
     chosen()  # a simulator that is missing should leave no folder behind
     with results_folder(out_dir):
         if options.sample is None and circuit.roles.width <= MAX_WIDTH:
@@ -129,7 +132,7 @@ def extract_file(
         else:
             _write_sample(circuit, options, out_dir)
     for note in circuit.notes:
-        notice(f"{circuit.top}: {note}")
+        notice(f"{circuit.multiplier}: {note}")
 
 
 def read_files(files: Sequence[Path], options: FileOptions) -> Circuit:
@@ -163,20 +166,16 @@ def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
     with progress("simulating", total=4**circuit.roles.width, unit="products") as tick:
         table = tabulate(
             circuit,
-            wrap_signed=options.wrap_signed,
             jobs=options.jobs,
             limit=options.time_limit,
-            progress=lambda done, _total: tick(done, f"simulating {circuit.top}"),
+            progress=lambda done, _total: tick(done, f"simulating {circuit.multiplier}"),
         )
-    path = out_dir / f"{circuit.top}.npz"
+    path = out_dir / f"{circuit.multiplier}.npz"
     table.save(path)
     found = table.manifest["metrics"]
+    out.print(_description(circuit, table.manifest), soft_wrap=True)
     out.print(
-        _description(circuit, table.manifest["latency"], wrapped=options.wrap_signed),
-        soft_wrap=True,
-    )
-    out.print(
-        f"{circuit.top}  {table.table.size:,} products  sha256 {table.sha256[:12]}  {path}",
+        f"{circuit.multiplier}  {table.table.size:,} products  sha256 {table.sha256[:12]}  {path}",
         soft_wrap=True,
     )
     out.print(
@@ -195,18 +194,14 @@ def _write_sample(circuit: Circuit, options: FileOptions, out_dir: Path) -> None
         found = sample(
             circuit,
             draws=draws,
-            wrap_signed=options.wrap_signed,
             jobs=options.jobs,
             limit=options.time_limit,
-            progress=lambda done, _total: tick(min(done, draws), f"sampling {circuit.top}"),
+            progress=lambda done, _total: tick(min(done, draws), f"sampling {circuit.multiplier}"),
         )
-    path = out_dir / f"{circuit.top}.sample.json"
+    path = out_dir / f"{circuit.multiplier}.sample.json"
     write_atomically(path, (json.dumps(found.as_dict(), indent=2) + "\n").encode())
-    out.print(
-        _description(circuit, found.manifest["latency"], wrapped=options.wrap_signed),
-        soft_wrap=True,
-    )
-    out.print(_sentence(circuit.top, found), soft_wrap=True)
+    out.print(_description(circuit, found.manifest), soft_wrap=True)
+    out.print(_sentence(circuit.multiplier, found), soft_wrap=True)
     out.print(f"record: {path}", soft_wrap=True)
 
 
@@ -220,15 +215,20 @@ def _sentence(top: str, found: Sample) -> str:
     )
 
 
-def _description(circuit: Circuit, latency: int, *, wrapped: bool) -> str:
-    roles = circuit.roles
+def _description(circuit: Circuit, manifest: Mapping[str, Any]) -> str:
+    roles = (circuit.core or circuit).roles
     kind = "signed" if circuit.signed else "unsigned"
-    where = {"declared": "declared", "option": "as told", "name": "from its name"}
-    sign = (
-        "signed (sign-magnitude wrapper)" if wrapped else f"{kind} ({where[circuit.signed_from]})"
-    )
+    where = {
+        "declared": "declared",
+        "option": "as told",
+        "name": "from its name",
+        "wrapper": "sign-magnitude wrapper",
+    }
+    sign = f"{kind} ({where[circuit.signed_from]})"
     timing = (
-        "combinational" if roles.clock is None else f"latency {latency} cycles of {roles.clock}"
+        "combinational"
+        if roles.clock is None
+        else f"latency {manifest.get('latency', 0)} cycles of {roles.clock}"
     )
     return (
         f"{circuit.name}: {roles.width} x {roles.width} bits, {sign}, "

@@ -9,7 +9,7 @@ from importlib.metadata import version
 import torch
 
 from axhil import hwsim
-from axhil.hwsim.simulation.simulate import simulator_version
+from axhil.hwsim.tools.simulators import simulator_version
 from axhil.zoo.data import data_dir
 from axhil.zoo.weights import SHIPPED
 

@@ -38,8 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-rtl_app = typer.Typer(help="Print stand-alone Verilog.", no_args_is_help=True)
-app.add_typer(rtl_app, name="rtl")
 
 Names = Annotated[
     list[str] | None,
@@ -82,7 +80,7 @@ def lut(
     time_limit: design.TimeLimit = 60.0,
 ) -> None:
     """Simulate RTL exhaustively and write its table: our multipliers, or Verilog files."""
-    from axhil.hwsim import PAPER_MULTIPLIERS, compare, extract, golden, parse_multiplier
+    from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Operand, compare, extract, golden
     from axhil.hwsim.tools.simulators import chosen
 
     files = design.FileOptions(
@@ -107,12 +105,9 @@ def lut(
         return
     if files.given():
         raise AxhilError(f"{files.given()[0]}: for Verilog files, e.g. axhil lut path/to/mul.v")
-    width, signed = 8 if width is None else width, signed is not False
-    wanted = (
-        [parse_multiplier(m, width=width) for m in multipliers]
-        if multipliers
-        else [*PAPER_MULTIPLIERS]
-    )
+    operand = Operand(8 if width is None else width, signed is not False)
+    names = multipliers or map(str, PAPER_MULTIPLIERS)
+    wanted = [Catalogued.parse(name, operand=operand) for name in names]
     total = len(wanted)
     chosen()
     with (
@@ -121,8 +116,6 @@ def lut(
     ):
         tables = extract(
             wanted,
-            width=width,
-            signed=signed,
             jobs=jobs,
             progress=lambda m, done, _total: tick(done, f"simulated {m}"),
         )
@@ -151,17 +144,14 @@ def verify(
     rtl: Annotated[Path | None, typer.Option(help="Another Verilog folder.")] = None,
 ) -> None:
     """Simulate the RTL again and compare with the golden tables. Exit code 1 if any differs."""
-    from axhil.hwsim import PAPER_MULTIPLIERS, parse_multiplier
+    from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued
     from axhil.hwsim import verify as verify_tables
 
-    wanted = (
-        [parse_multiplier(m, width=8) for m in multipliers] if multipliers else [*PAPER_MULTIPLIERS]
-    )
+    wanted = [Catalogued.parse(m, rtl=rtl) for m in multipliers or map(str, PAPER_MULTIPLIERS)]
     with progress("simulating", total=len(wanted), unit="tables") as tick:
         reports = verify_tables(
             wanted,
             jobs=jobs,
-            rtl=rtl,
             progress=lambda m, done, _total: tick(done, f"simulated {m}"),
         )
     for report in reports:
@@ -194,35 +184,20 @@ def metrics(
         out.print(metrics_table(entries))
 
 
-@rtl_app.command("exact")
-def rtl_exact(width: int = 8, signed: bool = False) -> None:
-    """The exact multiplier."""
-    _print_rtl("exact", width, signed)
-
-
-@rtl_app.command("drum")
-def rtl_drum(
-    k: Annotated[int, typer.Option(help="Bits kept.")], width: int = 8, signed: bool = False
+@app.command()
+def rtl(
+    multiplier: Annotated[str, typer.Argument(help="E.g. exact, 'drum(4)', 'scaletrim(4,8)'.")],
+    width: Annotated[int, typer.Option(help="Operand bits, 4 to 16.")] = 8,
+    signed: Annotated[
+        bool, typer.Option("--signed/--unsigned", help="Inside a sign-magnitude wrapper.")
+    ] = False,
+    folder: Annotated[Path | None, typer.Option("--rtl", help="Another Verilog folder.")] = None,
 ) -> None:
-    """DRUM(K)."""
-    _print_rtl(f"drum({k})", width, signed)
+    """Print a multiplier as one stand-alone Verilog file, its constants in place."""
+    from axhil.hwsim import Catalogued, Operand, standalone
 
-
-@rtl_app.command("scaletrim")
-def rtl_scaletrim(
-    h: Annotated[int, typer.Option(help="Bits kept below the leading one.")],
-    m: Annotated[int, typer.Option(help="Compensation constants, 0 or a power of two.")],
-    width: int = 8,
-    signed: bool = False,
-) -> None:
-    """scaleTRIM(H, M), its constants in place."""
-    _print_rtl(f"scaletrim({h},{m})", width, signed)
-
-
-def _print_rtl(text: str, width: int, signed: bool) -> None:
-    from axhil.hwsim import parse_multiplier, standalone
-
-    typer.echo(standalone(parse_multiplier(text, width=width), width, signed=signed), nl=False)
+    wanted = Catalogued.parse(multiplier, operand=Operand(width, signed), rtl=folder)
+    typer.echo(standalone(wanted), nl=False)
 
 
 cli_network.register(app)

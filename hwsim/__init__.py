@@ -4,27 +4,25 @@
 if __name__ != "axhil.hwsim":
     raise ImportError("expected: import axhil.hwsim")
 
-from .designs.catalog import PAPER_MULTIPLIERS, Multiplier, legal_multipliers, parse_multiplier
-from .designs.design import Design
 from .errors import HwsimError
 from .lut import Lut
 from .metrics import ErrorMetrics, QuadrantError, error_metrics
-from .multipliers.extraction import extract, extract_design
-from .multipliers.golden import golden
+from .multipliers import PAPER_MULTIPLIERS, Catalogued, extract, golden, legal_multipliers
 from .multipliers.sampling import Sample, sample
 from .multipliers.tabulation import tabulate
 from .multipliers.verify import Difference, VerifyReport, compare, verify
 from .netlist.inspection import Inspection, inspect
-from .simulation.harness import standalone
+from .operands import Operand
 from .simulation.live import LiveMultiplier
 from .simulation.live_harness import Window
 from .simulation.mac import MacArray, run_mac_arrays
+from .standalone import standalone
 from .verilog.circuit import Circuit, read_circuit
 
 __all__ = [
     "PAPER_MULTIPLIERS",
+    "Catalogued",
     "Circuit",
-    "Design",
     "Difference",
     "ErrorMetrics",
     "HwsimError",
@@ -32,7 +30,7 @@ __all__ = [
     "LiveMultiplier",
     "Lut",
     "MacArray",
-    "Multiplier",
+    "Operand",
     "QuadrantError",
     "Sample",
     "VerifyReport",
@@ -40,11 +38,9 @@ __all__ = [
     "compare",
     "error_metrics",
     "extract",
-    "extract_design",
     "golden",
     "inspect",
     "legal_multipliers",
-    "parse_multiplier",
     "read_circuit",
     "run_mac_arrays",
     "sample",

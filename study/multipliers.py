@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from axhil.hwsim import PAPER_MULTIPLIERS, Lut, golden, parse_multiplier
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, Operand, golden
 
 from .errors import StudyError
 
@@ -64,8 +64,9 @@ def resolve(texts: Sequence[str] | None, *, folder: Path | None = None) -> list[
             stem = Path(name).stem
             found.append(NamedLut(stem, stem, Lut.load(Path(name))))
             continue
-        # The golden tables are of 8 bits, so what 8 bits do not allow has none.
-        multiplier = parse_multiplier(name, width=8 if folder is None else None)
+        # The golden tables are of 8 bits; a folder may hold what only wider operands allow.
+        widest = Operand(8 if folder is None else 16, signed=True)
+        multiplier = Catalogued.parse(name, operand=widest)
         lut = golden(multiplier) if folder is None else Lut.load(folder / f"{multiplier.slug}.npz")
         found.append(NamedLut(str(multiplier), multiplier.label, lut))
     for index, one in enumerate(found):

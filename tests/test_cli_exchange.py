@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 
 from axhil.cli import main as cli
-from axhil.hwsim import Lut, golden, parse_multiplier
+from axhil.hwsim import Catalogued, Lut, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.formats import read_table, write_table
 from axhil.report.heatmap import difference_figure
 
 ROOT = Path(__file__).resolve().parent.parent
-DRUM, EXACT = (golden(parse_multiplier(name)) for name in ("drum(4)", "exact"))
+DRUM, EXACT = (golden(Catalogued.parse(name)) for name in ("drum(4)", "exact"))
 
 
 @pytest.fixture

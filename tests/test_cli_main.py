@@ -19,7 +19,7 @@ import torch
 
 from axhil import hwsim
 from axhil.cli import main as cli
-from axhil.hwsim import PAPER_MULTIPLIERS, Lut, error_metrics, golden, parse_multiplier
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, error_metrics, golden
 from axhil.study.store import CellStore
 
 STUDIES = Path(__file__).resolve().parent.parent / "studies"
@@ -230,7 +230,7 @@ def _other_width(path):
 )
 def test_a_table_that_cannot_be_used_is_a_sentence(damage, sentence, refused, axhil, tmp_path):
     path = tmp_path / "mine.npz"
-    golden(parse_multiplier("drum(3)")).save(path)
+    golden(Catalogued.parse("drum(3)")).save(path)
     assert axhil("plan", "--multiplier", "mine.npz")[0] == 0
     damage(path)
     # Planned rather than attacked: it is refused in the same place, and says nothing before.
@@ -344,11 +344,11 @@ def test_eval_leaves_records_and_figures_and_prints_their_numbers(axhil, tmp_pat
 
 def test_eval_takes_tables_from_a_folder(axhil, tmp_path):
     (tmp_path / "luts").mkdir()
-    golden(parse_multiplier("drum(3)")).save(tmp_path / "luts" / "exact.npz")
+    golden(Catalogued.parse("drum(3)")).save(tmp_path / "luts" / "exact.npz")
     for out, luts in (("a", []), ("b", ["--luts", "luts"])):
         assert axhil("eval", *SMALL, "--multipliers", "exact", *luts, "--out", out)[0] == 0
     hashes = [pd.read_csv(tmp_path / out / "records.csv").lut_sha256[0] for out in "ab"]
-    assert hashes == [golden(parse_multiplier(m)).sha256 for m in ("exact", "drum(3)")]
+    assert hashes == [golden(Catalogued.parse(m)).sha256 for m in ("exact", "drum(3)")]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -512,12 +512,12 @@ def test_info_says_which_versions_and_tables_there_are(axhil):
     lines = dict(line.split(None, 1) for line in out.splitlines())
     assert lines["torch"].startswith(torch.__version__)
     assert lines["python"].startswith(".".join(map(str, sys.version_info[:3])))
-    assert f"DR4 {golden(parse_multiplier('drum(4)')).sha256[:8]}" in out
+    assert f"DR4 {golden(Catalogued.parse('drum(4)')).sha256[:8]}" in out
     assert ("Icarus Verilog" in out) == bool(shutil.which("iverilog"))
 
 
 def test_info_works_without_a_simulator(axhil, monkeypatch):
-    from axhil.hwsim.simulation.simulate import simulator_version
+    from axhil.hwsim.tools.simulators import simulator_version
 
     simulator_version.cache_clear()
     monkeypatch.setenv("PATH", "")
@@ -535,7 +535,7 @@ def test_metrics_as_json_are_hwsims(axhil):
 
 
 def test_metrics_as_a_table_are_the_same_numbers(axhil, tmp_path):
-    Lut(golden(parse_multiplier("exact")).table + 2, width=8, signed=True).save(
+    Lut(golden(Catalogued.parse("exact")).table + 2, width=8, signed=True).save(
         tmp_path / "off.npz"
     )
     code, out, _ = axhil("metrics", "off.npz", "exact")
@@ -569,7 +569,7 @@ def test_lut_compares_with_the_golden_tables_when_asked(differ, axhil, monkeypat
 
 @pytest.mark.sim
 def test_lut_from_verilog_equals_the_golden_tables(axhil, tmp_path):
-    some = [parse_multiplier(name) for name in ("exact", "drum(3)")]  # verify simulates all
+    some = [Catalogued.parse(name) for name in ("exact", "drum(3)")]  # verify simulates all
     code, out, _ = axhil("lut", *some, "--check-golden")
     assert code == 0
     assert out.count("equal to golden") == len(some)
@@ -618,7 +618,7 @@ def test_verify_refuses_one_changed_character_and_says_where_it_shows(axhil, tmp
     assert [line.split(":")[0] for line in lines if line.startswith("equal")] == ["equal   exact"]
     for k in (3, 4):
         was, now = (_drum_with_lowest_bit(k, bit) for bit in (1, 0))
-        assert np.array_equal(was, golden(parse_multiplier(f"drum({k})")).table)
+        assert np.array_equal(was, golden(Catalogued.parse(f"drum({k})")).table)
         where = np.argwhere(was != now)
         at = next(i for i, line in enumerate(lines) if line.startswith(f"DIFFERS drum({k})"))
         assert f"{len(where):,} of 65,536 entries differ" in lines[at]

@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 from axhil.emulation import EmulationError, convert, prepare
 from axhil.emulation.accounting import counted
-from axhil.hwsim import golden, parse_multiplier
+from axhil.hwsim import golden, Catalogued.parse
 from axhil.zoo.networks import network
 
-DRUM = golden(parse_multiplier("drum(3)"))
+DRUM = golden(Catalogued.parse("drum(3)"))
 
 
 class Recurrent(nn.Module):

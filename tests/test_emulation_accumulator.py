@@ -11,10 +11,10 @@ from torch import nn
 from axhil.emulation import EmulationError, convert, prepare
 from axhil.emulation.accumulator import Accumulator, lut_matmul_bits
 from axhil.emulation.definition import lut_matmul
-from axhil.hwsim import golden, parse_multiplier
+from axhil.hwsim import Catalogued, golden
 
 PRODUCTS = st.lists(st.integers(-(2**15), 2**15 - 1), max_size=40)
-DRUM = golden(parse_multiplier("drum(4)"))
+DRUM = golden(Catalogued.parse("drum(4)"))
 
 
 def oracle(products, bits, overflow):

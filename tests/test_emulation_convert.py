@@ -3,16 +3,16 @@ import copy
 
 import pytest
 import torch
+from axhil.hwsim.reference import table
 from torch import nn
 
 from axhil.emulation import EmulationError, Settings, convert, prepare
 from axhil.emulation.batchnorm import followers
 from axhil.emulation.layers import LutConv2d, LutLinear
-from axhil.hwsim import Lut, golden, parse_multiplier
-from axhil.hwsim.designs.reference import table
+from axhil.hwsim import Catalogued, Lut, golden
 
-EXACT = golden(parse_multiplier("exact"))
-DRUM = golden(parse_multiplier("drum(3)"))
+EXACT = golden(Catalogued.parse("exact"))
+DRUM = golden(Catalogued.parse("drum(3)"))
 
 
 class Block(nn.Module):
@@ -131,7 +131,7 @@ def test_none_equals_the_exact_table_to_the_bit(model, images):
 @pytest.mark.parametrize("backend", ["definition", "gather", "row sums"])
 def test_every_backend_gives_the_same_logits_to_the_bit(model, images, backend):
     prepared = prepare(model, images)
-    lut = golden(parse_multiplier("scaletrim(4,4)"))
+    lut = golden(Catalogued.parse("scaletrim(4,4)"))
     assert torch.equal(
         prepared.emulate(lut)(images[:4]), prepared.emulate(lut, backend=backend)(images[:4])
     )
@@ -154,7 +154,7 @@ def test_the_plan_counts_multiplications(model, images):
 def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
     with pytest.raises(EmulationError, match=r"'factorised' cannot compute scaletrim\(4,8\) on cpu: not separable; choose "):
         prepare(model, images).emulate(
-            golden(parse_multiplier("scaletrim(4,8)")), backend="factorised"
+            golden(Catalogued.parse("scaletrim(4,8)")), backend="factorised"
         )
 
 
@@ -163,9 +163,9 @@ def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
     [
         ({"layer9.*": None}, r"the pattern 'layer9\.\*' matches no layer; .*conv1, conv2, fc"),
         ({"conv1": "int4"}, "expected a Lut, None or 'float' for a layer, got 'int4'"),
-        (Lut(table(parse_multiplier("exact"), width=4), width=4, signed=True), "signed 4-bit"),
+        (Lut(table(Catalogued.parse("exact"), width=4), width=4, signed=True), "signed 4-bit"),
         (
-            Lut(table(parse_multiplier("exact"), signed=False), width=8, signed=False),
+            Lut(table(Catalogued.parse("exact"), signed=False), width=8, signed=False),
             "is unsigned 8-bit .wrap an unsigned core with mul_signed",
         ),
     ],

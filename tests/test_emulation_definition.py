@@ -6,9 +6,9 @@ from torch.nn import functional as F
 
 from axhil.emulation.definition import lut_conv2d, lut_matmul
 from axhil.emulation.geometry import Geometry
-from axhil.hwsim import golden, parse_multiplier
+from axhil.hwsim import Catalogued, golden
 
-EXACT = golden(parse_multiplier("exact")).table
+EXACT = golden(Catalogued.parse("exact")).table
 
 GEOMETRIES = {
     "plain": Geometry(),

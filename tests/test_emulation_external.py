@@ -9,7 +9,7 @@ from torch import nn
 from axhil.emulation import Accumulator, EmulationError, Geometry, prepare
 from axhil.emulation.definition import lut_conv2d
 from axhil.emulation.external import External, ExternalPath
-from axhil.hwsim import golden, parse_multiplier
+from axhil.hwsim import Catalogued, golden
 
 RNG = np.random.default_rng(5)
 # lut[0, w] is not 0: padding has to go through the multiplier.
@@ -110,7 +110,7 @@ def test_chosen_layers_of_a_network_ask_and_the_plan_says_so():
     torch.manual_seed(1)
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4))
     images = torch.rand(3, 1, 6, 6)
-    lut = golden(parse_multiplier("drum(3)"))
+    lut = golden(Catalogued.parse("drum(3)"))
     prepared, ask = prepare(model, images), Recorder(lut.table)
     network = prepared.emulate({"0": External("my RTL", ask), "3": lut})
     wide = prepared.emulate(lut)(images)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axhil.emulation.factorise import factorise
-from axhil.hwsim import PAPER_MULTIPLIERS, golden, parse_multiplier
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, golden
 
 
 def rebuild(terms, side):
@@ -14,7 +14,7 @@ def rebuild(terms, side):
 
 @pytest.mark.parametrize("name", ["exact", "drum(3)", "drum(4)"])
 def test_exact_and_drum_are_one_separable_term(name):
-    table = golden(parse_multiplier(name)).table
+    table = golden(Catalogued.parse(name)).table
     (term,) = factorise(table)
     assert np.array_equal(np.outer(term.u, term.v), table)
 
@@ -27,7 +27,7 @@ def test_scaletrim_is_no_sum_of_two_terms(multiplier):
 
 
 def test_scaletrim_without_compensation_has_seven_terms():
-    table = golden(parse_multiplier("scaletrim(4,0)")).table
+    table = golden(Catalogued.parse("scaletrim(4,0)")).table
     assert np.linalg.matrix_rank(table.astype(float)) == 7
     assert np.array_equal(rebuild(factorise(table, max_terms=7), 256), table)
     assert factorise(table, max_terms=6) is None
@@ -58,7 +58,7 @@ def test_every_table_of_rank_one_is_found(seed):
 
 
 def test_one_wrong_entry_is_not_separable():
-    table = golden(parse_multiplier("exact")).table.copy()
+    table = golden(Catalogued.parse("exact")).table.copy()
     table[200, 77] += 1
     terms = factorise(table, max_terms=1)
     assert terms is None

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from axhil.emulation import convert
 from axhil.emulation.layers import LutConv2d, LutLinear, clip_threshold
-from axhil.hwsim import Lut, golden, parse_multiplier
+from axhil.hwsim import Catalogued, Lut, golden
 
 CONVOLUTIONS = {
     "plain": {"kernel_size": 3},
@@ -39,7 +39,7 @@ def dequantised(layer, emulated):
 @pytest.mark.parametrize("options", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
 def test_with_the_exact_table_a_layer_is_conv2d_of_dequantised_operands(options):
     layer = nn.Conv2d(4, 8, **options)
-    _, net = converted(layer, golden(parse_multiplier("exact")))
+    _, net = converted(layer, golden(Catalogued.parse("exact")))
     emulated = net.network[0]
     assert isinstance(emulated, LutConv2d)
     x = images(seed=1)
@@ -83,10 +83,10 @@ def test_a_linear_layer_is_the_same_arithmetic_on_its_last_axis(shape):
     torch.manual_seed(1)
     layer = nn.Linear(36, 7)
     x = torch.rand(shape) - 0.5
-    net = convert(nn.Sequential(layer), golden(parse_multiplier("drum(3)")), calibration=x)
+    net = convert(nn.Sequential(layer), golden(Catalogued.parse("drum(3)")), calibration=x)
     emulated = net.network[0]
     assert isinstance(emulated, LutLinear)
-    lut = golden(parse_multiplier("drum(3)"))
+    lut = golden(Catalogued.parse("drum(3)"))
     codes = torch.round(x * emulated.inv_scale).clamp(-127, 127).long() & 255
     w = emulated.codes.flatten(1).long() & 255
     products = torch.from_numpy(lut.table.copy())[codes[..., None, :], w]  # (..., 7, 36)
@@ -98,7 +98,7 @@ def test_the_gradient_of_a_linear_layer_is_the_weights_times_the_upstream():
     torch.manual_seed(2)
     layer = nn.Linear(6, 4)
     x = torch.rand(3, 6)
-    net = convert(nn.Sequential(layer), golden(parse_multiplier("exact")), calibration=x)
+    net = convert(nn.Sequential(layer), golden(Catalogued.parse("exact")), calibration=x)
     z = (0.5 * x).requires_grad_()
     upstream = torch.rand(3, 4)
     (gradient,) = torch.autograd.grad(net(z), z, upstream)
@@ -117,7 +117,7 @@ def test_the_clip_threshold_is_the_first_float_that_is_clamped(inv_scale):
 
 
 def test_parameters_of_a_layer_take_no_gradient_and_no_graph_is_kept_without_one():
-    _, net = converted(nn.Conv2d(4, 8, 3), golden(parse_multiplier("exact")))
+    _, net = converted(nn.Conv2d(4, 8, 3), golden(Catalogued.parse("exact")))
     assert not list(net.parameters())
     assert not net(images()).requires_grad
 

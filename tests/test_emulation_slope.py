@@ -12,9 +12,9 @@ from axhil.emulation import EmulationError, External, Geometry, convert
 from axhil.emulation.definition import lut_conv2d
 from axhil.emulation.gradient import GradientRule, parse_gradient
 from axhil.emulation.slope import SlopeGradient, SlopeTerms, slope_table
-from axhil.hwsim import PAPER_MULTIPLIERS, Lut, golden, parse_multiplier
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, golden
 
-DRUM = golden(parse_multiplier("drum(3)"))
+DRUM = golden(Catalogued.parse("drum(3)"))
 
 
 def naive_slope(lut, a, b, window):
@@ -39,7 +39,7 @@ def test_an_entry_is_the_secant_over_the_window(multiplier, a, b, window):
 
 
 def test_an_exact_products_slope_is_the_other_operand():
-    found = slope_table(golden(parse_multiplier("exact")), window=7)
+    found = slope_table(golden(Catalogued.parse("exact")), window=7)
     weights = np.where(np.arange(256) < 128, np.arange(256), np.arange(256) - 256)
     np.testing.assert_array_equal(found, np.tile(weights, (255, 1)))
 
@@ -82,7 +82,7 @@ def test_a_layers_gradient_is_the_sum_over_its_products(name, geometry):
     if name == "random":  # of full rank, and rough
         lut = Lut(rng.integers(-9999, 9999, (256, 256)).astype(np.int32), width=8, signed=True)
     else:
-        lut = golden(parse_multiplier(name))
+        lut = golden(Catalogued.parse(name))
     x = rng.integers(-127, 128, (2, 4, 6, 7))
     w = rng.integers(-127, 128, (6, 4 // geometry.groups, 3, 2)).astype(np.int8)
     scale = rng.uniform(0.5, 2.0, 6).astype(np.float32)
@@ -146,7 +146,7 @@ def test_a_network_differentiated_by_slopes_computes_the_same_and_leans_elsewher
 
 def test_of_an_exact_product_the_slope_is_the_straight_through_gradient(small):
     model, images = small
-    exact = golden(parse_multiplier("exact"))
+    exact = golden(Catalogued.parse("exact"))
     for table in (exact, None):
         plain, sloped = (
             convert(model, table, calibration=images, gradient=how)

@@ -3,11 +3,11 @@
 
 import numpy as np
 import pytest
+from axhil.hwsim.adapter import adapted
 from netlist_samples import numbered_netlist
 
 from axhil.hwsim import HwsimError
 from axhil.hwsim.simulation.live import LiveMultiplier
-from axhil.hwsim.verilog.adapter import adapted
 from axhil.hwsim.verilog.circuit import read_circuit
 
 pytestmark = pytest.mark.sim

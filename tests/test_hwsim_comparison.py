@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from axhil.hwsim import HwsimError, Lut, error_metrics, golden, parse_multiplier
+from axhil.hwsim import Catalogued, HwsimError, Lut, error_metrics, golden
 from axhil.hwsim.formats import Asked, Kind, UnknownKindError, write_table
 from axhil.hwsim.models.cmodel import c_model_table, find_function
 from axhil.hwsim.models.pymodel import python_model_table
@@ -246,7 +246,7 @@ SIGNED_BODIES = {
 @pytest.mark.parametrize("body", SIGNED_BODIES.values(), ids=SIGNED_BODIES)
 def test_signed_products_are_read_from_any_integer_type(c_file, body):
     lut, _ = c_model_table(c_file(body), asked=Asked(8, signed=True))
-    assert lut == golden(parse_multiplier("exact"))
+    assert lut == golden(Catalogued.parse("exact"))
 
 
 UNSIGNED_BODIES = {
@@ -279,7 +279,7 @@ def test_a_first_parameter_called_b_is_told(c_file):
 def test_a_sign_taken_from_the_name_is_told(c_file):
     body = "uint16_t mul8s_x(uint8_t A, uint8_t B) { return (int8_t)A * (int8_t)B; }"
     lut, (note,) = c_model_table(c_file(body))
-    assert lut == golden(parse_multiplier("exact"))
+    assert lut == golden(Catalogued.parse("exact"))
     assert "operands taken as signed from the name mul8s_x" in note
 
 
@@ -445,7 +445,7 @@ def names_of(pair):
 def test_a_side_that_does_not_tell_its_operands_takes_those_of_the_other(c_file, tmp_path):
     model = str(c_file("int mul(int a, int b) { return a * b; }"))
     header = tmp_path / "exact.h"
-    write_table(golden(parse_multiplier("exact")), header)
+    write_table(golden(Catalogued.parse("exact")), header)
     for x, y in ((model, str(header)), (str(header), model), (model, "exact")):
         first, second = load_pair(x, y, Options())
         assert isinstance(first, Loaded)
@@ -471,7 +471,7 @@ def test_a_multiplier_is_simulated_for_the_operands_of_the_other_side(py_file):
 @pytest.mark.sim
 def test_a_multiplier_is_simulated_again_on_request():
     first, second = load_pair("drum(4)", "drum(4)", Options(simulate=True))
-    assert first.lut == second.lut == golden(parse_multiplier("drum(4)"))
+    assert first.lut == second.lut == golden(Catalogued.parse("drum(4)"))
     assert not first.notes
 
 
@@ -487,5 +487,5 @@ def test_metrics_of_a_c_model_are_those_of_the_hardware(c_file):
     }
     """
     lut, _ = c_model_table(c_file(body), function="drum")
-    assert lut == golden(parse_multiplier("drum(4)"))
-    assert error_metrics(lut).as_dict() == golden(parse_multiplier("drum(4)")).manifest["metrics"]
+    assert lut == golden(Catalogued.parse("drum(4)"))
+    assert error_metrics(lut).as_dict() == golden(Catalogued.parse("drum(4)")).manifest["metrics"]

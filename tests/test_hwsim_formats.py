@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axhil.hwsim import HwsimError, Lut, golden, parse_multiplier
+from axhil.hwsim import Catalogued, HwsimError, Lut, golden
 from axhil.hwsim.formats import (
     FORMATS,
     NAMES,
@@ -131,7 +131,7 @@ def test_a_format_is_recognised_without_being_named(tmp_path, name):
 
 
 def test_an_imported_table_tells_its_file_and_metrics(tmp_path):
-    lut = golden(parse_multiplier("drum(4)"))
+    lut = golden(Catalogued.parse("drum(4)"))
     path = written(tmp_path, lut, "adapt")
     manifest = read_table(path).manifest
     assert manifest["imported"]["file"] == path.name
@@ -236,7 +236,7 @@ def test_a_header_as_adapts_converter_writes_it_is_read(tmp_path):
     path.write_text(
         f"#include <stdint.h>\n\n/* {{1, 2}} */ const int16_t lut [256][256] = {{{body}}}}};\n"
     )
-    assert read_table(path) == golden(parse_multiplier("exact"))
+    assert read_table(path) == golden(Catalogued.parse("exact"))
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ import time
 import numpy as np
 import pytest
 
-from axhil.hwsim import Design, HwsimError, golden, parse_multiplier
+from axhil.hwsim import Catalogued, Design, HwsimError, golden
 from axhil.hwsim.simulation.live import LiveMultiplier
 from axhil.hwsim.simulation.live_harness import Window
 
 pytestmark = pytest.mark.sim
 
-DRUM = parse_multiplier("drum(4)")
+DRUM = Catalogued.parse("drum(4)")
 
 
 def design(tmp_path, body, *, width=4, signed=False, parameters=None):
@@ -177,9 +177,9 @@ def test_verilog_that_does_not_compile_is_the_compilers_line(tmp_path, scratch):
 
 def test_a_simulator_does_not_outlive_the_process_that_started_it(tmp_path):
     script = (
-        "import os, signal; from axhil.hwsim import Design, parse_multiplier\n"
+        "import os, signal; from axhil.hwsim import Design, Catalogued\n"
         "from axhil.hwsim.simulation.live import LiveMultiplier\n"
-        "live = LiveMultiplier(Design.of(parse_multiplier('exact'), width=8, signed=True),\n"
+        "live = LiveMultiplier(Design.of(Catalogued.parse('exact'), width=8, signed=True),\n"
         "                      processes=1)\n"
         "print(*live.pids, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -7,18 +7,10 @@ import numpy as np
 import pytest
 
 from axhil.emulation.accumulator import Accumulator
-from axhil.hwsim import Multiplier
-from axhil.hwsim.designs import reference
-from axhil.hwsim.designs.mac_reference import (
-    MacArrayModel,
-    MacModel,
-    accumulate,
-    pack,
-    signed,
-    unpack,
-)
+from axhil.hwsim import Catalogued, reference
+from axhil.hwsim.designs.mac import MacArrayModel, MacModel, accumulate, pack, signed, unpack
 
-DRUM = Multiplier("drum", (3,))
+DRUM = Catalogued("drum", (3,))
 
 
 def drum(a, b):

@@ -6,12 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from axhil.hwsim import Lut, error_metrics, parse_multiplier
-from axhil.hwsim.designs import reference
+from axhil.hwsim import Catalogued, Lut, error_metrics, reference
 
 
 def exact_table(width, *, signed):
-    return reference.table(parse_multiplier("exact"), width=width, signed=signed).copy()
+    return reference.table(Catalogued.parse("exact"), width=width, signed=signed).copy()
 
 
 def test_an_exact_table_has_no_error():

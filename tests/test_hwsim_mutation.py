@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axhil.hwsim.simulate import simulate
 from typer.testing import CliRunner
 
 from axhil.cli.main import app
-from axhil.hwsim import Design, HwsimError, parse_multiplier
-from axhil.hwsim.designs import reference
+from axhil.hwsim import Catalogued, Design, HwsimError, reference
 from axhil.hwsim.designs.sources import rtl_dir, sha256
 from axhil.hwsim.mutation import MODULES, Change, Killer, Outcome, draw, mutants, mutate
 from axhil.hwsim.mutation.gate import gate
 from axhil.hwsim.mutation.runner import Runner
-from axhil.hwsim.simulation.simulate import simulate
 from axhil.hwsim.verilog.syntax import parse_modules
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -207,7 +206,7 @@ def test_a_kill_counts_the_entries_that_the_exhaustive_sweep_finds(tmp_path):
     wrong = 0
     side = np.arange(16)
     a, b = np.repeat(side, 16), np.tile(side, 16)
-    multipliers = [parse_multiplier(f"drum({k})") for k in (2, 3, 4)]
+    multipliers = [Catalogued.parse(f"drum({k})") for k in (2, 3, 4)]
     sources = (changed, rtl_dir() / "leading_one.v")
     designs = [
         Design(str(m), "mul_drum", m.parameters(4), sources, width=4, signed=False)

@@ -9,9 +9,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from axhil.hwsim import Multiplier
-from axhil.hwsim.designs import reference, scaletrim
-from axhil.hwsim.designs.mac_reference import unpack
+from axhil.hwsim import Catalogued, reference, scaletrim
+from axhil.hwsim.designs.mac import unpack
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.mutation import Killer
 from axhil.hwsim.mutation.clocked import MODULES
@@ -130,5 +129,5 @@ def test_the_formula_with_the_fits_constants_is_the_reference(args):
     h, m = args
     fit, side = scaletrim.fit(8, h, m), np.arange(256)
     found = scale_trim(side[:, None], side[None, :], h=h, dee=fit.dee, comp=fit.comp)
-    spelling = Multiplier("scaletrim", args)
+    spelling = Catalogued("scaletrim", args)
     np.testing.assert_array_equal(found, reference.table(spelling, width=8, signed=False))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axhil.hwsim.simulate import simulate, simulator_version
 
-from axhil.hwsim import Design, HwsimError, extract_design, parse_multiplier
+from axhil.hwsim import Catalogued, Design, HwsimError, extract_design
 from axhil.hwsim.designs.sources import rtl_dir
-from axhil.hwsim.simulation.simulate import simulate, simulator_version
 from axhil.hwsim.verilog.ports import read_interface
 
 
@@ -181,7 +181,7 @@ def test_nothing_is_written_where_it_stands_or_where_the_verilog_is(tmp_path, mo
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.chdir(cwd)
     before = sorted(rtl_dir().iterdir())
-    extract_design(Design.of(parse_multiplier("drum(2)"), width=4, signed=True))
+    extract_design(Design.of(Catalogued.parse("drum(2)"), width=4, signed=True))
     assert list(cwd.iterdir()) == list(scratch.iterdir()) == []
     assert sorted(rtl_dir().iterdir()) == before
     assert capfd.readouterr() == ("", "")
@@ -191,14 +191,14 @@ def test_nothing_is_written_where_it_stands_or_where_the_verilog_is(tmp_path, mo
 def test_the_folders_may_have_spaces_in_their_names(tmp_path):
     folder = tmp_path / "my verilog, v2"
     shutil.copytree(rtl_dir(), folder)
-    spaced = Design.of(parse_multiplier("drum(2)"), width=4, signed=True, rtl=folder)
+    spaced = Design.of(Catalogued.parse("drum(2)"), width=4, signed=True, rtl=folder)
     assert simulate([spaced], [3], [-2]).item() == -6
 
 
 @pytest.mark.sim
 def test_two_processes_at_once_do_not_meet(tmp_path):
     script = (
-        "import sys; from axhil.hwsim import Design, extract_design, parse_multiplier as p\n"
+        "import sys; from axhil.hwsim import Design, extract_design, Catalogued as p\n"
         "print(extract_design(Design.of(p(sys.argv[1]), width=5, signed=False)).sha256)"
     )
     spellings = ["drum(2)", "drum(3)", "drum(2)", "scaletrim(2,4)"]
@@ -233,7 +233,7 @@ def test_a_missing_module_or_file_is_refused(tmp_path):
     with pytest.raises(HwsimError, match=r"expected a module other, found none in .*mine\.v"):
         read_interface(other)
     with pytest.raises(HwsimError, match=r"expected the Verilog of mul_drum at .*mul_drum\.v"):
-        Design.of(parse_multiplier("drum(3)"), width=8, signed=False, rtl=tmp_path)
+        Design.of(Catalogued.parse("drum(3)"), width=8, signed=False, rtl=tmp_path)
     gone = Design("gone", "gone", {}, (Path(tmp_path, "gone.v"),), width=4, signed=False)
     with pytest.raises(HwsimError, match=r"cannot read .*gone\.v"):
         read_interface(gone)

@@ -12,18 +12,18 @@ import pytest
 
 from axhil.hwsim import (
     PAPER_MULTIPLIERS,
+    Catalogued,
     HwsimError,
     Lut,
     compare,
     error_metrics,
     extract,
     golden,
-    parse_multiplier,
+    reference,
     verify,
 )
-from axhil.hwsim.designs import reference
 from axhil.hwsim.designs.sources import rtl_dir, sha256
-from axhil.hwsim.multipliers.golden import GOLDEN_DIR
+from axhil.hwsim.multipliers.catalogued import GOLDEN_DIR
 
 PAPER = pytest.mark.parametrize("multiplier", PAPER_MULTIPLIERS, ids=str)
 
@@ -59,13 +59,13 @@ def test_there_are_exactly_the_papers_golden_tables():
 
 def test_a_golden_table_that_is_not_there_names_the_ones_that_are():
     with pytest.raises(HwsimError, match=r"no golden table of drum\(5\) .*exact, drum\(3\)"):
-        golden(parse_multiplier("drum(5)"))
+        golden(Catalogued.parse("drum(5)"))
 
 
 def test_a_golden_table_under_anothers_name_is_refused(tmp_path):
     shutil.copy(GOLDEN_DIR / "drum_3.npz", tmp_path / "drum_4.npz")
     with pytest.raises(HwsimError, match=r"expected the table of drum\(4\) .* of drum\(3\)"):
-        golden(parse_multiplier("drum(4)"), folder=tmp_path)
+        golden(Catalogued.parse("drum(4)"), folder=tmp_path)
 
 
 @pytest.mark.sim
@@ -98,7 +98,7 @@ def edited_rtl(tmp_path, file, old, new):
 @pytest.mark.sim
 def test_an_edit_of_the_forced_1_is_found_in_both_drum_tables_only(tmp_path):
     rtl = edited_rtl(tmp_path, "mul_drum.v", "segment[0] = 1'b1", "segment[0] = 1'b0")
-    wanted = [parse_multiplier(s) for s in ("exact", "drum(3)", "drum(4)")]
+    wanted = [Catalogued.parse(s) for s in ("exact", "drum(3)", "drum(4)")]
     exact, *drums = verify(wanted, rtl=rtl)
     assert exact.equal
     assert exact.notes == ()
@@ -108,10 +108,10 @@ def test_an_edit_of_the_forced_1_is_found_in_both_drum_tables_only(tmp_path):
         return x if cut == 0 else (x >> cut & ~1) << cut
 
     for report, k in zip(drums, (3, 4), strict=True):
-        values = golden(parse_multiplier(f"drum({k})")).operands
+        values = golden(Catalogued.parse(f"drum({k})")).operands
         segments = np.array([truncated(abs(int(v)), k) for v in values]) * np.sign(values)
         broken = np.multiply.outer(segments, segments)
-        expected = golden(parse_multiplier(f"drum({k})")).table
+        expected = golden(Catalogued.parse(f"drum({k})")).table
         assert not report.equal
         assert not report.swapped
         assert report.count == (broken != expected).sum()
@@ -128,7 +128,7 @@ def test_an_edit_of_the_forced_1_is_found_in_both_drum_tables_only(tmp_path):
 @pytest.mark.sim
 def test_a_comment_in_the_verilog_is_a_note_and_no_failure(tmp_path):
     rtl = edited_rtl(tmp_path, "mul_exact.v", "// Exact multiplier", "// The exact multiplier")
-    (report,) = verify([parse_multiplier("exact")], rtl=rtl)
+    (report,) = verify([Catalogued.parse("exact")], rtl=rtl)
     assert report.equal
     assert "mul_exact.v" in report.notes[0]
 
@@ -138,7 +138,7 @@ def test_an_edit_that_does_not_compile_is_one_sentence(tmp_path):
     rtl = edited_rtl(tmp_path, "mul_drum.v", "segment[0] = 1'b1", "segment[0 = 1'b1")
     sentence = r"^drum\(3\): the Verilog does not compile: .*mul_drum\.v:\d+: syntax error$"
     with pytest.raises(HwsimError, match=sentence):
-        verify([parse_multiplier("drum(3)")], rtl=rtl)
+        verify([Catalogued.parse("drum(3)")], rtl=rtl)
 
 
 def lut_with(table, **manifest):
@@ -146,7 +146,7 @@ def lut_with(table, **manifest):
 
 
 def small_table():
-    return reference.table(parse_multiplier("drum(3)"), width=4).copy()
+    return reference.table(Catalogued.parse("drum(3)"), width=4).copy()
 
 
 def test_compare_finds_one_changed_entry():
@@ -227,7 +227,7 @@ def test_extract_refuses_what_no_table_can_hold():
 @pytest.mark.sim
 def test_kill_9_while_extracting_leaves_no_half_table(tmp_path):
     script = (
-        "import sys; from axhil.hwsim import extract, parse_multiplier as p\n"
+        "import sys; from axhil.hwsim import extract, Catalogued as p\n"
         "print('ready', flush=True)\n"
         "for _ in range(99):\n"
         "    for m, lut in extract([p('drum(2)')], width=4).items():\n"

@@ -228,7 +228,7 @@ def test_importing_hwsim_loads_neither_torch_nor_the_simulators_tools(tmp_path):
     done = python(
         """
         import axhil.hwsim as hwsim
-        hwsim.golden(hwsim.parse_multiplier("drum(4)"))  # nor does reading a table
+        hwsim.golden(hwsim.Catalogued.parse("drum(4)"))  # nor does reading a table
         heavy = {"torch", "cocotb", "cocotb_tools", "pyverilog", "matplotlib", "pandas", "scipy"}
         print(sorted(heavy & set(sys.modules)))
         """,

@@ -196,8 +196,8 @@ def project_of_a_user(folder):
         "    theirs = importlib.import_module(name)\n"
         "    assert theirs.OWNER == f'the user of {name}', theirs\n"
         "    assert not hasattr(ours, 'OWNER'), ours\n"
-        "from axhil import golden, parse_multiplier\n"
-        "print(golden(parse_multiplier('exact')).table[3, 5])\n"
+        "from axhil.hwsim import Catalogued\n"
+        "print(Catalogued('exact').table().table[3, 5])\n"
     )
 
 

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from study_samples import cell
 
-from axhil.hwsim import HwsimError, Lut, golden, parse_multiplier
+from axhil.hwsim import Catalogued, HwsimError, Lut, golden
 from axhil.report import figure
 from axhil.report.page import report_page, write_page
 from axhil.report.page_findings import caution, finding
@@ -323,7 +323,7 @@ def test_too_few_images_are_said_to_show_nothing(page):
 def test_the_accurate_multiplier_is_known_by_its_table_before_its_name():
     cells = [cell(label="A"), cell(label="B", multiplier="mine")]
     records = records_of(cells)
-    exact, drum = (golden(parse_multiplier(name)) for name in ("exact", "drum(3)"))
+    exact, drum = (golden(Catalogued.parse(name)) for name in ("exact", "drum(3)"))
     assert accurate_multiplier(records) == "A"
     swapped = [NamedLut("exact", "A", drum), NamedLut("mine", "B", exact)]
     assert accurate_multiplier(records, swapped) == "B"
@@ -382,7 +382,7 @@ def test_whatever_records_hold_is_shown_and_not_obeyed():
             label=EVIL, multiplier=EVIL, data=EVIL, network=EVIL, calibration=EVIL, warnings=(EVIL,)
         ),
     ]
-    lut = golden(parse_multiplier("drum(3)"))
+    lut = golden(Catalogued.parse("drum(3)"))
     cells = [replace(c, environment={EVIL: EVIL}) for c in cells]
     cells[1] = replace(cells[1], settings=replace(cells[1].settings, lut_sha256=lut.sha256))
     document = Page(report_page(cells, tables=[NamedLut(EVIL, EVIL, lut)]))
@@ -504,7 +504,7 @@ def test_tables_are_shown_only_where_they_are_the_ones_that_ran(real, page):
         "multiplier", "ACC |exact", "DR3 |drum(3)",
     ]  # fmt: skip
     assert len(page.all("img")) == 2
-    other = NamedLut("drum(3)", "DR3", golden(parse_multiplier("drum(4)")))
+    other = NamedLut("drum(3)", "DR3", golden(Catalogued.parse("drum(4)")))
     document = Page(report_page(cells, tables=[tables[0], other]))
     assert len(document.all("img")) == 1
     assert "Error metrics" not in Page(report_page(cells)).tables
@@ -535,7 +535,7 @@ def test_a_heat_map_has_activations_upwards_weights_rightwards_and_red_for_too_l
 
 
 def test_maps_share_a_scale_that_fits_the_worst_and_wide_tables_are_made_smaller():
-    errors = [relative_error(golden(parse_multiplier(n))) for n in ("exact", "drum(3)", "drum(4)")]
+    errors = [relative_error(golden(Catalogued.parse(n))) for n in ("exact", "drum(3)", "drum(4)")]
     limit = shared_limit(errors)
     assert limit == shared_limit(errors[1:2])
     assert np.mean(np.abs(errors[1]) <= limit) >= 0.9

@@ -10,13 +10,13 @@ import pytest
 from matplotlib.figure import Figure
 from study_samples import cell
 
-from axhil.hwsim import HwsimError, golden, parse_multiplier
+from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.report.report import Picture, write_report
 from axhil.study.errors import StudyError
 from axhil.study.multipliers import NamedLut
 from axhil.study.results import Results
 
-LUTS = {name: golden(parse_multiplier(name)) for name in ("exact", "drum(3)")}
+LUTS = {name: golden(Catalogued.parse(name)) for name in ("exact", "drum(3)")}
 TABLES = tuple(NamedLut(name, name, lut) for name, lut in LUTS.items())
 
 

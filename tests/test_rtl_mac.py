@@ -11,15 +11,14 @@ import torch
 
 from axhil.emulation.accumulator import Accumulator, lut_matmul_bits
 from axhil.emulation.external import External
-from axhil.hwsim import PAPER_MULTIPLIERS, Design, HwsimError, Multiplier, golden
-from axhil.hwsim.designs import reference
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Design, HwsimError, golden, reference
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.simulation.mac import MacArray, run_mac_arrays
 from axhil.hwsim.verilog.ports import read_interface
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 
-EXACT = Multiplier("exact")
+EXACT = Catalogued("exact")
 REGISTERS = [
     (bits, saturate)
     for bits in (16, 24, 32)
@@ -110,7 +109,7 @@ def test_stalls_and_tiles_change_nothing_and_saturation_goes_by_ascending_k():
     arrays = [
         MacArray(EXACT, 16, True),
         MacArray(EXACT, 16),
-        MacArray(Multiplier("drum", (3,)), 64),
+        MacArray(Catalogued("drum", (3,)), 64),
     ]
     runs = [
         run_mac_arrays(arrays, x, w, rows=rows, cols=cols, stalls=stalls, seed=rows)
@@ -123,7 +122,7 @@ def test_stalls_and_tiles_change_nothing_and_saturation_goes_by_ascending_k():
     for array, got in zip(arrays[:2], runs[0], strict=False):
         expected = register(array).sum(x[:, None] * w[None])
         np.testing.assert_array_equal(got, expected)
-    table = golden(Multiplier("drum", (3,))).table
+    table = golden(Catalogued("drum", (3,))).table
     np.testing.assert_array_equal(runs[0][2], table[x[:, None] & 255, w[None] & 255].sum(2))
 
 

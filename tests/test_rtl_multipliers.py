@@ -5,10 +5,9 @@ import itertools
 
 import numpy as np
 import pytest
+from axhil.hwsim.simulate import simulate
 
-from axhil.hwsim import Design, legal_multipliers, parse_multiplier, standalone
-from axhil.hwsim.designs import reference
-from axhil.hwsim.simulation.simulate import simulate
+from axhil.hwsim import Catalogued, Design, legal_multipliers, reference, standalone
 
 pytestmark = pytest.mark.sim
 
@@ -64,7 +63,7 @@ def test_wide_multipliers_equal_the_reference_on_corners_and_a_sample(width, sig
     a = np.concatenate([a, rng.integers(low, high, 3000)])
     b = np.concatenate([b, rng.integers(low, high, 3000)])
 
-    multipliers = [parse_multiplier(spelling) for spelling in WIDE[width]]
+    multipliers = [Catalogued.parse(spelling) for spelling in WIDE[width]]
     designs = [Design.of(m, width=width, signed=signed) for m in multipliers]
     for multiplier, products in zip(multipliers, simulate(designs, a, b), strict=True):
         expected = reference.product(multiplier, a, b, width=width, signed=signed)
@@ -80,7 +79,7 @@ def test_drum_with_k_equal_to_width_is_exact(width, signed):
     if signed:
         values = np.where(values < 2 ** (width - 1), values, values - 2**width)
     for spelling in ("exact", f"drum({width})"):
-        table = simulate_tables([parse_multiplier(spelling)], width=width, signed=signed)[0]
+        table = simulate_tables([Catalogued.parse(spelling)], width=width, signed=signed)[0]
         np.testing.assert_array_equal(table, np.multiply.outer(values, values), err_msg=spelling)
 
 
@@ -100,7 +99,7 @@ WORKED_ROWS = [
 def test_the_worked_rows_in_the_headers_hold(signed):
     rows = [row for row in WORKED_ROWS if row[1] == signed]
     spellings = list(dict.fromkeys(row[0] for row in rows))
-    designs = [Design.of(parse_multiplier(s), width=8, signed=signed) for s in spellings]
+    designs = [Design.of(Catalogued.parse(s), width=8, signed=signed) for s in spellings]
     products = simulate(designs, [row[2] for row in rows], [row[3] for row in rows])
     for i, (spelling, _, a, b, expected) in enumerate(rows):
         assert products[spellings.index(spelling), i] == expected, (spelling, a, b)
@@ -108,7 +107,7 @@ def test_the_worked_rows_in_the_headers_hold(signed):
 
 @SIGNS
 def test_a_standalone_module_computes_the_same_from_one_file(tmp_path, signed):
-    multipliers = [parse_multiplier(s) for s in ("exact", "drum(3)", "scaletrim(4,8)")]
+    multipliers = [Catalogued.parse(s) for s in ("exact", "drum(3)", "scaletrim(4,8)")]
     width, designs = 6, []
     for m in multipliers:
         path = tmp_path / f"{m.slug}.v"

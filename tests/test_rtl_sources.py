@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from axhil.hwsim import Design, parse_multiplier
+from axhil.hwsim import Catalogued, Design
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.verilog.ports import check_ports, read_interface
 
@@ -68,7 +68,7 @@ def test_each_file_holds_one_module_of_its_name_and_the_agreed_frame(path):
 @pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
 @pytest.mark.parametrize("spelling", ["exact", "drum(5)", "scaletrim(3,4)"])
 def test_pyverilog_reads_the_three_ports(spelling, signed):
-    design = Design.of(parse_multiplier(spelling), width=11, signed=signed)
+    design = Design.of(Catalogued.parse(spelling), width=11, signed=signed)
     ports = {p.name: (p.direction, p.width) for p in check_ports(design).ports}
     assert ports == {"a_i": ("input", 11), "b_i": ("input", 11), "p_o": ("output", 22)}
 

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from axhil.hwsim import PAPER_MULTIPLIERS, golden, parse_multiplier
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, golden
 from axhil.report.tables import accuracy_table
 from axhil.study.accuracy import measure, write_accuracy
 from axhil.study.multipliers import resolve
@@ -59,14 +59,14 @@ def test_every_approximate_multiplier_is_within_2_points_and_not_the_exact_one(n
     by_name = {row.name: row for row in rows}
     assert abs(by_name[name].accuracy.value - by_name["float"].accuracy.value) <= 0.02
     assert by_name[name].correct != by_name["exact"].correct
-    assert by_name[name].lut_sha256 == golden(parse_multiplier(name)).sha256
+    assert by_name[name].lut_sha256 == golden(Catalogued.parse(name)).sha256
 
 
 def test_the_flags_are_those_of_the_network_itself(subject, images, rows):
     x, y = images.batch(slice(0, 600))
     networks = {
         "float": subject.float_model,
-        "drum(3)": subject.prepared.emulate(golden(parse_multiplier("drum(3)"))),
+        "drum(3)": subject.prepared.emulate(golden(Catalogued.parse("drum(3)"))),
     }
     for row in rows:
         if row.name in networks:

@@ -18,7 +18,7 @@ from axhil.cli import design as cli_design
 from axhil.cli import main as cli
 from axhil.emulation import Accumulator, External, Geometry
 from axhil.emulation.external import ExternalPath
-from axhil.hwsim import Design, HwsimError, golden, parse_multiplier
+from axhil.hwsim import Catalogued, Design, HwsimError, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.simulation.live import LiveMultiplier
 from axhil.study.cosim import chosen_layers, cosim, products_of
@@ -26,7 +26,7 @@ from axhil.study.errors import StudyError
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 
-DRUM = parse_multiplier("drum(4)")
+DRUM = Catalogued.parse("drum(4)")
 
 
 @pytest.fixture(scope="module", autouse=True)

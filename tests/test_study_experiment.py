@@ -11,7 +11,7 @@ import torch
 from study_samples import cell
 
 from axhil.attacks import evaluate, preset
-from axhil.hwsim import golden, parse_multiplier
+from axhil.hwsim import Catalogued, golden
 from axhil.study import worker
 from axhil.study.errors import StudyError
 from axhil.study.experiment import Experiment, Grid, Threads, cross_checks, run, total_rows
@@ -78,7 +78,7 @@ def strings(flags):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("attack", GRID.attacks)
 def test_a_cell_holds_what_the_attack_itself_says(name, attack, subject, images, finished):
-    network = subject.prepared.emulate(golden(parse_multiplier(name)))
+    network = subject.prepared.emulate(golden(Catalogued.parse(name)))
     x, y = images.batch()
     direct = evaluate(
         network,
@@ -115,7 +115,7 @@ def test_a_cell_says_what_it_was_run_with(subject, images, multipliers, finished
     assert [c.settings for c in cells] == [unit.settings for unit in planned]
     first = cells[0]
     assert first.label == "ACC"
-    assert first.settings.lut_sha256 == golden(parse_multiplier("exact")).sha256
+    assert first.settings.lut_sha256 == golden(Catalogued.parse("exact")).sha256
     assert first.settings.weights_sha256 == subject.weights_sha256
     assert first.settings.data_sha256 == images.sha256
     assert (first.settings.images, first.settings.budgets) == (20, (0.0, 0.15))

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from axhil.hwsim import Lut, golden, parse_multiplier
+from axhil.hwsim import Catalogued, Lut, golden
 
 STUDY = """
 name = "small"
@@ -187,7 +187,7 @@ def test_a_killed_lut_leaves_whole_tables_or_none(late, tmp_path):
         tables = [name for name in left if not (name.startswith(".") and name.endswith(".tmp"))]
         assert set(tables) <= {"exact.npz", "drum_3.npz"}
         for name in tables:
-            assert Lut.load(out / name) == golden(parse_multiplier(name.removesuffix(".npz")))
+            assert Lut.load(out / name) == golden(Catalogued.parse(name.removesuffix(".npz")))
     # Killed while writing, there was something to look at.
     assert late or any(moments)
 

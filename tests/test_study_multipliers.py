@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError, Lut, golden, parse_multiplier
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError, Lut, golden
 from axhil.study.errors import StudyError
 from axhil.study.multipliers import resolve, split_names
 
@@ -69,7 +69,7 @@ def test_a_folder_replaces_the_golden_tables(tmp_path, minus_one):
     minus_one.save(tmp_path / "drum_3.npz")
     (one,) = resolve(["drum(3)"], folder=tmp_path)
     assert (one.name, one.label) == ("drum(3)", "DR3")
-    assert one.lut == minus_one != golden(parse_multiplier("drum(3)"))
+    assert one.lut == minus_one != golden(Catalogued.parse("drum(3)"))
 
 
 def test_a_folder_without_the_table_is_a_sentence_with_its_path(tmp_path):

@@ -4,7 +4,7 @@
 import pytest
 from study_samples import cell
 
-from axhil.hwsim import golden, parse_multiplier
+from axhil.hwsim import Catalogued, golden
 from axhil.study.errors import StudyError
 from axhil.study.multipliers import NamedLut
 from axhil.study.results import Results
@@ -56,7 +56,7 @@ def test_clean_is_the_point_at_eps_0_where_there_is_one():
 
 def test_tables_that_no_cell_was_built_from_are_dropped():
     exact, drum = (
-        NamedLut(name, name, golden(parse_multiplier(name))) for name in ("exact", "drum(3)")
+        NamedLut(name, name, golden(Catalogued.parse(name))) for name in ("exact", "drum(3)")
     )
     other = NamedLut("exact", "ACC", drum.lut)  # the name of a cell, another table
     built = cell(lut_sha256=exact.lut.sha256)

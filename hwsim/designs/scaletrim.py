@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The design-time fit of scaleTRIM: from (WIDTH, H, M) to the constants in the hardware.
+"""scaleTRIM(H,M): p = floor((1 + s + s*2^DEE + C[segment]) * 2^(n_a+n_b)).
 
 Farahmand et al., "scaleTRIM: Scalable TRuncation-Based Integer Approximate Multiplier with
 Linearization and Compensation", 2023. An operand x >= 1 is x = 2^n (1 + X), 0 <= X < 1, and x_h
 is X cut to H bits. The product of two mantissas, (1 + X)(1 + Y) = 1 + T with T = X + Y + XY, is
-approximated by 1 + s (1 + 2^DEE) + C, where s = x_h + y_h. All sums run over every pair of
-non-zero unsigned operands and are exact integers, so the constants are the same on any machine.
+approximated by 1 + s (1 + 2^DEE) + C, where s = x_h + y_h. DEE and the M constants C are fitted at
+design time, from (WIDTH, H, M). All sums run over every pair of non-zero unsigned operands and are
+exact integers, so the constants are the same on any machine.
 """
 
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -15,11 +18,15 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from .family import Args, Family, Integers, leading_one
+
 COMP_FRAC = 8
 """Fractional bits of a compensation constant."""
 
 COMP_BITS = 16
 """Bits of one constant in the packed Verilog parameter COMP (two's complement)."""
+
+_DEE = (-16, -9, -4, -1, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,8 @@ class ScaleTrimFit:
 
     @property
     def packed(self) -> int:
-        """`comp` as the Verilog parameter COMP: COMP_BITS a constant, segment 0 lowest."""
-        mask = (1 << COMP_BITS) - 1
-        return sum((c & mask) << (COMP_BITS * i) for i, c in enumerate(self.comp))
+        """`comp` as the Verilog parameter COMP."""
+        return pack(self.comp)
 
 
 @cache
@@ -122,3 +128,94 @@ def _floor(value: Fraction) -> int:
 def _floor_log2(value: Fraction) -> int:
     guess = value.numerator.bit_length() - value.denominator.bit_length()
     return guess if Fraction(2) ** guess <= value else guess - 1
+
+
+def pack(comp: Sequence[int]) -> int:
+    """Constants as the Verilog parameter COMP: COMP_BITS each, segment 0 lowest."""
+    mask = (1 << COMP_BITS) - 1
+    return sum((c & mask) << (COMP_BITS * i) for i, c in enumerate(comp))
+
+
+def unpack(packed: int, m: int) -> tuple[int, ...]:
+    """The M constants in the Verilog parameter COMP."""
+    words = (packed >> COMP_BITS * i & (1 << COMP_BITS) - 1 for i in range(m))
+    return tuple(w - 2**COMP_BITS if w >= 2 ** (COMP_BITS - 1) else w for w in words)
+
+
+def product(a: Integers, b: Integers, parameters: Mapping[str, int]) -> Integers:
+    """The formula with any constants; all arithmetic is float64 on dyadic numbers, hence exact."""
+    h, m, dee = (parameters[name] for name in ("H", "M", "DEE"))
+    n_a, a_h = _truncate(np.maximum(a, 1), h)
+    n_b, b_h = _truncate(np.maximum(b, 1), h)
+    s = (a_h + b_h) / 2.0**h
+    value = 1 + s + s * 2.0**dee
+    if m:
+        # The top log2(M) bits of the H+1 bits of a_h + b_h.
+        segment = (a_h + b_h) * m // 2 ** (h + 1)
+        value = value + np.array(unpack(parameters["COMP"], m))[segment] / 2.0**COMP_FRAC
+    found = np.floor(value * 2.0 ** (n_a + n_b)).astype(np.int64)
+    return np.where((a == 0) | (b == 0), 0, found)
+
+
+def _truncate(x: Integers, h: int) -> tuple[Integers, Integers]:
+    """The n and x_h of x = 2^n (1 + X), x >= 1: x_h = floor(X * 2^h)."""
+    n = leading_one(x)
+    fraction = x / 2.0**n - 1
+    return n, np.floor(fraction * 2**h).astype(np.int64)
+
+
+def _derived(width: int, args: Args) -> dict[str, int]:
+    constants = fit(width, *args)
+    return {"DEE": constants.dee, "COMP": constants.packed}
+
+
+def _instances(width: int) -> Iterator[Args]:
+    for h in range(1, width):
+        yield from ((h, m) for m in (0, *(2**j for j in range(1, h + 2))))
+
+
+def _samples(width: int) -> list[Args]:
+    few = [(1, 0), (3, 0), (4, 8), (7, 256), (width - 2, 2), (width - 1, 0), (width - 1, 16)]
+    return [*dict.fromkeys(few)]
+
+
+def _beyond(width: int) -> Iterator[dict[str, int]]:
+    """DEE and COMP that no fit makes, through the whole of their range."""
+    rng = np.random.default_rng(width)
+    # With few H a constant for every value of s, with many H two constants.
+    for h, dee in itertools.product((1, 2, 4) if width < 6 else (9, width - 1), _DEE):
+        m = 2 ** (h + 1) if h < 5 else 2
+        comp = []
+        for first in range(0, 2 ** (h + 1), 2 ** (h + 1) // m):
+            ends = (first, first + 2 ** (h + 1) // m - 1)
+            low, high = (1 + i / 2**h * (1 + 2.0**dee) for i in ends)
+            # Anywhere that keeps 0 <= 1 + s (1 + 2^DEE) + C < 4.
+            comp.append(int(rng.integers(np.ceil(-256 * low), np.ceil(256 * (4 - high)))))
+        yield {"H": h, "M": m, "DEE": dee, "COMP": pack(comp)}
+        if dee < 0:
+            yield {"H": h, "M": 0, "DEE": dee, "COMP": 0}
+    yield {"H": 3, "M": 0, "DEE": -2, "COMP": 256}  # which nothing reads
+    yield {"M": 4}  # COMP is 0
+
+
+FAMILY = Family(
+    name="scaletrim",
+    parameters=("H", "M"),
+    legal="1 <= H < WIDTH and M = 0 or a power of two, 2 <= M <= 2^(H+1)",
+    label="sT({},{})",
+    modules=("mul_scaletrim", "leading_one"),
+    instances=_instances,
+    formula=product,
+    header={"WIDTH": 8, "H": 4, "M": 0, "DEE": -2, "COMP": 0},
+    derived=_derived,
+    signed_top="mul_signed",
+    samples=_samples,
+    beyond=_beyond,
+    refused=(
+        *({"H": h} for h in (0, -1, 8, 9)),
+        *({"M": m} for m in (1, 3, 6, 12, 24, 33, 64, -1, -2)),
+        {"H": 1, "M": 8},
+        {"WIDTH": 16, "H": 16},
+        *({"DEE": dee} for dee in (2, 3, -17, -18)),
+    ),
+)

@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a word to a multiplier and its table: find, tabulate, compare, verify."""
+"""Multipliers by name, and their tables."""
+
+from .catalogued import PAPER_MULTIPLIERS, S8, Catalogued, golden, legal_multipliers
+from .extraction import extract
+
+__all__ = ["PAPER_MULTIPLIERS", "S8", "Catalogued", "extract", "golden", "legal_multipliers"]

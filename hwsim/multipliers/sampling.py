@@ -76,7 +76,6 @@ def sample(
     *,
     draws: int = DRAWS,
     seed: int = 0,
-    wrap_signed: bool = False,
     jobs: int | None = None,
     limit: float = TIME_LIMIT,
     progress: Progress | None = None,
@@ -87,7 +86,6 @@ def sample(
         circuit: of any width that can be driven.
         draws: pairs to draw; at least two for each stratum are drawn whatever it says.
         seed: of the draws.
-        wrap_signed: put an unsigned core into a generated sign-magnitude wrapper.
         jobs: simulators at a time.
         limit: seconds without a sign of life after which a simulation is ended.
         progress: told how far it is.
@@ -97,7 +95,7 @@ def sample(
     """
     if not 1 <= draws <= _MOST:
         raise HwsimError(f"expected a sample of 1..{_MOST:,} pairs, got {draws:,}")
-    width, signed = circuit.roles.width, circuit.signed or wrap_signed
+    width, signed = circuit.roles.width, circuit.signed
     a, b, stratum, weight = draw(width, signed=signed, draws=draws, seed=seed)
     corner_a, corner_b = corners(width, signed=signed)
     mask = 2**width - 1
@@ -106,7 +104,6 @@ def sample(
         circuit,
         np.concatenate([a, corner_a]) & mask,
         np.concatenate([b, corner_b]) & mask,
-        wrap_signed=wrap_signed,
         jobs=jobs,
         limit=limit,
         progress=progress,

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 
-from ..designs.catalog import FAMILIES, Multiplier, parse_multiplier
-from ..designs.design import Parameter
+from ..designs import families
 from ..errors import HwsimError
 from ..formats import Asked, Kind, UnknownKindError, has_format, read_table
 from ..lut import Lut
 from ..models.cmodel import TIME_LIMIT, c_model_table
 from ..models.pymodel import python_model_table
+from ..operands import Operand
 from ..verilog.circuit import read_circuit
-from .extraction import extract
-from .golden import golden
+from ..verilog.parameters import Parameter
+from . import PAPER_MULTIPLIERS, Catalogued
 from .printed import Figure, read_figures
-from .tabulation import tabulate
+from .tabulation import tabulate, with_signs
 
 FIGURES_PREFIX = "figures:"
 _GOLDEN_KIND = Kind(width=8, signed=True)
@@ -139,7 +139,7 @@ def origin_of(text: str) -> Origin:
     if ":" in text:
         return Origin.python_model
     family = text.partition("(")[0].partition("_")[0].strip()
-    if family in FAMILIES:
+    if family in families():
         return Origin.catalogue
     if path.exists():
         raise HwsimError(
@@ -241,7 +241,8 @@ def _verilog_table(text: str, options: Options) -> Loaded:
         raise HwsimError(
             f"{circuit.name}: expected operands of {asked.width} bits, got {circuit.roles.width}"
         )
-    lut = tabulate(circuit, wrap_signed=verilog.wrap_signed, limit=options.time_limit)
+    simulated = with_signs(circuit, limit=options.time_limit) if verilog.wrap_signed else circuit
+    lut = tabulate(simulated, limit=options.time_limit)
     label = verilog.label(text)
     return Loaded(label, lut, tuple(f"{label}: {note}" for note in circuit.notes))
 
@@ -252,11 +253,8 @@ def _catalogue_table(text: str, options: Options) -> Loaded:
         kind = replace(asked, default=asked.default or _GOLDEN_KIND).settle()
     except HwsimError as error:
         raise HwsimError(f"{text}: {error}") from error
-    multiplier: Multiplier = parse_multiplier(text, width=kind.width)
-    if kind == _GOLDEN_KIND and not options.simulate and options.rtl is None:
-        try:
-            return Loaded(str(multiplier), golden(multiplier), (f"{multiplier}: golden table",))
-        except HwsimError:
-            pass  # not one of the seven: simulate it
-    tables = extract([multiplier], width=kind.width, signed=kind.signed, rtl=options.rtl)
-    return Loaded(str(multiplier), tables[multiplier])
+    operand = Operand(kind.width, kind.signed)
+    multiplier = Catalogued.parse(text, operand=operand, rtl=options.rtl)
+    lut = multiplier.table(simulate=options.simulate)
+    is_golden = multiplier in PAPER_MULTIPLIERS and not options.simulate
+    return Loaded(str(multiplier), lut, (f"{multiplier}: golden table",) if is_golden else ())

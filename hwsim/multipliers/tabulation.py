@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From somebody's circuit to its table: every operand pair, in one or more simulations."""
+"""From a circuit to its table: every operand pair, in one or more simulations."""
 
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -16,11 +16,11 @@ from ..errors import HwsimError
 from ..lut import MAX_WIDTH, Lut
 from ..metrics import error_metrics
 from ..simulation.latency import MAX_LATENCY, PROBE_CYCLES, measure, probe
-from ..simulation.stream import Outputs, Subject, run_stream
+from ..simulation.stream import Outputs, run_stream
 from ..tools.simulators import Simulator, chosen
 from ..verilog.circuit import Circuit
-from ..verilog.wrapper import TOP as WRAPPER
-from ..verilog.wrapper import sign_magnitude
+from ..verilog.parameters import jsonable
+from ..verilog.wrapper import wrapped
 
 TIME_LIMIT = 60.0
 """Seconds without a sign of life after which a simulation is ended."""
@@ -42,22 +42,17 @@ class Products:
     Attributes:
         values: (N,) the products; int64 where signed, else uint64.
         latency: cycles between operands and product; 0 without a clock.
-        signed: of operands and products.
-        generated: text of the wrapper, if one was asked for.
         simulator: that ran.
     """
 
     values: NDArray[Any]
     latency: int
-    signed: bool
-    generated: str | None
     simulator: Simulator
 
 
 def tabulate(
     circuit: Circuit,
     *,
-    wrap_signed: bool = False,
     jobs: int | None = None,
     limit: float = TIME_LIMIT,
     progress: Progress | None = None,
@@ -66,7 +61,6 @@ def tabulate(
 
     Args:
         circuit: of at most 12 operand bits.
-        wrap_signed: put an unsigned core into a generated sign-magnitude wrapper.
         jobs: simulators at a time; None is one per processor core.
         limit: seconds without a sign of life after which a simulation is ended.
         progress: told how far it is.
@@ -84,24 +78,18 @@ def tabulate(
     hashes = circuit.hashes()
     side = 2**width
     a, b = sweep_order(width)
-    found = simulate_pairs(
-        circuit,
-        a,
-        b,
-        wrap_signed=wrap_signed,
-        jobs=jobs,
-        limit=limit,
-        progress=progress,
-    )
+    found = simulate_pairs(circuit, a, b, jobs=jobs, limit=limit, progress=progress)
     if hashes != circuit.hashes():
-        raise HwsimError(f"{circuit.name}: its Verilog changed while it was simulated")
+        raise HwsimError(
+            f"{circuit.name}: its Verilog changed while it was simulated; run it again"
+        )
     if found.values.max() > np.iinfo(np.int32).max or found.values.min() < np.iinfo(np.int32).min:
         raise HwsimError(f"{circuit.name}: expected products that fit 32-bit signed integers")
     table = np.empty((side, side), np.int32)
     table[a, b] = found.values
-    bare = Lut(table, width=width, signed=found.signed)
+    bare = Lut(table, width=width, signed=circuit.signed)
     manifest = {**manifest_of(circuit, found, hashes), "metrics": error_metrics(bare).as_dict()}
-    return Lut(bare.table, width=width, signed=found.signed, manifest=manifest)
+    return Lut(bare.table, width=width, signed=circuit.signed, manifest=manifest)
 
 
 def sweep_order(width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -130,24 +118,38 @@ def simulate_pairs(
     a: NDArray[np.int64],
     b: NDArray[np.int64],
     *,
-    wrap_signed: bool = False,
     jobs: int | None = None,
     limit: float = TIME_LIMIT,
     progress: Progress | None = None,
 ) -> Products:
-    """Products of a circuit for given operand pairs.
+    """Products of one circuit; see `simulate_together`."""
+    return simulate_together([circuit], a, b, jobs=jobs, limit=limit, progress=progress)[0]
 
-    The last simulation is followed by some of the pairs again in a random order: a product that
-    then differs depends on earlier operands, as behind a latch.
+
+def simulate_together(
+    circuits: Sequence[Circuit],
+    a: NDArray[np.int64],
+    b: NDArray[np.int64],
+    *,
+    jobs: int | None = None,
+    limit: float = TIME_LIMIT,
+    progress: Progress | None = None,
+) -> list[Products]:
+    """Products of circuits that stand side by side, for given operand pairs.
+
+    Every simulation is followed by some of its pairs again in a random order: a product that then
+    differs depends on earlier operands, as behind a latch.
 
     Args:
-        circuit: the multiplier.
+        circuits: of equal operands, all combinational if there are several.
         a: (N,) activation operands, bit patterns; N at least 1.
         b: (N,) weight operands, bit patterns.
-        wrap_signed: put an unsigned core into a generated sign-magnitude wrapper.
         jobs: simulators at a time; None is one per processor core.
         limit: seconds without a sign of life after which a simulation is ended.
         progress: told how far it is.
+
+    Returns:
+        The products of each circuit.
 
     Raises:
         HwsimError: as `tabulate`.
@@ -155,150 +157,137 @@ def simulate_pairs(
     if jobs is not None and jobs < 1:
         raise HwsimError(f"expected at least 1 job, got {jobs}")
     simulator = chosen()
-    subject, generated, signed = _subject(circuit, simulator, wrap_signed=wrap_signed, limit=limit)
     shares = max(1, min(jobs or os.cpu_count() or 1, len(a) // _SHARE))
     parts = np.array_split(np.arange(len(a)), shares)
     counter = _Counter(len(a), shares, progress)
 
-    def part(number: int) -> tuple[NDArray[np.uint64], int]:
+    def part(number: int) -> list[tuple[NDArray[np.uint64], int]]:
         mine = parts[number]
         again = np.random.default_rng(_SEED).choice(mine, size=min(_AGAIN, len(mine)))
         order = np.concatenate([mine, again])
-        words, latency = _stream(
-            circuit,
-            subject,
+        streams = _stream(
+            circuits,
             a[order],
             b[order],
-            signed=signed,
             simulator=simulator,
             limit=limit,
             progress=lambda done: counter.tell(number, min(done, len(mine))),
         )
-        differs = words[len(mine) :] != words[again - mine[0]]
-        if differs.any():
-            pair = again[int(differs.argmax())]
-            raise HwsimError(
-                f"{circuit.name}: expected one product for each operand pair, got two for "
-                f"{_pair(circuit, a[pair], b[pair], signed)}: it depends on earlier operands, "
-                "as behind a latch"
-            )
-        return words[: len(mine)], latency
+        for circuit, (words, _) in zip(circuits, streams, strict=True):
+            differs = words[len(mine) :] != words[again - mine[0]]
+            if differs.any():
+                pair = again[int(differs.argmax())]
+                raise HwsimError(
+                    f"{circuit.name}: expected one product for each operand pair, got two for "
+                    f"{_pair(circuit, a[pair], b[pair])}: it depends on earlier operands, as "
+                    "behind a latch"
+                )
+        return [(words[: len(mine)], latency) for words, latency in streams]
 
     # Threads suffice: the work is in the simulator's processes.
     with ThreadPoolExecutor(max_workers=shares) as pool:
-        futures = [pool.submit(part, number) for number in range(shares)]
-        for future in as_completed(futures):
-            future.result()
-        found = [future.result() for future in futures]
-    latencies = {latency for _, latency in found}
-    if len(latencies) != 1:
-        raise HwsimError(f"{circuit.name}: expected one latency, measured {sorted(latencies)}")
-    words = np.concatenate([words for words, _ in found])
-    values: NDArray[Any] = words
-    if signed:
-        bits = np.uint64(64 - circuit.roles.product_width)
-        # Up to the sign bit of 64 bits and back: two's complement of any width.
-        values = (words << bits).view(np.int64) >> np.int64(bits)
-    return Products(values, latencies.pop(), signed, generated, simulator)
+        by_part = [*pool.map(part, range(shares))]
+    products = []
+    for circuit, streams in zip(circuits, zip(*by_part, strict=True), strict=True):
+        latencies = {latency for _, latency in streams}
+        if len(latencies) != 1:
+            raise HwsimError(f"{circuit.name}: expected one latency, measured {sorted(latencies)}")
+        values: NDArray[Any] = np.concatenate([words for words, _ in streams])
+        if circuit.signed:
+            bits = np.uint64(64 - circuit.roles.product_width)
+            # Up to the sign bit of 64 bits and back: two's complement of any width.
+            values = (values << bits).view(np.int64) >> np.int64(bits)
+        products.append(Products(values, latencies.pop(), simulator))
+    return products
+
+
+def with_signs(circuit: Circuit, *, limit: float = TIME_LIMIT) -> Circuit:
+    """An unsigned circuit inside a generated sign-magnitude wrapper; its latency is measured.
+
+    Raises:
+        HwsimError: the circuit is signed, or as `tabulate`.
+    """
+    if circuit.signed or circuit.roles.clock is None:
+        return wrapped(circuit)
+    a, b = probe(circuit.roles.width)
+    (outputs,) = run_stream([circuit], a, b, simulator=chosen(), limit=limit)
+    latency = measure(outputs, width=circuit.roles.width, name=circuit.name)
+    return wrapped(circuit, latency=latency)
 
 
 def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> dict[str, Any]:
-    """What a table or a sample says about where it comes from. No path of this machine is in it."""
-    roles = circuit.roles
-    reset = None if roles.reset is None else vars(roles.reset)
+    """What a table or a sample says about where it comes from. No path of this machine is in it.
+
+    What a combinational circuit in plain Verilog with declared operands says of itself is left out.
+    """
+    inner = circuit.core or circuit
+    roles, simulator = inner.roles, found.simulator
+    said = {
+        "product_width": (roles.product_width, 2 * roles.width),
+        "signed_from": (circuit.signed_from, "declared"),
+        "wrapper": ("sign-magnitude" if circuit.core else None, None),
+        "wrapper_verilog": (circuit.wrapper, None),
+        "latency": (found.latency, 0),
+        "clock": (roles.clock, None),
+        "reset": (None if roles.reset is None else vars(roles.reset), None),
+        "enables": ([vars(enable) for enable in roles.enables], []),
+        "ties": (dict(roles.ties), {}),
+        "outputs_left_open": (list(roles.unread), []),
+        "read_by": (inner.reader, "pyverilog"),
+        "vectors_taken_apart": (list(inner.scalarized), []),
+        "notes": (list(inner.notes), []),
+    }
     return {
-        "multiplier": circuit.top,
-        "top": circuit.top,
-        "parameters": dict(circuit.interface.parameters) | dict(circuit.parameters),
+        "multiplier": inner.multiplier,
+        "top": inner.top,
+        "parameters": jsonable({**inner.interface.parameters, **inner.parameters}),
         "operands": {roles.activation: "activation", roles.weight: "weight"},
         "product": roles.product,
-        "product_width": roles.product_width,
-        "signed_from": "wrapper" if found.generated else circuit.signed_from,
-        "wrapper": "sign-magnitude" if found.generated else None,
-        "wrapper_verilog": found.generated,
-        "latency": found.latency,
-        "clock": roles.clock,
-        "reset": reset,
-        "enables": [vars(enable) for enable in roles.enables],
-        "ties": dict(roles.ties),
-        "outputs_left_open": list(roles.unread),
         "sources": hashes,
-        "read_by": circuit.reader,
-        "vectors_taken_apart": list(circuit.scalarized),
-        "notes": list(circuit.notes),
         "simulator": {
-            "name": found.simulator.title,
-            "version": found.simulator.version(),
-            "shows_unknown_bits": found.simulator.four_state,
+            "name": simulator.title,
+            "version": simulator.version(),
+            **({} if simulator.four_state else {"shows_unknown_bits": False}),
         },
         "cocotb": version("cocotb"),
+        **{key: value for key, (value, usual) in said.items() if value != usual},
     }
 
 
-def _subject(
-    circuit: Circuit, simulator: Simulator, *, wrap_signed: bool, limit: float
-) -> tuple[Subject, str | None, bool]:
-    verbatim = circuit.text is None
-    core = Subject(
-        name=circuit.name,
-        top=circuit.top,
-        parameters=circuit.parameters,
-        sources=circuit.sources if verbatim else (),
-        roles=circuit.roles,
-        includes=circuit.includes,
-        memories=circuit.memories,
-        generated={} if circuit.text is None else {"scalarized.v": circuit.text},
-    )
-    if not wrap_signed:
-        return core, None, circuit.signed
-    if circuit.signed:
-        raise HwsimError(
-            f"{circuit.name}: expected an unsigned core for the sign-magnitude wrapper, got a "
-            "signed one; it serves signed networks as it is"
-        )
-    latency = 0
-    if circuit.roles.clock is not None:
-        a, b = probe(circuit.roles.width)
-        outputs = run_stream(core, a, b, simulator=simulator, limit=limit)
-        latency = measure(outputs, width=circuit.roles.width, name=circuit.name)
-    text, roles = sign_magnitude(circuit.top, circuit.parameters, circuit.roles, latency=latency)
-    generated = {**core.generated, f"{WRAPPER}.v": text}
-    wrapped = replace(core, top=WRAPPER, parameters={}, roles=roles, generated=generated)
-    return wrapped, text, True
-
-
 def _stream(
-    circuit: Circuit,
-    subject: Subject,
+    circuits: Sequence[Circuit],
     a: NDArray[np.int64],
     b: NDArray[np.int64],
     *,
-    signed: bool,
     simulator: Simulator,
     limit: float,
     progress: Callable[[int], None],
-) -> tuple[NDArray[np.uint64], int]:
-    """Output words of the pairs, and the latency that was measured in the same simulation."""
-    clocked = subject.roles.clock is not None
+) -> list[tuple[NDArray[np.uint64], int]]:
+    """Each circuit's output words of the pairs, and its latency measured in the same simulation."""
+    width = circuits[0].roles.width
+    clocked = circuits[0].roles.clock is not None
     lead = PROBE_CYCLES if clocked else 0
     if clocked:
-        probe_a, probe_b = probe(subject.roles.width)
+        probe_a, probe_b = probe(width)
         a_all = np.concatenate([probe_a, a, np.repeat(a[-1:], MAX_LATENCY)])
         b_all = np.concatenate([probe_b, b, np.repeat(b[-1:], MAX_LATENCY)])
     else:
         a_all, b_all = a, b
-    outputs = run_stream(
-        subject,
+    every = run_stream(
+        circuits,
         a_all,
         b_all,
         simulator=simulator,
         limit=limit,
         progress=lambda done: progress(max(0, done - lead)),
     )
-    latency = measure(outputs, width=subject.roles.width, name=circuit.name) if clocked else 0
-    start = lead + latency
-    _refuse_unknown(circuit, outputs, a, b, start=start, signed=signed)
-    return outputs.words[start : start + len(a)], latency
+    streams = []
+    for circuit, outputs in zip(circuits, every, strict=True):
+        latency = measure(outputs, width=width, name=circuit.name) if clocked else 0
+        start = lead + latency
+        _refuse_unknown(circuit, outputs, a, b, start=start)
+        streams.append((outputs.words[start : start + len(a)], latency))
+    return streams
 
 
 def _refuse_unknown(
@@ -308,21 +297,21 @@ def _refuse_unknown(
     b: NDArray[np.int64],
     *,
     start: int,
-    signed: bool,
 ) -> None:
     for cycle, bits in outputs.unknown.items():
         if start <= cycle < start + len(a):
             where = cycle - start
+            product = (circuit.core or circuit).roles.product
             raise HwsimError(
-                f"{circuit.name}: expected 0 and 1 only on {circuit.roles.product}, got {bits} for "
-                f"{_pair(circuit, a[where], b[where], signed)}"
+                f"{circuit.name}: expected 0 and 1 only on {product}, got {bits} for "
+                f"{_pair(circuit, a[where], b[where])}"
             )
 
 
-def _pair(circuit: Circuit, a: int, b: int, signed: bool) -> str:
-    roles = circuit.roles
+def _pair(circuit: Circuit, a: int, b: int) -> str:
+    roles = (circuit.core or circuit).roles
     half, whole = 2 ** (roles.width - 1), 2**roles.width
-    first, second = (int(x) - whole if signed and x >= half else int(x) for x in (a, b))
+    first, second = (int(x) - whole if circuit.signed and x >= half else int(x) for x in (a, b))
     return f"{roles.activation}={first}, {roles.weight}={second}"
 
 

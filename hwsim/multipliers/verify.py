@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..designs.catalog import PAPER_MULTIPLIERS, Multiplier
 from ..errors import HwsimError
 from ..lut import Lut
 from ..metrics import quadrant_masks
-from .extraction import Progress, extract
-from .golden import golden
+from . import PAPER_MULTIPLIERS, Catalogued, extract, golden
+from .extraction import Progress
 
 _SHOWN = 5
 
@@ -118,11 +117,10 @@ def compare(expected: Lut, actual: Lut) -> VerifyReport:
 
 
 def verify(
-    multipliers: Iterable[Multiplier] = PAPER_MULTIPLIERS,
+    multipliers: Iterable[Catalogued] = PAPER_MULTIPLIERS,
     *,
     jobs: int | None = None,
     progress: Progress | None = None,
-    rtl: Path | None = None,
     golden_dir: Path | None = None,
 ) -> list[VerifyReport]:
     """Simulates the Verilog again and compares with the golden tables.
@@ -131,7 +129,6 @@ def verify(
         multipliers: which, with a golden table each.
         jobs: simulators at a time; None is one per processor core.
         progress: told whenever a multiplier is simulated.
-        rtl: another Verilog folder than the project's own.
         golden_dir: another folder of golden tables than the committed one.
 
     Returns:
@@ -143,12 +140,8 @@ def verify(
     wanted = list(dict.fromkeys(multipliers))
     # Read first: a missing golden table should not cost a simulation.
     expected = {m: golden(m, folder=golden_dir) for m in wanted}
-    reports = {}
-    for width, signed in {(lut.width, lut.signed) for lut in expected.values()}:
-        same = [m for m in wanted if (expected[m].width, expected[m].signed) == (width, signed)]
-        tables = extract(same, width=width, signed=signed, jobs=jobs, progress=progress, rtl=rtl)
-        reports.update({m: compare(expected[m], tables[m]) for m in same})
-    return [reports[m] for m in wanted]
+    tables = extract(wanted, jobs=jobs, progress=progress)
+    return [compare(expected[m], tables[m]) for m in wanted]
 
 
 def _difference(expected: Lut, actual: Lut, i: int, j: int) -> Difference:

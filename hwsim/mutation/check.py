@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..designs.design import Parameter, literal
+from ..verilog.parameters import Parameter, literal
 
 TOP = "axhil_mutation"
 MARK = "AXHIL"

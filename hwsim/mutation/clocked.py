@@ -11,29 +11,32 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from ..designs import reference, scaletrim
-from ..designs.catalog import Multiplier, legal_multipliers
-from ..designs.design import Parameter
-from ..designs.mac_reference import CycleModel, Integers, MacArrayModel, MacModel, Product
+from ..designs import Family, Integers, families
+from ..designs.mac import (
+    ARRAY,
+    ELEMENT,
+    SIGNED_TOP,
+    CycleModel,
+    MacArrayModel,
+    MacModel,
+    Product,
+)
+from ..operands import Operand
+from ..verilog.parameters import Parameter
 from .check import Gate, Refusal
 from .stimulus import array_stimulus, element_stimulus
-from .tables import scale_trim
 from .trace import Clocked, Trace
 
-ELEMENT, ARRAY = "mac", "mac_array"
 PARTS = {ELEMENT: (ELEMENT,), ARRAY: (ELEMENT, ARRAY)}
 """By module: the clocked files it is made of."""
 MODULES = tuple(PARTS)
 
-_DEFAULTS: Mapping[str, Parameter] = {
-    "CORE": "exact", "WIDTH": 8, "K": 4, "H": 4, "M": 0, "DEE": -2, "COMP": 0,
-    "ACC_BITS": 32, "SATURATE": 0, "ROWS": 4, "COLS": 4,
-}  # fmt: skip
-"""What the headers print."""
-
 Given = Mapping[str, Parameter]
+
+_DEFAULTS: Given = {
+    "CORE": "exact", "WIDTH": 8, "ACC_BITS": 32, "SATURATE": 0, "ROWS": 4, "COLS": 4,
+}  # fmt: skip
+"""What the headers print; those of the cores print the rest."""
 
 
 def clocked_gate(module: str, others: tuple[Path, ...]) -> Gate:
@@ -105,12 +108,16 @@ class _Recipe:
 def _product(parameters: tuple[tuple[str, Parameter], ...]) -> Product:
     """The products of one set of parameters; up to 9 bits, all of them in advance."""
     given = dict(parameters)
-    width = int(given["WIDTH"])
-    formula = _formula(given, width)
-    if width > 9:
+    operand = Operand(int(given["WIDTH"]), signed=True)
+    family = families()[str(given["CORE"])]
+    numbers = {name: value for name, value in given.items() if isinstance(value, int)}
+
+    def formula(a: Integers, b: Integers) -> Integers:
+        return family.product(a, b, operand=operand, parameters=numbers)
+
+    if operand.bits > 9:
         return formula
-    values = np.arange(2**width)
-    values = np.where(values < 2 ** (width - 1), values, values - 2**width)
+    values = operand.values
     table = formula(values[:, None], values[None, :])
 
     # A negative index counts from the end, as a negative operand's bit pattern does.
@@ -119,27 +126,6 @@ def _product(parameters: tuple[tuple[str, Parameter], ...]) -> Product:
         return products
 
     return product
-
-
-def _formula(given: Given, width: int) -> Product:
-    core, k, h, m = given["CORE"], int(given["K"]), int(given["H"]), int(given["M"])
-    dee, comp = int(given["DEE"]), int(given["COMP"])
-    if core != "scaletrim":
-        multiplier = Multiplier("drum", (k,)) if core == "drum" else Multiplier("exact")
-    else:
-        fit = scaletrim.fit(width, h, m)
-        multiplier = Multiplier("scaletrim", (h, m))
-        words = [comp >> 16 * i & 0xFFFF for i in range(m)]
-        if dee != fit.dee or words != [c & 0xFFFF for c in fit.comp]:
-            constants = [w - 2**16 if w >= 2**15 else w for w in words]
-
-            def free(a: Integers, b: Integers) -> Integers:
-                magnitude = scale_trim(np.abs(a), np.abs(b), h=h, dee=dee, comp=constants)
-                products: Integers = np.sign(a) * np.sign(b) * magnitude
-                return products
-
-            return free
-    return lambda a, b: reference.product(multiplier, a, b, width=width, signed=True)
 
 
 def _trace(module: str, name: str, cycles: int, sets: Sequence[Given], *, seed: int = 0) -> Trace:
@@ -162,7 +148,11 @@ def _spelled(given: Given) -> str:
 
 def _of(family: str, args: tuple[int, ...] = (), width: int = 8, **more: int) -> Given:
     """The parameters of a multiplier of the catalogue, and more."""
-    return {"CORE": family, **Multiplier(family, args).parameters(width), **more}
+    return {"CORE": family, **families()[family].verilog(width, args), **more}
+
+
+def _cores() -> list[Family]:
+    return [family for family in families().values() if family.signed_top == SIGNED_TOP]
 
 
 # Names that are given are all that is given: the defaults of the others are tried too.
@@ -239,18 +229,13 @@ def _array_sets() -> tuple[list[Given], list[Given], list[Given]]:
 def _drawn(rng: random.Random, *, sides: bool = False) -> Given:
     """Any legal parameters."""
     width = rng.randint(4, 16)
-    multiplier = rng.choice(
-        (
-            Multiplier("exact"),
-            Multiplier("drum", (rng.randint(2, width),)),
-            rng.choice([m for m in legal_multipliers(min(width, 8)) if m.family == "scaletrim"]),
-        )
-    )
+    family = rng.choice(_cores())
+    args = rng.choice([*family.instances(min(width, 8))])
     acc_bits = rng.choice((2 * width, 2 * width + 1, 64, rng.randint(2 * width, 64)))
     more = {"ACC_BITS": acc_bits, "SATURATE": rng.randint(0, 1)}
     if sides:
         more |= {"ROWS": rng.randint(1, 4), "COLS": rng.randint(1, 3)}
-    return _of(multiplier.family, multiplier.args, width, **more)
+    return _of(family.name, args, width, **more)
 
 
 def _refused(module: str) -> list[Given]:

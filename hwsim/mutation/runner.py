@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ..designs.design import literal
 from ..errors import HwsimError
+from ..verilog.parameters import literal
 from .check import MARK, TOP, Check, Gate
 
 _MEMORY_KIB = 4 * 1024 * 1024

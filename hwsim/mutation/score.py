@@ -15,7 +15,7 @@ from typing import Any
 
 from ..designs.sources import sha256
 from ..errors import HwsimError
-from ..simulation.simulate import require_simulator, simulator_version
+from ..tools.simulators import require_simulator, simulator_version
 from .gate import gate
 from .mutants import Mutant, mutants
 from .runner import Kill, Killer, Runner

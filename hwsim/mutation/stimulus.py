@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from ..designs.mac_reference import CycleModel, MacArrayModel, MacModel, pack
+from ..designs.mac import CycleModel, MacArrayModel, MacModel, pack
 from .trace import Stimulus
 
 Place = Literal["any", "corner", "lowest"]

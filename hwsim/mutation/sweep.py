@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..designs.design import Parameter
+from ..verilog.parameters import Parameter
 from .check import MARK, TOP, Integers, instantiate, number
 
 

@@ -1,29 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """What judges a combinational module of `rtl/`: the tables it must make, and what it must refuse.
 
-Every table is one of `golden`, `reference` or, for constants that the fit never makes, of the
-formula below.
+Every table is a golden one, or comes from the formulas of the families.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from ..designs import reference
-from ..designs.catalog import FAMILIES, PAPER_MULTIPLIERS, Multiplier, legal_multipliers
-from ..designs.design import FIRST, PRODUCT, SECOND, SIGNED_TOP, Design, Parameter
+from ..designs import FIRST, PRODUCT, SECOND, WIDTHS, Family, families
 from ..errors import HwsimError
-from ..multipliers.golden import golden
+from ..multipliers import PAPER_MULTIPLIERS, Catalogued, golden, legal_multipliers
+from ..operands import Operand
+from ..verilog.parameters import Parameter, literal
 from .check import Gate, Integers, Refusal
 from .sweep import Instance, Sweep
 
-HELPER = "leading_one"
-MODULES = (*(family.module for family in FAMILIES.values()), SIGNED_TOP, HELPER)
-"""Files of `rtl/` that tables can judge."""
+SIGNED_TOP, HELPER = "mul_signed", "leading_one"
+_DEFAULT_CORE = "exact"
+_FEW = 16
+"""Legal arguments of which all can be swept at 8 bits."""
 
-_DEE = (-16, -9, -4, -1, 0, 1)
+MODULES = (*(family.modules[0] for family in families().values()), SIGNED_TOP, HELPER)
+"""Files of `rtl/` that tables can judge."""
 
 
 def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = None) -> Gate:
@@ -47,12 +48,12 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
         basis = "every input of every legal WIDTH, 4 to 16"
     else:
         sweeps = (_table(module, 4), _table(module, 5), _defaults(module))
-        free = (5, 12) if module in {"mul_scaletrim", SIGNED_TOP} else ()
-        sweeps += tuple(_free_constants(module, width=width) for width in free)
+        beyond = (_beyond(module, width) for width in (5, 12))
+        sweeps += tuple(sweep for sweep in beyond if sweep.instances)
         sweeps += tuple(_sample(module, width) for width in (9, 11, 16))
         sweeps += _golden(module)
         if widest is None:
-            widest = 8 if module in {"mul_exact", "mul_drum"} else 6
+            widest = 8 if len(_legal(module, _operand(module, 8))) <= _FEW else 6
         proof = tuple(_table(module, width) for width in range(6, widest + 1))
         basis = (
             f"every operand pair of every legal parameter at widths 4 to {widest}, every operand "
@@ -63,8 +64,20 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
     return Gate(module, others, sweeps, refusals, proof, basis)
 
 
-def _takes_part(module: str, multiplier: Multiplier) -> bool:
-    return module == SIGNED_TOP or module in multiplier.modules
+def _partners(module: str) -> list[Family]:
+    """The families whose products a change of the module can change."""
+    if module == SIGNED_TOP:
+        return [family for family in families().values() if family.signed_top == SIGNED_TOP]
+    return [family for family in families().values() if module in family.modules]
+
+
+def _legal(module: str, operand: Operand) -> list[Catalogued]:
+    names = {family.name for family in _partners(module)}
+    return [m for m in legal_multipliers(operand) if m.family in names]
+
+
+def _operand(module: str, width: int) -> Operand:
+    return Operand(width, signed=module == SIGNED_TOP)
 
 
 def _pairs(width: int) -> tuple[Integers, Integers]:
@@ -72,9 +85,10 @@ def _pairs(width: int) -> tuple[Integers, Integers]:
     return np.repeat(side, 2**width), np.tile(side, 2**width)
 
 
-def _instance(multiplier: Multiplier, *, width: int, signed: bool, expected: Integers) -> Instance:
-    design = Design.of(multiplier, width=width, signed=signed)
-    return _multiplier(str(multiplier), design.top, design.parameters, width, expected)
+def _instance(multiplier: Catalogued, expected: Integers) -> Instance:
+    circuit = multiplier.circuit()
+    width = multiplier.operand.bits
+    return _multiplier(multiplier.name, circuit.top, circuit.parameters, width, expected)
 
 
 def _multiplier(
@@ -82,43 +96,38 @@ def _multiplier(
 ) -> Instance:
     ports = {FIRST: "a", SECOND: "b"}
     bits = 2 * width
-    wires = np.asarray(expected, np.int64).ravel() & (2**bits - 1)
+    wires = Operand(bits, signed=True).pattern(np.ravel(expected))
     return Instance(name, top, parameters, ports, PRODUCT, bits, wires)
 
 
-def _kind(signed: bool) -> str:
-    return "signed" if signed else "unsigned"
+def _kind(operand: Operand) -> str:
+    return f"{operand.bits}-bit {'signed' if operand.signed else 'unsigned'}"
 
 
 def _table(module: str, width: int) -> Sweep:
     """Every operand pair of every legal multiplier."""
-    signed = module == SIGNED_TOP
+    operand = _operand(module, width)
     instances = tuple(
-        _instance(
-            m,
-            width=width,
-            signed=signed,
-            expected=reference.table(m, width=width, signed=signed).astype(np.int64),
-        )
-        for m in legal_multipliers(width)
-        if _takes_part(module, m)
+        _instance(m, m.reference_table().astype(np.int64)) for m in _legal(module, operand)
     )
-    return Sweep(f"{width}-bit {_kind(signed)} table", width, *_pairs(width), instances)
+    return Sweep(f"{_kind(operand)} table", width, *_pairs(width), instances)
 
 
 def _golden(module: str) -> tuple[Sweep, ...]:
-    tables = {m: golden(m) for m in PAPER_MULTIPLIERS if _takes_part(module, m)}
+    names = {family.name for family in _partners(module)}
     instances = tuple(
-        _instance(m, width=8, signed=True, expected=lut.table.astype(np.int64))
-        for m, lut in tables.items()
+        _instance(m, golden(m).table.astype(np.int64))
+        for m in PAPER_MULTIPLIERS
+        if m.family in names
     )
-    return (Sweep("8-bit signed golden table", 8, *_pairs(8), instances),)
+    sweep = Sweep("8-bit signed golden table", 8, *_pairs(8), instances)
+    return (sweep,) if instances else ()
 
 
 def _sample(module: str, width: int) -> Sweep:
     """1,000 pairs of corners and as many of any operands, for widths too large for a table."""
-    signed = module == SIGNED_TOP
-    low, high = (-(2 ** (width - 1)), 2 ** (width - 1)) if signed else (0, 2**width)
+    operand = _operand(module, width)
+    low, high = operand.minimum, operand.maximum + 1
     near = {sign * 2**i + d for i in range(width) for d in (-1, 0, 1) for sign in (1, -1)}
     corners = sorted(x for x in {*near, low, low + 1, high - 2, high - 1} if low <= x < high)
     rng = np.random.default_rng(width)
@@ -126,110 +135,49 @@ def _sample(module: str, width: int) -> Sweep:
     near_corners = rng.choice(np.array(corners, np.int64), (1000, 2))
     a, b = np.concatenate([[*extremes], near_corners, rng.integers(low, high, (1000, 2))]).T
     instances = tuple(
-        _instance(
-            m,
-            width=width,
-            signed=signed,
-            expected=reference.product(m, a, b, width=width, signed=signed),
-        )
-        for m in _wide(width)
-        if _takes_part(module, m)
+        _instance(multiplier, multiplier.reference(a, b))
+        for family in _partners(module)
+        for args in (family.samples or family.instances)(width)
+        for multiplier in [Catalogued(family.name, args, operand)]
     )
-    mask = 2**width - 1
-    return Sweep(f"{width}-bit {_kind(signed)} sample", width, a & mask, b & mask, instances)
+    name = f"{_kind(operand)} sample"
+    return Sweep(name, width, operand.pattern(a), operand.pattern(b), instances)
 
 
-def _wide(width: int) -> Iterable[Multiplier]:
-    yield Multiplier("exact")
-    yield from (Multiplier("drum", (k,)) for k in range(2, width + 1))
-    arguments = [(1, 0), (3, 0), (4, 8), (7, 256), (width - 2, 2), (width - 1, 0), (width - 1, 16)]
-    yield from (Multiplier("scaletrim", args) for args in arguments)
+def _given(
+    module: str,
+    family: Family,
+    given: Mapping[str, int],
+    pairs: tuple[Integers, Integers],
+    width: int,
+) -> Instance:
+    """An instance of any parameters; those that are not given have the header's values."""
+    operand = _operand(module, width)
+    core = {"CORE": family.name} if operand.signed and family.name != _DEFAULT_CORE else {}
+    a, b = map(operand.value, pairs)
+    expected = family.product(a, b, operand=operand, parameters=given)
+    spelled = ", ".join(f"{key} = {literal(value)}" for key, value in given.items())
+    name = f"{family.name} of {spelled or 'no parameter'}"
+    return _multiplier(name, module, {**core, **given}, width, expected)
 
 
 def _defaults(module: str) -> Sweep:
     """Parameters that are not given have the values that the headers print."""
     a, b = np.random.default_rng(8).integers(0, 256, (2, 2000))
-    signed = module == SIGNED_TOP
-    values = np.arange(256)
-    if signed:
-        values = np.where(values < 128, values, values - 256)
-    x, y = values[a], values[b]
-
-    def products(spelling: Multiplier) -> Integers:
-        return reference.product(spelling, x, y, width=8, signed=signed)
-
-    drum, scale_trim = Multiplier("drum", (4,)), Multiplier("scaletrim", (4, 0))
-    cases: list[tuple[str, dict[str, Parameter], Integers]] = []
-    if signed:
-        cases = [
-            ("exact", {}, products(Multiplier("exact"))),
-            ("drum", {"CORE": "drum"}, products(drum)),
-            ("scaletrim", {"CORE": "scaletrim"}, products(scale_trim)),
-            ("scaletrim, M = 4", {"CORE": "scaletrim", "M": 4}, products(scale_trim)),
-        ]
-    elif module == "mul_scaletrim":
-        cases = [
-            ("none given", {}, products(scale_trim)),
-            ("M = 4", {"M": 4}, products(scale_trim)),
-        ]
-    else:
-        cases = [
-            ("none given", {}, products(drum if module == "mul_drum" else Multiplier("exact")))
-        ]
-    instances = tuple(_multiplier(n, module, given, 8, expected) for n, given, expected in cases)
-    return Sweep("defaults", 8, a, b, instances)
+    instances = (_given(module, family, {}, (a, b), 8) for family in _partners(module))
+    return Sweep("defaults", 8, a, b, tuple(instances))
 
 
-def _free_constants(module: str, *, width: int) -> Sweep:
-    """DEE and COMP that no fit makes, through the whole of their range; all pairs or 2,000."""
-    signed = module == SIGNED_TOP
+def _beyond(module: str, width: int) -> Sweep:
+    """Parameters that no arguments have, as DEE and COMP that no fit makes; all pairs or 2,000."""
     rng = np.random.default_rng(width)
     a, b = _pairs(width) if width < 6 else rng.integers(0, 2**width, (2, 2000))
-    x, y = a, b
-    if signed:
-        x, y = (np.where(v < 2 ** (width - 1), v, v - 2**width) for v in (a, b))
-    instances = []
-
-    def add(h: int, dee: int, comp: Sequence[int], *, m: int) -> None:
-        magnitude = scale_trim(np.abs(x), np.abs(y), h=h, dee=dee, comp=comp[:m])
-        packed = sum((c & 0xFFFF) << 16 * i for i, c in enumerate(comp))
-        given: dict[str, Parameter] = {"CORE": "scaletrim"} if signed else {}
-        given |= {"WIDTH": width, "H": h, "M": m, "DEE": dee, "COMP": packed}
-        name = f"scaletrim({h},{m}), DEE = {dee}" + (", COMP unused" if comp and not m else "")
-        expected = np.sign(x) * np.sign(y) * magnitude
-        instances.append(_multiplier(name, module, given, width, expected))
-
-    # With few H a constant for every value of s, with many H two constants.
-    for h, dee in itertools.product((1, 2, 4) if width < 6 else (9, width - 1), _DEE):
-        m = 2 ** (h + 1) if h < 5 else 2
-        comp = []
-        for first in range(0, 2 ** (h + 1), 2 ** (h + 1) // m):
-            ends = (first, first + 2 ** (h + 1) // m - 1)
-            low, high = (1 + i / 2**h * (1 + 2.0**dee) for i in ends)
-            # Anywhere that keeps 0 <= 1 + s (1 + 2^DEE) + C < 4.
-            comp.append(int(rng.integers(np.ceil(-256 * low), np.ceil(256 * (4 - high)))))
-        add(h, dee, comp, m=m)
-        if dee < 0:
-            add(h, dee, [], m=0)
-    add(3, -2, [256], m=0)
-    return Sweep(f"{width}-bit constants that no fit makes", width, a, b, tuple(instances))
-
-
-def scale_trim(a: Integers, b: Integers, *, h: int, dee: int, comp: Sequence[int]) -> Integers:
-    """floor((1 + s + s*2^DEE + C) * 2^(n_a+n_b)) in integers with 32 fractional bits."""
-    one = 1 << 32
-
-    def cut(x: Integers) -> tuple[Integers, Integers]:
-        n = np.frexp(np.maximum(x, 1).astype(np.float64))[1].astype(np.int64) - 1
-        return n, (np.maximum(x, 1) << h >> n) - (1 << h)
-
-    (n_a, a_h), (n_b, b_h) = cut(a), cut(b)
-    s = (a_h + b_h) * (one >> h)
-    value = one + s + (s >> -dee if dee < 0 else s << dee)
-    table = np.array(comp, np.int64)
-    if len(table):
-        value = value + table[(a_h + b_h) * len(table) >> (h + 1)] * (one >> 8)
-    return np.where((a == 0) | (b == 0), 0, value << (n_a + n_b) >> 32)
+    instances = tuple(
+        _given(module, family, {"WIDTH": width, **given}, (a, b), width)
+        for family in _partners(module)
+        for given in family.beyond(width)
+    )
+    return Sweep(f"{width}-bit parameters beyond every argument", width, a, b, instances)
 
 
 def _positions(width: int) -> Sweep:
@@ -251,18 +199,14 @@ def _position(width: int, given: Mapping[str, Parameter]) -> Instance:
 
 def _refusals(module: str) -> tuple[Refusal, ...]:
     """One step, and more, out of every range."""
-    given: list[dict[str, Parameter]] = [{"WIDTH": width} for width in (3, 17, 20)]
-    if module == "mul_drum":
-        # A small WIDTH needs a K that it allows, or K's own check would stop it.
-        given[0]["K"] = 2
-        given += [{"K": k} for k in (1, 0, -1, 9, 12)]
-        given += [{"WIDTH": 16, "K": 17}, {"WIDTH": 4, "K": 5}]
-    if module == "mul_scaletrim":
-        given[0]["H"] = 2
-        given += [{"H": h} for h in (0, -1, 8, 9)]
-        given += [{"M": m} for m in (1, 3, 6, 12, 24, 33, 64, -1, -2)]
-        given += [{"H": 1, "M": 8}, {"WIDTH": 16, "H": 16}]
-        given += [{"DEE": dee} for dee in (2, 3, -17, -18)]
+    owners = [family for family in _partners(module) if family.modules[0] == module]
+    # A WIDTH must not be refused for the arguments, or their own check would stop it.
+    smallest: dict[str, Parameter] = {}
+    for family in owners:
+        args = next(iter(family.instances(WIDTHS[0])))
+        smallest |= dict(zip(family.parameters, args, strict=True))
+    given: list[dict[str, Parameter]] = [{**smallest, "WIDTH": width} for width in (3, 17, 20)]
+    given += [{**refused} for family in owners for refused in family.refused]
     if module == SIGNED_TOP:
         # Before and behind each name in the order of the alphabet.
         cores = ("other", "Exact", "exactly", "Drum", "drumm", "Scaletrim", "scaletrims")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ..designs.design import Parameter
-from ..designs.mac_reference import CycleModel
+from ..designs.mac import CycleModel
+from ..verilog.parameters import Parameter
 from .check import MARK, TOP, instantiate, number
 
 Stimulus = Iterator[dict[str, int]]

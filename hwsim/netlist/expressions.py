@@ -14,9 +14,9 @@ from itertools import accumulate
 from operator import or_
 from typing import Any
 
-from ..designs.design import Parameter
 from ..errors import HwsimError
 from ..verilog.constants import NotConstantError, evaluate
+from ..verilog.parameters import Parameter
 
 Masks = list[int]
 """Sets of bits (see `bitgraph`), one for each bit of a value, least significant first."""

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..designs.design import Parameter
 from ..errors import HwsimError
-from ..simulation.simulate import require_simulator
+from ..tools.simulators import require_simulator
 from ..verilog.circuit import choose_top
 from ..verilog.constants import NotConstantError
 from ..verilog.elaboration import elaborate
+from ..verilog.parameters import Parameter
 from ..verilog.ports import Interface, module_interface
 from ..verilog.roles import Roles, recognise
 from ..verilog.syntax import UnreadableVerilogError, parse_modules, preprocess

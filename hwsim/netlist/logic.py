@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..designs.design import Parameter
 from ..verilog.constants import NotConstantError, evaluate
+from ..verilog.parameters import Parameter
 from .bitgraph import BitGraph
 from .expressions import (
     Masks,

@@ -10,8 +10,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..designs.design import Parameter
 from ..verilog.constants import NotConstantError, evaluate
+from ..verilog.parameters import Parameter
 from .bitgraph import HOLD
 from .expressions import Masks, Net, UnsupportedVerilogError, View, masks_of, shape, union
 

@@ -11,12 +11,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..designs.design import Design
 from ..errors import HwsimError
-from ..verilog.ports import check_ports
+from ..tools.simulators import require_simulator
+from ..verilog.circuit import Circuit
 from .live_harness import Window
 from .live_process import LiveProcess
-from .simulate import require_simulator
 
 Served = Callable[[int], None]
 """Called with the number of products finished so far."""
@@ -30,7 +29,7 @@ class LiveMultiplier:
     wire moves, as in the circuit.
 
     Args:
-        design: the multiplier.
+        circuit: the multiplier, combinational.
         processes: simulators at a time; None is one per processor core, or one when tracing.
         instances: of the multiplier, side by side in every simulation; 1 when tracing.
         batch: most pairs sent to a process at once; progress is told after each.
@@ -41,13 +40,13 @@ class LiveMultiplier:
         window: products to trace.
 
     Raises:
-        HwsimError: no simulator, Verilog that does not compile or stops, wrong ports, a trace
-            with more than one process or instance.
+        HwsimError: no simulator, a clocked circuit, Verilog that does not compile or stops, a
+            trace with more than one process or instance.
     """
 
     def __init__(
         self,
-        design: Design,
+        circuit: Circuit,
         *,
         processes: int | None = None,
         instances: int | None = None,
@@ -72,8 +71,17 @@ class LiveMultiplier:
                 f"a trace is of one multiplier: expected 1 process and 1 instance, got "
                 f"{processes} and {instances}"
             )
+        if circuit.roles.clock is not None:
+            raise HwsimError(
+                f"{circuit.name}: expected a combinational multiplier to put under a network, got "
+                f"one with the clock {circuit.roles.clock}"
+            )
+        if circuit.roles.product_width > 32:
+            raise HwsimError(
+                f"{circuit.name}: expected a product of at most 32 bits to put under a network, "
+                f"got {circuit.roles.product_width}"
+            )
         require_simulator()
-        check_ports(design)
         if trace is not None:
             try:  # now, not when hours of simulation are over
                 trace.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +94,7 @@ class LiveMultiplier:
         try:
             for _ in range(processes):
                 process = LiveProcess(
-                    design,
+                    circuit,
                     instances=instances,
                     batch=self._batch,
                     patience=patience,
@@ -97,7 +105,7 @@ class LiveMultiplier:
         except BaseException:
             self._abandon()
             raise
-        self.design = design
+        self.circuit = circuit
 
     @property
     def served(self) -> int:
@@ -117,7 +125,7 @@ class LiveMultiplier:
             b: (N,) second operands (weights).
 
         Returns:
-            (N,) products, signed where the design is.
+            (N,) products, signed where the circuit is.
 
         Raises:
             HwsimError: the simulator died or took too long, a product has X or Z bits, or this

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Verilog around a design that multiplies batch after batch for as long as it is asked to."""
+"""The Verilog around a circuit that multiplies batch after batch for as long as it is asked to."""
 
 from dataclasses import dataclass
 
-from ..designs.design import FIRST, PRODUCT, SECOND, Design, literal
 from ..errors import HwsimError
+from ..verilog.circuit import Circuit
 
 TOP = "axhil_live"
 OPERANDS, PRODUCTS, VCD = "operands.bin", "products.bin", "trace.vcd"
@@ -39,7 +39,7 @@ class Window:
         return self.start + self.count
 
 
-def live_harness(design: Design, *, instances: int, batch: int, window: Window | None) -> str:
+def live_harness(circuit: Circuit, *, instances: int, batch: int, window: Window | None) -> str:
     """A module that takes `count` operand pairs from a file and puts their products in another.
 
     A change of `go` starts a batch. Instance l multiplies the l-th of `instances` equal stretches
@@ -51,19 +51,20 @@ def live_harness(design: Design, *, instances: int, batch: int, window: Window |
     for each costs as much as a product, and for packed batches grows with their square.
 
     Args:
-        design: the multiplier.
+        circuit: the multiplier.
         instances: side by side; `count` must be a multiple.
         batch: most pairs of a batch.
         window: the products to trace, with one instance only.
     """
-    width = design.width
-    lanes = range(instances)
-    parameters = ", ".join(f".{name}({literal(v)})" for name, v in design.parameters.items())
+    roles, lanes = circuit.roles, range(instances)
+    width, bits = roles.width, roles.product_width
+
+    def instance(i: int) -> str:
+        nets = {roles.activation: f"a_{i}", roles.weight: f"b_{i}", roles.product: f"product_{i}"}
+        return circuit.instance(f"u_{i}", nets)
+
     declarations = "".join(
-        f"  reg  [{width - 1}:0] a_{i}, b_{i};\n"
-        f"  wire [{2 * width - 1}:0] product_{i};\n"
-        f"  {design.top} #({parameters}) u_{i} "
-        f"(.{FIRST}(a_{i}), .{SECOND}(b_{i}), .{PRODUCT}(product_{i}));\n"
+        f"  reg  [{width - 1}:0] a_{i}, b_{i};\n  wire [{bits - 1}:0] product_{i};\n{instance(i)}"
         for i in lanes
     )
     drive = "".join(
@@ -100,7 +101,7 @@ module {TOP};
   reg [31:0] products [0:{batch - 1}];
   reg [31:0] count, bad, bad_product, pair;
   reg [63:0] served;
-  reg [{2 * width - 1}:0] seen;
+  reg [{bits - 1}:0] seen;
   reg go, done, unknown;
   integer file, steps, step, n;
 {declarations}

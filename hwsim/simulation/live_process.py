@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..designs.design import Design
 from ..errors import HwsimError
+from ..operands import Operand
 from ..tools.icarus import Icarus
+from ..verilog.circuit import Circuit
 from .live_harness import OPERANDS, PRODUCTS, TOP, VCD, Window, live_harness
 
 _POLL = 0.2  # seconds between looks at whether the process still lives
@@ -30,7 +31,7 @@ class LiveProcess:
     """One simulator process.
 
     Args:
-        design: the multiplier.
+        circuit: the multiplier.
         instances: of it side by side in the simulation.
         batch: most pairs sent at once; a multiple of `instances`.
         patience: seconds that a batch may take.
@@ -39,17 +40,23 @@ class LiveProcess:
 
     def __init__(
         self,
-        design: Design,
+        circuit: Circuit,
         *,
         instances: int,
         batch: int,
         patience: float,
         window: Window | None = None,
     ) -> None:
-        self._design, self._instances, self._patience = design, instances, patience
+        self._circuit, self._instances, self._patience = circuit, instances, patience
         self._window = window
         self._folder = Path(tempfile.mkdtemp(prefix="axhil-live-"))
-        self._icarus = Icarus(self._folder, TOP, design.sources, name=design.name)
+        self._icarus = Icarus(
+            self._folder,
+            TOP,
+            circuit.place(self._folder),
+            name=circuit.name,
+            includes=circuit.includes,
+        )
         self._pending: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         self._busy = False  # with something that only its end or a kill can end
         self._deadline = 0.0
@@ -57,7 +64,7 @@ class LiveProcess:
         self._served = 0
         self._thread: threading.Thread | None = None
         self._ended: HwsimError | None = None
-        text = live_harness(design, instances=instances, batch=batch, window=window)
+        text = live_harness(circuit, instances=instances, batch=batch, window=window)
         (self._folder / f"{TOP}.v").write_text(text)
         for fifo in ("commands", "answers"):
             os.mkfifo(self._folder / fifo)
@@ -109,7 +116,7 @@ class LiveProcess:
         assert self._pending is None
         count = len(a)
         padding = -count % self._instances
-        pairs = np.stack([a, b], axis=1) & (2**self._design.width - 1)
+        pairs = np.stack([a, b], axis=1) & (2**self._circuit.roles.width - 1)
         # Every instance needs as many pairs: the last one is repeated.
         pairs = np.pad(pairs, ((0, padding), (0, 0)), mode="edge")
         # $fread fills a word from its top byte: the first operand stands in the upper half.
@@ -119,7 +126,7 @@ class LiveProcess:
         os.write(self._commands, json.dumps({"count": count + padding}).encode() + b"\n")
 
     def receive(self) -> NDArray[np.int64] | None:
-        """Products of the batch that was sent, signed where the design is; None: not yet.
+        """Products of the batch that was sent, signed where the circuit is; None: not yet.
 
         Raises:
             HwsimError: the simulator died, took too long, or a product has X or Z bits.
@@ -129,24 +136,25 @@ class LiveProcess:
         if answer is None:
             return None
         self._busy = False
-        (a, b), width = self._pending, self._design.width
+        (a, b), bits = self._pending, self._circuit.roles.product_width
         if "bad" in answer:
             # An index beyond the pairs is the padding, which repeats the last pair.
             first = min(int(answer["bad"]), len(a) - 1)
-            shown = str(answer["product"])[-2 * width :]
+            shown = str(answer["product"])[-bits:]
+            roles = self._circuit.roles
             raise HwsimError(
-                f"{self._design.name}: expected 0 and 1 only on p_o, got {shown} for "
-                f"a_i={a[first]}, b_i={b[first]}"
+                f"{self._circuit.name}: expected 0 and 1 only on {roles.product}, got {shown} for "
+                f"{roles.activation}={a[first]}, {roles.weight}={b[first]}"
             )
         words = np.fromfile(self._folder / PRODUCTS, dtype=np.uint32)[: len(a)]
         products = words.astype(np.int64)
         if len(products) != len(a):
             raise HwsimError(
-                f"{self._design.name}: expected {len(a)} products from the simulator, got "
+                f"{self._circuit.name}: expected {len(a)} products from the simulator, got "
                 f"{len(products)}; is the disk under {tempfile.gettempdir()} full?"
             )
-        if self._design.signed:
-            products = np.where(products >= 2 ** (2 * width - 1), products - 4**width, products)
+        if self._circuit.signed:
+            products = Operand(bits, signed=True).value(products)
         self._pending = None
         self._served += len(a)
         return products
@@ -166,7 +174,7 @@ class LiveProcess:
             raise HwsimError(self._death())
         if time.monotonic() > self._deadline:
             raise HwsimError(
-                f"{self._design.name}: the simulator has not answered for {self._patience:g} s, "
+                f"{self._circuit.name}: the simulator has not answered for {self._patience:g} s, "
                 f"after {self._served:,} products; does the Verilog settle?"
             )
         return None
@@ -176,8 +184,8 @@ class LiveProcess:
         if "stopped the simulation" in reason:
             return reason
         return (
-            f"{self._design.name}: the simulator died after {self._served:,} products "
-            f"({reason.removeprefix(f'{self._design.name}: ')})"
+            f"{self._circuit.name}: the simulator died after {self._served:,} products "
+            f"({reason.removeprefix(f'{self._circuit.name}: ')})"
         )
 
     def close(self, *, trace: Path | None = None) -> None:

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..designs.catalog import Multiplier
-from ..designs.design import Design, literal
+from ..designs import mac
 from ..designs.sources import source
 from ..errors import HwsimError
+from ..multipliers import Catalogued
 from ..tools.icarus import Icarus
-from .simulate import require_simulator
+from ..tools.simulators import require_simulator
+from ..verilog.circuit import Circuit
+from ..verilog.parameters import literal
 
 TOP = "axhil_mac"
-_SIDES = range(1, 65)
 
 
 @dataclass(frozen=True)
@@ -30,24 +31,28 @@ class MacArray:
         acc_bits: bits of the partial sums, 2 * width..64.
         saturate: clip a sum that overflows, after every addition in ascending row; it wraps
             around otherwise.
-        width: operand bits.
 
     Raises:
-        HwsimError: bits out of range, or a multiplier that is illegal for the width.
+        HwsimError: bits out of range, or a multiplier that `rtl/mac.v` does not have.
     """
 
-    multiplier: Multiplier
+    multiplier: Catalogued
     acc_bits: int
     saturate: bool = False
-    width: int = 8
 
     def __post_init__(self) -> None:
-        self.multiplier.check(self.width)
-        if not 2 * self.width <= self.acc_bits <= 64:
+        if not self.multiplier.operand.signed:
+            raise HwsimError(f"expected a signed multiplier in a MAC array, got {self.multiplier}")
+        if self.multiplier.design.signed_top != mac.SIGNED_TOP:
             raise HwsimError(
-                f"expected an accumulator of {2 * self.width} to 64 bits for products of "
-                f"{2 * self.width} bits, got {self.acc_bits}"
+                f"expected a multiplier that rtl/{mac.ELEMENT}.v has, got {self.multiplier}"
             )
+        mac.check(width=self.width, acc_bits=self.acc_bits)
+
+    @property
+    def width(self) -> int:
+        """Operand bits."""
+        return self.multiplier.operand.bits
 
     def __str__(self) -> str:
         overflow = "saturate" if self.saturate else "wrap"
@@ -63,7 +68,6 @@ def run_mac_arrays(
     cols: int,
     stalls: float = 0.0,
     seed: int = 0,
-    rtl: Path | None = None,
 ) -> NDArray[np.int64]:
     """Matrix products on arrays of `rows` x `cols` elements, all arrays in one simulation.
 
@@ -78,7 +82,6 @@ def run_mac_arrays(
         cols: sums at a time, 1..64.
         stalls: probability that the source has no vector in a cycle, or the sink takes no sums.
         seed: of the stalls.
-        rtl: another Verilog folder than the project's own.
 
     Returns:
         (len(arrays), N, M) accumulators.
@@ -93,19 +96,20 @@ def run_mac_arrays(
         raise HwsimError(
             f"expected (N, K) activations and (M, K) weights, got {x.shape} and {w.shape}"
         )
-    if rows not in _SIDES or cols not in _SIDES:
-        raise HwsimError(f"expected 1 to 64 rows and columns, got {rows} and {cols}")
     assert arrays
     assert len({array.width for array in arrays}) == 1
+    for array in arrays:
+        mac.check(width=array.width, acc_bits=array.acc_bits, rows=rows, cols=cols)
     limit = 2 ** (arrays[0].width - 1)
     for name, codes in (("activations", x), ("weights", w)):
         if codes.min() < -limit or codes.max() >= limit:
             raise HwsimError(
                 f"expected {name} from {-limit} to {limit - 1}, got {codes.min()}..{codes.max()}"
             )
-    designs = [Design.of(a.multiplier, width=a.width, signed=True, rtl=rtl) for a in arrays]
-    sources = [path for design in designs for path in design.sources]
-    sources += [source(module, rtl=rtl) for module in ("mac", "mac_array")]
+    circuits = [array.multiplier.circuit() for array in arrays]
+    sources = [path for circuit in circuits for path in circuit.sources]
+    rtl = arrays[0].multiplier.rtl
+    sources += [source(module, rtl=rtl) for module in (mac.ELEMENT, mac.ARRAY)]
     settings = {
         "names": [str(array) for array in arrays],
         "acc_bits": [array.acc_bits for array in arrays],
@@ -120,7 +124,7 @@ def run_mac_arrays(
         (folder / "mac.json").write_text(json.dumps(settings))
         np.save(folder / "activations.npy", x)
         np.save(folder / "weights.npy", w)
-        (folder / f"{TOP}.v").write_text(_harness(arrays, designs, rows=rows, cols=cols))
+        (folder / f"{TOP}.v").write_text(_harness(arrays, circuits, rows=rows, cols=cols))
         several = f"{arrays[0]}" + (f" and {len(arrays) - 1} more" if len(arrays) > 1 else "")
         icarus = Icarus(folder, TOP, sources, name=several)
         icarus.build()
@@ -129,14 +133,16 @@ def run_mac_arrays(
     return sums
 
 
-def _harness(arrays: Sequence[MacArray], designs: Sequence[Design], *, rows: int, cols: int) -> str:
+def _harness(
+    arrays: Sequence[MacArray], circuits: Sequence[Circuit], *, rows: int, cols: int
+) -> str:
     """A module with all arrays side by side, on the same clock, operands and handshakes."""
     width = arrays[0].width
     row_bits = max((rows - 1).bit_length(), 1)
     parts = []
-    for i, (array, design) in enumerate(zip(arrays, designs, strict=True)):
+    for i, (array, circuit) in enumerate(zip(arrays, circuits, strict=True)):
         given = {
-            **design.parameters,
+            **circuit.parameters,
             "ACC_BITS": array.acc_bits,
             "SATURATE": int(array.saturate),
             "ROWS": rows,
@@ -146,7 +152,7 @@ def _harness(arrays: Sequence[MacArray], designs: Sequence[Design], *, rows: int
         parts.append(
             f"  reg  [{cols * array.acc_bits - 1}:0] acc_i_{i};\n"
             f"  wire [{cols * array.acc_bits - 1}:0] acc_o_{i};\n"
-            f"  mac_array #({parameters}) u_{i} (\n"
+            f"  {mac.ARRAY} #({parameters}) u_{i} (\n"
             "    .clk_i(clk), .rst_ni(rst_n), .w_valid_i(w_valid), "
             f".w_ready_o(w_ready[{i}]), .w_row_i(w_row), .w_i(w),\n"
             f"    .valid_i(valid_i), .ready_o(ready_o[{i}]), .a_i(a), .acc_i(acc_i_{i}),\n"

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One simulation of somebody's multiplier, watched: operand pairs in, one output a cycle out."""
+"""One simulation of multipliers, watched: operand pairs in, one output of each a cycle out."""
 
 import contextlib
 import json
 import logging
 import os
 import re
-import shutil
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..designs.design import Parameter
 from ..errors import HwsimError
 from ..tools.logs import first_error, how_it_ended
 from ..tools.simulators import Simulator
+from ..verilog.circuit import Circuit
 from ..verilog.roles import Roles
 from ..verilog.syntax import without_comments
 from .stream_harness import (
@@ -39,31 +38,6 @@ _POLL = 0.1  # seconds between looks at the progress
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is simulated, without a word about where it comes from.
-
-    Attributes:
-        name: for messages.
-        top: module.
-        parameters: values that replace the top's defaults.
-        sources: Verilog files in compilation order.
-        roles: of the top's ports.
-        includes: folders of included files.
-        memories: files that the Verilog loads, by the names it uses.
-        generated: Verilog made for this design, by file name.
-    """
-
-    name: str
-    top: str
-    parameters: Mapping[str, Parameter]
-    sources: tuple[Path, ...]
-    roles: Roles
-    includes: tuple[Path, ...]
-    memories: Mapping[str, Path]
-    generated: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Outputs:
     """What a stream gave.
 
@@ -77,65 +51,80 @@ class Outputs:
 
 
 def run_stream(
-    subject: Subject,
+    circuits: Sequence[Circuit],
     a: NDArray[np.int64],
     b: NDArray[np.int64],
     *,
     simulator: Simulator,
     limit: float,
     progress: Callable[[int], None] | None = None,
-) -> Outputs:
-    """Sends operand pairs through a design, one a cycle.
+) -> list[Outputs]:
+    """Sends operand pairs through circuits side by side, one a cycle.
 
     Args:
-        subject: the design.
+        circuits: of equal operands, all combinational if there are several.
         a: (N,) first operands, bit patterns.
         b: (N,) second operands, bit patterns.
         simulator: to run it on.
         limit: seconds without a sign of life after which it is ended.
         progress: told the number of finished cycles, from another thread's point of view late.
 
+    Returns:
+        What each circuit gave.
+
     Raises:
         HwsimError: the Verilog does not compile, stops the simulation or never settles.
     """
-    roles = subject.roles
+    width = circuits[0].roles.width
+    assert all(circuit.roles.width == width for circuit in circuits)
+    assert len(circuits) == 1 or all(circuit.roles.clock is None for circuit in circuits)
     with tempfile.TemporaryDirectory(prefix="axhil-stream-") as scratch:
         folder = Path(scratch)
-        pairs = np.stack([a, b], axis=1).astype(f">u{operand_bytes(roles.width)}")
+        pairs = np.stack([a, b], axis=1).astype(f">u{operand_bytes(width)}")
         (folder / OPERANDS).write_bytes(pairs.tobytes())
-        ports = {roles.activation: roles.width, roles.weight: roles.width}
-        ports[roles.product] = roles.product_width
-        settings = {"name": subject.name, "cycles": len(a), "ports": ports}
+        said = [{"name": circuit.name, "ports": _ports(circuit.roles)} for circuit in circuits]
+        settings = {"cycles": len(a), "circuits": said}
         (folder / "stream.json").write_text(json.dumps(settings))
-        for name, path in subject.memories.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, folder / name)
-        for name, text in subject.generated.items():
-            (folder / name).write_text(text)
-        harness = stream_harness(subject.top, subject.parameters, roles)
-        (folder / f"{TOP}.v").write_text(harness)
-        _Run(folder, subject, simulator, limit).run(progress)
-        return _read(folder, roles, cycles=len(a), name=subject.name)
+        (folder / f"{TOP}.v").write_text(stream_harness(circuits))
+        _Run(folder, circuits, simulator, limit).run(progress)
+        return _read(folder, circuits, cycles=len(a))
 
 
-def _read(folder: Path, roles: Roles, *, cycles: int, name: str) -> Outputs:
-    count = product_words(roles.product_width)
-    words = np.fromfile(folder / PRODUCTS, dtype=f"<u{4 * count}").astype(np.uint64)
-    if len(words) != cycles:
+def _ports(roles: Roles) -> dict[str, int]:
+    operands = {roles.activation: roles.width, roles.weight: roles.width}
+    return {**operands, roles.product: roles.product_width}
+
+
+def _read(folder: Path, circuits: Sequence[Circuit], *, cycles: int) -> list[Outputs]:
+    counts = [product_words(circuit.roles.product_width) for circuit in circuits]
+    raw = np.fromfile(folder / PRODUCTS, dtype="<u4")
+    if len(raw) != cycles * sum(counts):
         raise HwsimError(
-            f"{name}: expected {cycles} products from the simulator, got {len(words)}; "
-            f"is the disk under {tempfile.gettempdir()} full?"
+            f"{circuits[0].name}: expected {cycles} products from the simulator, got "
+            f"{len(raw) // sum(counts)}; is the disk under {tempfile.gettempdir()} full?"
         )
-    lines = (line.split() for line in (folder / UNKNOWN).read_text().splitlines())
-    return Outputs(words, {int(cycle): bits.upper() for cycle, bits in lines})
+    lanes = np.split(raw.reshape(cycles, -1), np.cumsum(counts)[:-1], axis=1)
+    unknown: list[dict[int, str]] = [{} for _ in circuits]
+    for line in (folder / UNKNOWN).read_text().splitlines():
+        circuit, cycle, bits = line.split()
+        unknown[int(circuit)][int(cycle)] = bits.upper()
+    return [
+        Outputs(np.ascontiguousarray(lane).view(f"<u{4 * count}").ravel().astype(np.uint64), bits)
+        for lane, count, bits in zip(lanes, counts, unknown, strict=True)
+    ]
 
 
 class _Run:
     """Builds and runs in a folder; all noise goes to log files there."""
 
-    def __init__(self, folder: Path, subject: Subject, simulator: Simulator, limit: float) -> None:
-        self._folder, self._subject, self._simulator = folder, subject, simulator
-        self._limit = limit
+    def __init__(
+        self, folder: Path, circuits: Sequence[Circuit], simulator: Simulator, limit: float
+    ) -> None:
+        self._folder, self._simulator, self._limit = folder, simulator, limit
+        shown = ", ".join(circuit.name for circuit in circuits[:3])
+        self._name = shown if len(circuits) <= 3 else f"{shown} and {len(circuits) - 3} more"
+        self._sources = [*dict.fromkeys(x for circuit in circuits for x in circuit.place(folder))]
+        self._includes = [*dict.fromkeys(x for circuit in circuits for x in circuit.includes)]
         self._over = False
 
     def run(self, progress: Callable[[int], None] | None) -> None:
@@ -163,7 +152,7 @@ class _Run:
             thread.join()
         if self._over:
             raise HwsimError(
-                f"{self._subject.name}: no sign of life for {self._limit:g} s, after "
+                f"{self._name}: no sign of life for {self._limit:g} s, after "
                 f"{self._done():,} products: a combinational loop that never settles, or a "
                 "design that needs a longer --time-limit"
             )
@@ -171,13 +160,11 @@ class _Run:
             raise HwsimError(self._failure()) from failed[0]
 
     def _build(self, runner: Any) -> None:
-        subject = self._subject
-        generated = [self._folder / name for name in subject.generated]
         try:
             runner.build(
-                sources=[*_tagged(subject.sources), *generated, self._folder / f"{TOP}.v"],
+                sources=[*_tagged(self._sources), self._folder / f"{TOP}.v"],
                 hdl_toplevel=TOP,
-                includes=subject.includes,
+                includes=self._includes,
                 build_dir=self._folder,
                 build_args=self._simulator.build_args,
                 always=True,
@@ -187,7 +174,7 @@ class _Run:
         except (RuntimeError, SystemExit) as error:
             found = first_error(self._log("build.log"), compiler=self._simulator.title)
             found = found.replace(f"{self._folder}/", "")
-            raise HwsimError(f"{subject.name}: the Verilog does not compile: {found}") from error
+            raise HwsimError(f"{self._name}: the Verilog does not compile: {found}") from error
 
     def _test(self, runner: Any) -> None:
         from cocotb_tools.check_results import get_results  # noqa: PLC0415  (only for simulating)
@@ -233,7 +220,7 @@ class _Run:
 
     def _failure(self) -> str:
         """The most telling sentence of a run that failed."""
-        name = self._subject.name
+        name = self._name
         if told := self._log("failure.txt"):
             return told
         log = self._log("run.log")
@@ -251,8 +238,7 @@ class _Run:
 
     def _ender(self) -> str | None:
         """Where the sources end a simulation: Icarus does not always say who did."""
-        generated = [self._folder / name for name in self._subject.generated]
-        for path in (*self._subject.sources, *generated):
+        for path in self._sources:
             text = without_comments(path.read_text(encoding="utf-8", errors="replace"))
             for number, line in enumerate(text.splitlines(), start=1):
                 if task := re.search(r"\$(?:finish|stop)\b", line):
@@ -264,7 +250,7 @@ class _Run:
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-def _tagged(sources: tuple[Path, ...]) -> list[Any]:
+def _tagged(sources: Sequence[Path]) -> list[Any]:
     """Sources whose suffix says nothing to cocotb are Verilog as well."""
     from cocotb_tools.runner import Verilog  # noqa: PLC0415  (only for simulating)
 

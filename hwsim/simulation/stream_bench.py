@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs inside the simulator: starts the stream chunk by chunk and tells how far it is.
 
-`stream.json` says how many cycles there are, and which ports of which width the design is said to
-have. `progress` gets the number of finished cycles after each chunk.
+`stream.json` says how many cycles there are, and which ports of which width each circuit is said
+to have. `progress` gets the number of finished cycles after each chunk.
 """
 
 import json
@@ -30,15 +30,16 @@ class WrongPortError(Exception):
 async def stream(dut: Any) -> None:
     """Sends every operand pair through the design."""
     settings = json.loads(Path("stream.json").read_text())
-    for name, width in settings["ports"].items():
-        found = len(getattr(dut.u_dut, name))
-        if found != width:
-            message = (
-                f"{settings['name']}: expected {name} of {width} bits as its Verilog was read, "
-                f"got {found} bits once elaborated"
-            )
-            Path("failure.txt").write_text(message)
-            raise WrongPortError(message)
+    for i, circuit in enumerate(settings["circuits"]):
+        for name, width in circuit["ports"].items():
+            found = len(getattr(getattr(dut, f"u_{i}"), name))
+            if found != width:
+                message = (
+                    f"{circuit['name']}: expected {name} of {width} bits as its Verilog was read, "
+                    f"got {found} bits once elaborated"
+                )
+                Path("failure.txt").write_text(message)
+                raise WrongPortError(message)
     cycles, done, chunk, go = settings["cycles"], 0, _FIRST_CHUNK, 0
     while done < cycles:
         began, go, count = time.monotonic(), 1 - go, min(chunk, cycles - done)

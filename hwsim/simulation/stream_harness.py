@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verilog around somebody's multiplier: a stream of operand pairs in, a stream of outputs out.
+"""Verilog around multipliers: a stream of operand pairs in, a stream of outputs of each out.
 
 One pair a cycle. Operands change while the clock is low, the output is read before the clock's
 edge; a design without a clock has settled by then. Files carry the streams, as crossing from Python
 to the simulator costs more than a product.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from ..designs.design import Parameter, literal
-from ..verilog.roles import Roles
+from ..verilog.circuit import Circuit
 
 TOP = "axhil_stream"
 OPERANDS, PRODUCTS, UNKNOWN = "operands.bin", "products.bin", "unknown.txt"
@@ -32,33 +31,46 @@ def product_words(width: int) -> int:
     return 1 if width <= 32 else 2
 
 
-def stream_harness(top: str, parameters: Mapping[str, Parameter], roles: Roles) -> str:
-    """A module that sends `count` pairs through a design whenever `go` changes.
+def stream_harness(circuits: Sequence[Circuit]) -> str:
+    """A module that sends `count` pairs through circuits whenever `go` changes.
 
-    `done` follows `go` at the end. Outputs with X or Z bits stand in a text
-    file, as `<cycle> <bits>`, and as 0 in the stream.
+    `done` follows `go` at the end. The outputs of a cycle stand one behind the other in the stream.
+    One with X or Z bits stands in a text file, as `<circuit> <cycle> <bits>`, and as 0 in the
+    stream.
 
     Args:
-        top: the design's module.
-        parameters: values that replace its defaults.
-        roles: of its ports.
+        circuits: of equal operands; several must all be combinational.
 
     Returns:
         Verilog-2005.
     """
+    roles = circuits[0].roles
+    clock, reset = roles.clock, roles.reset
     lane = 8 * operand_bytes(roles.width)
-    word = 32 * product_words(roles.product_width)
-    reset = roles.reset
-    controls = {roles.activation: "a", roles.weight: "b", roles.product: "p"}
-    if roles.clock is not None:
-        controls[roles.clock] = "clk"
-    if reset is not None:
-        controls[reset.name] = "rst"
-    controls |= {enable.name: f"1'b{enable.active}" for enable in roles.enables}
-    controls |= {name: str(value) for name, value in roles.ties.items()}
-    controls |= dict.fromkeys(roles.unread, "")
-    given = ", ".join(f".{_name(name)}({literal(value)})" for name, value in parameters.items())
-    wired = ",\n    ".join(f".{_name(name)}({net})" for name, net in controls.items())
+    instances, records = "", ""
+    for i, circuit in enumerate(circuits):
+        nets = {circuit.roles.activation: "a", circuit.roles.weight: "b"}
+        nets[circuit.roles.product] = f"p_{i}"
+        if clock is not None:
+            nets[clock] = "clk"
+        if reset is not None:
+            nets[reset.name] = "rst"
+        bits = circuit.roles.product_width
+        instances += (
+            f"  wire [{bits - 1}:0] p_{i};\n"
+            f"  reg [{32 * product_words(bits) - 1}:0] word_{i};\n"
+            f"{circuit.instance(f'u_{i}', nets)}"
+        )
+        records += (
+            f"      word_{i} = p_{i};\n"
+            f"      if (^p_{i} === 1'bx) begin\n"
+            f"        word_{i} = 0;\n"
+            f"        if (unknowns < {MOST_UNKNOWN})\n"
+            f'          $fdisplay(unknown, "{i} %0d %b", cycle, p_{i});\n'
+            "        unknowns = unknowns + 1;\n"
+            "      end\n"
+            f'      $fwrite(products, "%u", word_{i});\n'
+        )
     active, idle = ("1'b1", "1'b0") if reset is None or reset.active else ("1'b0", "1'b1")
     return (
         "`timescale 1ns/1ns\n"
@@ -66,11 +78,9 @@ def stream_harness(top: str, parameters: Mapping[str, Parameter], roles: Roles) 
         f"module {TOP};\n"
         f"  reg [{2 * lane - 1}:0] pair;\n"
         f"  reg [{roles.width - 1}:0] a, b;\n"
-        f"  wire [{roles.product_width - 1}:0] p;\n"
-        f"  reg [{word - 1}:0] word;\n"
         "  reg clk, rst, go, done;\n"
         "  integer count, i, cycle, operands, products, unknown, unknowns, got;\n"
-        f"  {_name(top)} #({given}) u_dut (\n    {wired}\n  );\n"
+        f"{instances}"
         "  initial begin\n"
         f"    clk = 1'b0; rst = {idle}; done = 1'b0; a = 0; b = 0; cycle = 0; unknowns = 0;\n"
         f'    operands = $fopen("{OPERANDS}", "rb");\n'
@@ -88,14 +98,8 @@ def stream_harness(top: str, parameters: Mapping[str, Parameter], roles: Roles) 
         f"      a = pair[{lane} +: {roles.width}];\n"
         f"      b = pair[0 +: {roles.width}];\n"
         f"      #{SETTLE};\n"
-        "      word = p;\n"
-        "      if (^p === 1'bx) begin\n"
-        "        word = 0;\n"
-        f'        if (unknowns < {MOST_UNKNOWN}) $fdisplay(unknown, "%0d %b", cycle, p);\n'
-        "        unknowns = unknowns + 1;\n"
-        "      end\n"
-        '      $fwrite(products, "%u", word);\n'
-        + (f"      clk = 1'b1; #{SETTLE}; clk = 1'b0;\n" if roles.clock is not None else "")
+        f"{records}"
+        + (f"      clk = 1'b1; #{SETTLE}; clk = 1'b0;\n" if clock is not None else "")
         + "      cycle = cycle + 1;\n"
         "    end\n"
         "    $fflush(products);\n"
@@ -105,8 +109,3 @@ def stream_harness(top: str, parameters: Mapping[str, Parameter], roles: Roles) 
         "endmodule\n"
         "`default_nettype wire\n"
     )
-
-
-def _name(name: str) -> str:
-    """An escaped identifier ends with a space."""
-    return f"{name} " if name.startswith("\\") else name

@@ -21,11 +21,24 @@ class Icarus:
         top: the harness' module.
         sources: every other Verilog file.
         name: what is simulated, for messages.
+        includes: folders of included files.
     """
 
-    def __init__(self, folder: Path, top: str, sources: Iterable[Path], *, name: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        top: str,
+        sources: Iterable[Path],
+        *,
+        name: str,
+        includes: Iterable[Path] = (),
+    ) -> None:
+        self._includes = [*includes]
         self.folder, self._top, self._name = folder, top, name
-        self._sources = [*dict.fromkeys(sources), folder / f"{top}.v"]
+        from cocotb_tools.runner import Verilog  # noqa: PLC0415  (only for simulating)
+
+        files = [*dict.fromkeys(sources), folder / f"{top}.v"]
+        self._sources = [Verilog(str(path.resolve())) for path in files]
         self._runner: Any = None
 
     def build(self) -> None:
@@ -43,6 +56,7 @@ class Icarus:
             self._runner.build(
                 sources=self._sources,
                 hdl_toplevel=self._top,
+                includes=self._includes,
                 build_dir=self.folder,
                 always=True,
                 timescale=("1ns", "1ns"),  # Timer(1, "ns") needs it

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 
 from ..errors import HwsimError
 
@@ -107,3 +108,22 @@ def chosen() -> Simulator:
         raise HwsimError(f"expected SIM to be {' or '.join(SIMULATORS)}, got {key}")
     SIMULATORS[key].require()
     return SIMULATORS[key]
+
+
+def require_simulator() -> None:
+    """Refuses to go on without Icarus Verilog.
+
+    Raises:
+        HwsimError: `iverilog` or `vvp` is not on PATH.
+    """
+    SIMULATORS["icarus"].require()
+
+
+@cache
+def simulator_version() -> str:
+    """Icarus' version, such as `11.0 (stable)`.
+
+    Raises:
+        HwsimError: no simulator, or one that does not say its version.
+    """
+    return SIMULATORS["icarus"].version()

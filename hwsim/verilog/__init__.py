@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verilog as people have it: ports, roles, parameters, and the circuit that they make."""
+"""What a Verilog file says: its modules, ports, parameters and values."""

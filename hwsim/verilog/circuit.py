@@ -3,32 +3,36 @@
 
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..designs.design import Parameter
+from ..designs import FIRST, PRODUCT, SECOND
 from ..designs.sources import sha256
 from ..errors import HwsimError
-from ..simulation.simulate import require_simulator
+from ..operands import Operand
+from ..tools.simulators import require_simulator
 from .constants import NotConstantError
 from .elaboration import elaborate
-from .ports import Interface, module_interface
+from .parameters import Parameter, literal
+from .ports import Interface, Port, module_interface
 from .roles import Roles, recognise
 from .safety import check_tasks, memories
 from .scalarize import scalarized
 from .syntax import UnreadableVerilogError, parse_modules, preprocess
 
-SignedFrom = Literal["declared", "option", "name"]
+SignedFrom = Literal["declared", "option", "name", "wrapper"]
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """A multiplier in somebody's files.
+    """A multiplier in Verilog: all that a simulator sees.
 
     Attributes:
         name: top and file, for messages.
+        multiplier: what its table is called.
         top: top module.
         sources: Verilog files in compilation order.
         files: every file that was read, includes among them.
@@ -44,9 +48,12 @@ class Circuit:
         scalarized: the vectors.
         reader: `pyverilog`, or `Icarus Verilog` where pyverilog cannot read the files.
         notes: sentences about what was concluded and not told.
+        core: the unsigned circuit inside, where this one is a sign-magnitude wrapper around it.
+        wrapper: text of the wrapper.
     """
 
     name: str
+    multiplier: str
     top: str
     sources: tuple[Path, ...]
     files: tuple[Path, ...]
@@ -56,11 +63,85 @@ class Circuit:
     interface: Interface
     roles: Roles
     signed: bool
-    signed_from: SignedFrom
-    text: str | None
-    scalarized: tuple[str, ...]
-    reader: str
-    notes: tuple[str, ...]
+    signed_from: SignedFrom = "declared"
+    text: str | None = None
+    scalarized: tuple[str, ...] = ()
+    reader: str = "pyverilog"
+    notes: tuple[str, ...] = ()
+    core: "Circuit | None" = None
+    wrapper: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        top: str,
+        sources: Sequence[Path],
+        operand: Operand,
+        *,
+        parameters: Mapping[str, Parameter] | None = None,
+    ) -> "Circuit":
+        """A circuit whose ports are those of `rtl/`: combinational, nothing to recognise.
+
+        Args:
+            name: for messages and manifests, such as `drum(4)`.
+            top: top module.
+            sources: Verilog files, all of them.
+            operand: what both operands are; the product has the bits of both.
+            parameters: in place of the top's defaults.
+        """
+        width, parameters = operand.bits, dict(parameters or {})
+        ports = (
+            Port(FIRST, "input", width),
+            Port(SECOND, "input", width),
+            Port(PRODUCT, "output", 2 * width),
+        )
+        return cls(
+            name=name,
+            multiplier=name,
+            top=top,
+            sources=tuple(sources),
+            files=tuple(sources),
+            includes=(),
+            memories={},
+            parameters=parameters,
+            interface=Interface(ports, parameters),
+            roles=Roles(FIRST, SECOND, PRODUCT, width, 2 * width, operand.signed),
+            signed=operand.signed,
+        )
+
+    def place(self, folder: Path) -> list[Path]:
+        """Puts generated Verilog and memories into the folder of a simulation.
+
+        Returns:
+            Every Verilog file to compile, in order.
+        """
+        for name, path in self.memories.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / name)
+        texts = {"scalarized.v": self.text, f"{self.top}.v": self.wrapper}
+        generated = {folder / name: text for name, text in texts.items() if text is not None}
+        for path, text in generated.items():
+            path.write_text(text, encoding="utf-8")
+        return [*(self.sources if self.text is None else ()), *generated]
+
+    def instance(self, name: str, nets: Mapping[str, str]) -> str:
+        """The Verilog of an instance.
+
+        Args:
+            name: of the instance.
+            nets: expressions by port; enables, ties and outputs that nobody reads are filled in.
+        """
+        roles = self.roles
+        wired = {
+            **nets,
+            **{enable.name: f"1'b{enable.active}" for enable in roles.enables},
+            **{port: str(value) for port, value in roles.ties.items()},
+            **dict.fromkeys(roles.unread, ""),
+        }
+        parameters = {key: literal(value) for key, value in self.parameters.items()}
+        given = f" #({_connected(parameters)})" if parameters else ""
+        return f"  {_identifier(self.top)}{given} {name} ({_connected(wired)});\n"
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of every file that was read, by names that tell them apart."""
@@ -138,6 +219,7 @@ def read_circuit(
     simulated, vectors = scalarized(text.text)
     return Circuit(
         name=name,
+        multiplier=top,
         top=top,
         sources=tuple(sources),
         files=text.files,
@@ -153,6 +235,16 @@ def read_circuit(
         reader=reader,
         notes=(*notes, *roles.notes),
     )
+
+
+def _connected(nets: Mapping[str, str]) -> str:
+    lines = ",\n".join(f"    .{_identifier(port)}({net})" for port, net in nets.items())
+    return f"\n{lines}\n  "
+
+
+def _identifier(name: str) -> str:
+    """An escaped identifier ends with a space."""
+    return f"{name} " if name.startswith("\\") else name
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:

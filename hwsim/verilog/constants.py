@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..designs.design import Parameter
 from ..errors import HwsimError
+from .parameters import Parameter
 
 _OPERATORS: dict[str, Callable[..., int]] = {
     "Plus": lambda x, y: x + y,

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..designs.design import Parameter
 from ..errors import HwsimError
 from ..tools.logs import first_error
+from .parameters import Parameter
 from .ports import Interface, Port
 
 _SCOPE = re.compile(

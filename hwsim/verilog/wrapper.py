@@ -1,37 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sign-magnitude wrapper around somebody's unsigned multiplier, printed by pyverilog.
+"""A sign-magnitude wrapper around any unsigned multiplier, printed by pyverilog.
 
 Two's complement in, magnitudes through the core, the product negated where the signs differ: what
-`rtl/mul_signed.v` is for the project's own cores. The wrapper is simulated with its core.
+`rtl/mul_signed.v` is for the cores that it knows. The wrapper is simulated with its core.
 """
 
-from collections.abc import Mapping
+import hashlib
 from dataclasses import replace
 
-from ..designs.design import FIRST, PRODUCT, SECOND, Parameter, literal
-from .roles import Roles
+from ..designs import FIRST, PRODUCT, SECOND
+from ..errors import HwsimError
+from .circuit import Circuit
+from .parameters import literal
 
-TOP = "axhil_sign_magnitude"
+_TOP = "axhil_sign_magnitude"
 
 
-def sign_magnitude(
-    core: str, parameters: Mapping[str, Parameter], roles: Roles, *, latency: int
-) -> tuple[str, Roles]:
-    """The wrapper of an unsigned core.
+def wrapped(core: Circuit, *, latency: int = 0) -> Circuit:
+    """A signed circuit around an unsigned core.
 
     Args:
-        core: module.
-        parameters: values that replace its defaults.
-        roles: of its ports.
-        latency: cycles of the core; the sign waits as long.
+        core: the circuit.
+        latency: its cycles; the sign waits as long.
 
     Returns:
-        Verilog-2001 text of the module `axhil_sign_magnitude`, and the roles of its ports:
-        operands keep the names of the core's table, a_i rows and b_i columns.
+        The wrapper: operands a_i, the row of the table, and b_i, the column; product p_o.
+
+    Raises:
+        HwsimError: the core is signed.
     """
+    if core.signed:
+        raise HwsimError(
+            f"{core.name}: expected an unsigned core for the sign-magnitude wrapper, got a "
+            "signed one; it serves signed networks as it is"
+        )
+    roles = replace(
+        core.roles, activation=FIRST, weight=SECOND, product=PRODUCT, ties={}, unread=(),
+        declared=True,
+    )  # fmt: skip
+    # Several wrappers can be compiled together.
+    digest = hashlib.sha256(repr((core.top, *core.parameters.items())).encode()).hexdigest()
+    top = f"{_TOP}_{digest[:8]}"
+    return replace(
+        core,
+        top=top,
+        parameters={},
+        roles=roles,
+        signed=True,
+        signed_from="wrapper",
+        core=core,
+        wrapper=_verilog(core, top, latency),
+    )
+
+
+def _verilog(core: Circuit, top: str, latency: int) -> str:
     import pyverilog.vparser.ast as v  # noqa: PLC0415  (slow import)
     from pyverilog.ast_code_generator.codegen import ASTCodeGenerator  # noqa: PLC0415  (same)
 
+    roles = core.roles
     width, bits = roles.width, roles.product_width
 
     def span(high: int) -> v.Width:
@@ -78,11 +104,17 @@ def sign_magnitude(
         assign("magnitude_b", negated_if(top_bit(SECOND), SECOND)),
         assign("sign", v.Xor(top_bit(FIRST), top_bit(SECOND))),
         v.InstanceList(
-            core,
-            [v.ParamArg(name, v.Identifier(literal(value))) for name, value in parameters.items()],
+            core.top,
+            [
+                v.ParamArg(name, v.Identifier(literal(value)))
+                for name, value in core.parameters.items()
+            ],
             [
                 v.Instance(
-                    core, "u_core", [v.PortArg(port, net) for port, net in connections.items()], []
+                    core.top,
+                    "u_core",
+                    [v.PortArg(port, net) for port, net in connections.items()],
+                    [],
                 )
             ],
         ),
@@ -105,9 +137,6 @@ def sign_magnitude(
         ]
         late = delayed
     items.append(assign(PRODUCT, negated_if(v.Identifier(late), "magnitude_p")))
-    module = v.ModuleDef(TOP, v.Paramlist(()), v.Portlist(tuple(ports)), tuple(items))
+    module = v.ModuleDef(top, v.Paramlist(()), v.Portlist(tuple(ports)), tuple(items))
     text = ASTCodeGenerator().visit(v.Source("", v.Description([module])))
-    wrapped = replace(
-        roles, activation=FIRST, weight=SECOND, product=PRODUCT, ties={}, unread=(), declared=True
-    )
-    return f"`default_nettype wire\n{text}\n", wrapped
+    return f"`default_nettype wire\n{text}\n"

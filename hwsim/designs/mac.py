@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Naive cycle models of `rtl/mac.v` and `rtl/mac_array.v`: the independent oracle of both.
+"""The weight-stationary MAC array of `rtl/`: its parameters, what is legal, and its cycle models.
 
-Written from the comments above the modules, never from the Verilog, and meant to be plain rather
-than quick. The array knows neither rows of elements nor skew: a vector goes in, all of its sums are
-computed at once, and they come out ROWS+1 cycles later.
+The naive models are the independent oracle of `mac.v` and `mac_array.v`: written from the comments
+above the modules, never from the Verilog, and meant to be plain rather than quick. The array knows
+neither rows of elements nor skew: a vector goes in, all of its sums are computed at once, and they
+come out ROWS+1 cycles later.
 
 Ports have the names and the bit patterns of the Verilog, except for the clock: one call of `step`
 is one cycle. The first must be a reset; what stands on the outputs before it, nobody knows.
@@ -13,11 +14,35 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
+from ..errors import HwsimError
+from .family import Integers
+
+ELEMENT, ARRAY = "mac", "mac_array"
+"""Modules: the processing element, and the array of them."""
+
+SIGNED_TOP = "mul_signed"
+"""The multiplier in an element; a family that it does not know has no MAC."""
+
+_SIDES = range(1, 65)
+
 Product = Callable[[Integers, Integers], Integers]
 """Signed operands, broadcast against each other, to signed products."""
+
+
+def check(*, width: int, acc_bits: int, rows: int = 1, cols: int = 1) -> None:
+    """Refuses parameters that the Verilog would refuse.
+
+    Raises:
+        HwsimError: a sentence with the legal range.
+    """
+    if not 2 * width <= acc_bits <= 64:
+        raise HwsimError(
+            f"expected an accumulator of {2 * width} to 64 bits for products of {2 * width} bits, "
+            f"got {acc_bits}"
+        )
+    if rows not in _SIDES or cols not in _SIDES:
+        raise HwsimError(f"expected 1 to 64 rows and columns, got {rows} and {cols}")
 
 
 class CycleModel(Protocol):
