@@ -192,6 +192,9 @@ def plan(
     multiplier: Annotated[str, typer.Option(help="A multiplier or a table file.")] = "exact",
     weights: opt.Weights = None,
     allow_float: opt.AllowFloat = False,
+    device: Annotated[
+        opt.Device, typer.Option(help="Where networks would run; it need not be there.")
+    ] = opt.Device.cpu,
     data_dir: opt.DataDir = None,
 ) -> None:
     """Show which path each layer takes, and why."""
@@ -206,10 +209,13 @@ def plan(
     subject, missing = plan_subject(
         network, weights=weights, root=data_dir, allow_float=allow_float
     )
-    emulated = subject.prepared.emulate(named.lut, layers=subject.network.approximate)
+    layers = subject.prepared.plan(
+        named.lut, layers=subject.network.approximate, device=device.value
+    )
     if missing:
         notice(f"planning with random weights: {missing}")
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
-    share = emulated.float_share
+    where = kernels if device is opt.Device.cpu else f"on {device.value}"
+    share = subject.prepared.float_share(named.lut)
     in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
-    out.print(plan_table(emulated.plan, title=f"{network} with {named.name}; {kernels}{in_float}"))
+    out.print(plan_table(layers, title=f"{network} with {named.name}; {where}{in_float}"))

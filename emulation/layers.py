@@ -156,9 +156,10 @@ class LutLayer(nn.Module, ABC):
             codes: (O, C // groups, kh, kw) int8, within the weight operand's codes.
             weight_scale: (O,) float32; None: as before.
         """
-        self.codes.copy_(codes)
+        # Not in place: other networks share the codes.
+        self.codes = codes.to(self.codes.device, torch.int8, copy=True)
         if weight_scale is not None:
-            self.out_scale.copy_(self._out_scale(weight_scale))
+            self.out_scale = self._out_scale(weight_scale.to(self.codes.device))
         if self._shared:
             self._rebuild()
         else:

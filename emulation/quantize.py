@@ -64,7 +64,7 @@ class Quantizer:
         least = -self.operand.maximum if self.operand.signed else 0
         return range(least, self.operand.maximum + 1)
 
-    @property
+    @cached_property
     def steps(self) -> range:
         """The codes in use, less the zero point."""
         return range(self.codes[0] - self.zero_point, self.codes[-1] + 1 - self.zero_point)
@@ -104,8 +104,9 @@ class Quantizer:
 
 
 def _scale(largest: torch.Tensor, limit: int) -> torch.Tensor:
-    largest = largest.to(torch.float32)
-    return torch.where(largest > 0, largest / limit, torch.ones_like(largest))
+    scale = largest.to(torch.float32) / limit
+    # A smaller one has no reciprocal in float32.
+    return torch.where(scale >= torch.finfo(torch.float32).tiny, scale, torch.ones_like(scale))
 
 
 def _along(scale: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

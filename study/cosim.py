@@ -105,9 +105,9 @@ def chosen_layers(subject: Subject, patterns: Sequence[str] | None) -> tuple[str
     Raises:
         StudyError: a pattern that matches no layer.
     """
-    every = list(subject.prepared.layers)
+    every = list(subject.prepared.traces)
     if patterns is None:
-        return tuple(name for name in every if _approximate(subject, name))
+        return subject.prepared.approximate(subject.network.approximate)
     for pattern in patterns:
         if not fnmatch.filter(every, pattern):
             raise StudyError(f"--layers: no layer {pattern!r}; the layers are {', '.join(every)}")
@@ -146,18 +146,19 @@ def cosim(
     Raises:
         HwsimError: the simulator does not start, dies, or shows X or Z.
     """
+    replaced = {*layers, *subject.prepared.approximate(subject.network.approximate)}
     mapped: dict[str, Mapped] = {
-        name: lut if name in layers or _approximate(subject, name) else None
-        for name in subject.prepared.layers
+        name: lut if name in replaced else None for name in subject.prepared.traces
     }
     emulator = subject.prepared.emulate(mapped, accumulator=accumulator)
     whole = None if accumulator is None else subject.prepared.emulate(mapped)
     with start() as live:
         checks = {name: _Checked(name, live, lut, now) for name in layers}
-        simulated = subject.prepared.emulate(
-            {**mapped, **{n: External(f"RTL of {lut.name}", c) for n, c in checks.items()}},
-            accumulator=accumulator,
-        )
+        outside: dict[str, Mapped] = {
+            name: External(f"RTL of {lut.name}", check, lut.activation, lut.weight)
+            for name, check in checks.items()
+        }
+        simulated = subject.prepared.emulate(mapped | outside, accumulator=accumulator)
         logits, expected, without = [], [], []
         seconds = 0.0
         with torch.no_grad():
@@ -182,12 +183,6 @@ def _differing(x: NDArray[np.float32], y: NDArray[np.float32]) -> int:
     return int((x.view(np.int32) != y.view(np.int32)).sum())
 
 
-def _approximate(subject: Subject, name: str) -> bool:
-    # A convolution's input has channels, rows and columns.
-    convolution = len(subject.prepared.traces[name].input_shape) == 3
-    return subject.network.approximate == "all" or convolution
-
-
 class _Checked:
     """The live multiplier as one layer sees it; each product is held against the table."""
 
@@ -198,12 +193,12 @@ class _Checked:
         self._products = self._differing = 0
         self._first: tuple[int, int, int, int] | None = None
 
-    def __call__(self, a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[Any]:
+    def __call__(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         if self._now is not None:
             self._now(self._layer)
         products = self._live(a, b)
-        pattern = 2**self._lut.width - 1
-        expected = self._lut.table[a.astype(np.int64) & pattern, b.astype(np.int64) & pattern]
+        lut = self._lut
+        expected = lut.table[lut.activation.pattern(a), lut.weight.pattern(b)]
         (where,) = np.nonzero(products != expected)
         if len(where) and self._first is None:
             i = where[0]

@@ -467,6 +467,14 @@ def test_plan_adds_up_to_lenet5s_multiplications(axhil):
     assert sum(macs.values()) == 281_640
 
 
+def test_plan_tells_what_would_run_on_a_device_that_is_not_there(axhil):
+    code, out, _ = axhil("plan", "--multiplier", "scaletrim(4,8)", "--device", "cuda")
+    assert code == 0
+    assert "on cuda" in out
+    assert len(re.findall(r"^ +\w+\d .* row sums ", out, re.M)) == 5
+    assert "native kernels run on the CPU" in re.sub(r"\s+", " ", out)
+
+
 def test_what_no_table_reaches_is_refused_until_it_is_allowed(
     axhil, refused, tmp_path, monkeypatch
 ):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from axhil.emulation import EmulationError, convert, prepare
 from axhil.emulation.accounting import counted
-from axhil.hwsim import golden, Catalogued.parse
+from axhil.hwsim import Catalogued, golden
 from axhil.zoo.networks import network
 
 DRUM = golden(Catalogued.parse("drum(3)"))

@@ -14,7 +14,7 @@ from axhil.emulation.external import External
 from axhil.emulation.factorise import Term
 from axhil.emulation.geometry import Geometry
 from axhil.emulation.quantize import Quantizer
-from axhil.hwsim import Lut, golden, parse_multiplier
+from axhil.hwsim import Catalogued, Lut, golden
 from axhil.hwsim.operands import Operands
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -152,7 +152,7 @@ def test_a_backend_takes_other_weights(name):
 @pytest.mark.skipif(not native.available(), reason="the native kernel is not built")
 @pytest.mark.parametrize("name", ["exact", "drum(3)"])
 def test_tables_of_one_product_take_the_product_kernel(name):
-    lut = golden(parse_multiplier(name))
+    lut = golden(Catalogued.parse(name))
     what = computation(lut, Geometry(padding=(1, 1)))
     x, w = operands_of(what, (3, 3))
     choice = choose(what, torch.from_numpy(w), CPU)
@@ -164,7 +164,7 @@ def test_tables_of_one_product_take_the_product_kernel(name):
 
 def test_exact_arithmetic_is_the_exact_table():
     what = Computation(ExactArithmetic(), Quantizer(S8.activation, ONE), Geometry(padding=(1, 1)))
-    lut = golden(parse_multiplier("exact"))
+    lut = golden(Catalogued.parse("exact"))
     np.testing.assert_array_equal(what.table, lut.table)
     x, w = operands_of(what, (3, 3))
     expected = lut_conv2d(x, w, lut.table, what.geometry)
@@ -214,7 +214,7 @@ def test_two_separable_terms_are_summed(monkeypatch):
 
 
 def test_above_the_float32_bound_the_factorised_path_stays_exact():
-    what = computation(golden(parse_multiplier("exact")))
+    what = computation(golden(Catalogued.parse("exact")))
     x = np.full((1, 2001, 1, 1), 127, np.int8)
     x[0, 0] = 1  # an odd sum, which float32 could not hold: 2000 * 127^2 + 127 > 2^24
     w = np.full((1, 2001, 1, 1), 127, np.int8)
@@ -225,7 +225,7 @@ def test_above_the_float32_bound_the_factorised_path_stays_exact():
 
 @pytest.mark.parametrize("precision", ["highest", "medium"])
 def test_a_lowered_float32_precision_does_not_reach_the_products(precision):
-    what = computation(golden(parse_multiplier("exact")), Geometry(padding=(1, 1)))
+    what = computation(golden(Catalogued.parse("exact")), Geometry(padding=(1, 1)))
     x, w = operands_of(what, (3, 3))
     before = torch.get_float32_matmul_precision()
     try:
@@ -248,7 +248,7 @@ def test_the_choice_knows_the_device_without_having_it():
     choice = choose(computation(random_table(1), grouped), w[:, :2], CUDA)
     assert choice.backend.name == "gather"
     assert choice.reason == "native kernels run on the CPU; not separable; several groups"
-    drum = computation(golden(parse_multiplier("drum(4)")))
+    drum = computation(golden(Catalogued.parse("drum(4)")))
     assert choose(drum, w, CUDA).backend.name == "factorised"
     with pytest.raises(EmulationError, match=r"'table kernel' cannot compute lut on cuda: native"):
         choose(random, w, CUDA, "table kernel")

@@ -32,7 +32,11 @@ class Compiled(Backend):
         return computation.refusal
 
     def _prepare(self, codes: torch.Tensor) -> None:
-        steps, half = self.computation.activation.steps, 1 << (width_of(self.computation) - 1)
+        activation, half = self.computation.activation, 1 << (width_of(self.computation) - 1)
+        steps = activation.steps
+        self._quantiser = {
+            "inv_scale": float(activation.inv_scale), "qmin": steps[0], "qmax": steps[-1]
+        }  # fmt: skip
         self._signed = steps[0] < 0 or steps[-1] < half
         # Steps of an unsigned operand with a zero point may fit neither sign; as patterns they do.
         self._fits = -half <= steps[0] and steps[-1] < half if self._signed else True
@@ -70,14 +74,11 @@ class Compiled(Backend):
         correction: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """See `Backend.run`; one pass in C++, with the same rounding at each step."""
-        activation = self.computation.activation
         if correction is not None or not self._fits:
             return super().run(x, out_scale=out_scale, bias=bias, correction=correction)
         y = self._kernel.forward(
             x,
-            inv_scale=float(activation.inv_scale),
-            qmin=activation.steps[0],
-            qmax=activation.steps[-1],
+            **self._quantiser,
             out_scale=out_scale,
             bias=bias,
             threads=torch.get_num_threads(),
