@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adversarial attacks on any `nn.Module` that takes images in [0, 1], and their evaluation."""
+"""What an adversary does to any `nn.Module` that takes images in [0, 1].
+
+It imports torch alone and knows nothing of tables. A new attack is one more module here, with
+`@register` on it: see `registry`.
+"""
 
 if __name__ != "axhil.attacks":
     raise ImportError("expected: import axhil.attacks")
 
+from .attack import Attack, SharedAttack, SteppedAttack
 from .checks import AttackWarning
 from .errors import AttackError
-from .evaluation import Evaluation, evaluate, network_rows, review
+from .evaluation import Evaluation, evaluate, network_rows
 from .gradient import GradientAttack
-from .grid import Attack, Block, sweep
+from .grid import Block, sweep
 from .norms import Norm
-from .presets import PRESETS, bim, fgsm, pgd, preset
+from .presets import bim, fgsm, pgd
+from .registry import attack_names, attack_title, canonical, parse_attack, register, spell
 
 __all__ = [
-    "PRESETS",
     "Attack",
     "AttackError",
     "AttackWarning",
@@ -21,12 +26,18 @@ __all__ = [
     "Evaluation",
     "GradientAttack",
     "Norm",
+    "SharedAttack",
+    "SteppedAttack",
+    "attack_names",
+    "attack_title",
     "bim",
+    "canonical",
     "evaluate",
     "fgsm",
     "network_rows",
+    "parse_attack",
     "pgd",
-    "preset",
-    "review",
+    "register",
+    "spell",
     "sweep",
 ]

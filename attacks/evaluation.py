@@ -15,16 +15,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .attack import Attack
 from .checks import (
     AttackWarning,
-    iterated_weaker,
     left_the_ball,
     nondeterminism,
     rising_accuracy,
     zero_gradients,
 )
 from .errors import AttackError
-from .grid import BATCH_SIZE, Attack, Block, gradient_rows, sweep
+from .grid import BATCH_SIZE, Block, attack_rows, sweep
 from .inputs import (
     check_budgets,
     check_count,
@@ -47,7 +47,7 @@ class Evaluation:
     Attributes:
         attack: the attack's name.
         norm: the norm of the budgets.
-        steps: gradients per row.
+        steps: the attack's rows through the network for each image and budget.
         threat_model: "whitebox", "transfer" or "transfer:<name of the gradient's network>".
         worst_iterate: whether an image is broken by the clean image or any iterate that is
             misclassified, rather than by the last iterate alone.
@@ -58,7 +58,8 @@ class Evaluation:
         clean_predictions: (N,) int64, classes given to the clean images.
         predictions: (budgets, N) int64, classes given to the attacked images; of the worst
             iterate, the class that broke the image first.
-        zero_gradient: (N,) bool, no usable gradient at the clean image (`norms.powerless`).
+        zero_gradient: (N,) bool, no usable gradient at the clean image (`norms.powerless`); all
+            False for an attack that needs none.
         excess: (budgets,) float64, the furthest an attacked image lay beyond eps as the attack
             returned it; up to `norms.rounding` it is rounding.
         seconds: wall time.
@@ -107,9 +108,9 @@ def network_rows(
 ) -> int:
     """How many rows `evaluate` sends through a network: its progress's total.
 
-    Two for each clean image (logits, gradient), the attack's gradients, and one for each image
-    at each budget above 0. A worst iterate needs one for each gradient, at most; rows that stop
-    early count as done.
+    One for each clean image and, where the attack needs gradients, one more for its gradient; the
+    attack's own; and one for each image at each budget above 0. A worst iterate needs one for
+    each step, at most; rows that stop early count as done.
 
     Args:
         attack: the attack.
@@ -120,12 +121,13 @@ def network_rows(
     Returns:
         The number of rows.
     """
+    clean = (1 + attack.needs_gradient) * samples
     positive = sum(eps > 0.0 for eps in budgets)
     if positive == 0:
-        return 2 * samples
-    gradients = gradient_rows(attack, budgets=positive, samples=samples)
+        return clean
+    steps = attack_rows(attack, budgets=positive, samples=samples)
     looks = positive * samples * (attack.steps if worst_iterate else 1)
-    return 2 * samples + gradients + looks
+    return clean + steps + looks
 
 
 def evaluate(
@@ -187,7 +189,7 @@ def evaluate(
     device = device_of(model, images.device)
     truth = labels.cpu()
     clean = torch.empty_like(truth)
-    zero = torch.empty(len(truth), dtype=torch.bool)
+    zero = torch.zeros(len(truth), dtype=torch.bool)
     first_logits = torch.empty(0)
     for rows in batches:
         x, y = images[rows].to(device), labels[rows].to(device)
@@ -195,10 +197,11 @@ def evaluate(
         if rows[0] == 0:
             first_logits = logits
         clean[rows] = logits.argmax(1).cpu()
-        gradient, its_logits = input_gradient(source, x, y, least_classes=least_classes)
-        check_finite(largest(gradient, its_logits), attack=attack.name)
-        zero[rows] = powerless(attack.norm, gradient).cpu()
-        meter.add(2 * len(rows))
+        if attack.needs_gradient:
+            gradient, its_logits = input_gradient(source, x, y, least_classes=least_classes)
+            check_finite(largest(gradient, its_logits), attack=attack.name)
+            zero[rows] = powerless(attack.norm, gradient).cpu()
+        meter.add((1 + attack.needs_gradient) * len(rows))
 
     predictions = clean.repeat(len(levels), 1)  # right for eps = 0, overwritten elsewhere
     excess = torch.zeros(predictions.shape, dtype=torch.float64)
@@ -263,37 +266,6 @@ def evaluate(
         seconds=time.perf_counter() - began,
         warnings=tuple(warning for warning in found if warning is not None),
     )
-
-
-def review(evaluations: Sequence[Evaluation]) -> tuple[AttackWarning, ...]:
-    """Compare the evaluations of one network with each other.
-
-    Args:
-        evaluations: of the same network on the same images, under several attacks.
-
-    Returns:
-        A warning for each iterated attack that is weaker than a single step in the same norm,
-        threat model and at the same budgets. Warnings of a single evaluation are in it already.
-    """
-    found: list[AttackWarning] = []
-    for single in (one for one in evaluations if one.steps == 1):
-        for many in (one for one in evaluations if one.steps > 1):
-            same = (single.norm, single.threat_model) == (many.norm, many.threat_model)
-            if not same or not torch.equal(single.indices, many.indices):
-                continue
-            common = [eps for eps in single.budgets if eps in many.budgets]
-            if not common:
-                continue
-            warning = iterated_weaker(
-                common,
-                single.correct[[single.budgets.index(eps) for eps in common]],
-                many.correct[[many.budgets.index(eps) for eps in common]],
-                single_name=f"{single.attack} ({single.norm.label})",
-                iterated_name=f"{many.attack} ({many.norm.label})",
-            )
-            if warning is not None:
-                found.append(warning)
-    return tuple(found)
 
 
 class _Meter:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gradient loop: every attack of this package is a setting of `GradientAttack`.
+"""The gradient loop: the presets are settings of `GradientAttack`.
 
 One step is: gradient of the summed cross-entropy; its direction in the norm; a step along it;
 projection onto the eps-ball around the clean image; clamp to [0, 1]. The order and the rounding
@@ -48,6 +48,11 @@ class GradientAttack:
         for what, length in (("rel_step", self.rel_step), ("abs_step", self.abs_step)):
             if length is not None and not (math.isfinite(length) and length > 0.0):
                 raise AttackError(f"expected a finite {what} above 0, got {length:g}")
+
+    @property
+    def needs_gradient(self) -> bool:
+        """It follows nothing else."""
+        return True
 
     @property
     def shares_gradient(self) -> bool:

@@ -10,14 +10,14 @@ sums in another order for another batch size, which can move its float32 logits 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
+from .attack import Attack, SharedAttack, SteppedAttack
 from .errors import AttackError
-from .gradient import GradientAttack
 from .inputs import (
     check_budgets,
     check_count,
@@ -27,38 +27,9 @@ from .inputs import (
     check_seed,
 )
 from .network import device_of
-from .norms import Norm
 
 BATCH_SIZE = 256
 """Rows that share a pass through the network unless the caller says otherwise."""
-
-
-class Attack(Protocol):
-    """What the sweep and the evaluator ask of an attack; `GradientAttack` is one."""
-
-    @property
-    def name(self) -> str:
-        """How records call it."""
-
-    @property
-    def norm(self) -> Norm:
-        """The norm that its budget is measured in."""
-
-    @property
-    def steps(self) -> int:
-        """Gradients per row, for progress and for telling single-step attacks apart."""
-
-    def __call__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        *,
-        eps: Tensor,
-        seed: int,
-        indices: Tensor,
-    ) -> Tensor:
-        """Attack a batch: (N, ...) images, (N,) float64 eps and int64 indices on the CPU."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +47,7 @@ class Block:
     x_adv: Tensor
 
 
-def shares_gradient(attack: Attack) -> bool:
+def shares_gradient(attack: Attack) -> TypeGuard[SharedAttack]:
     """Whether one gradient per image serves all budgets of this attack.
 
     Args:
@@ -85,11 +56,11 @@ def shares_gradient(attack: Attack) -> bool:
     Returns:
         True for a single step from the clean image.
     """
-    return isinstance(attack, GradientAttack) and attack.shares_gradient
+    return isinstance(attack, SharedAttack) and attack.shares_gradient
 
 
-def gradient_rows(attack: Attack, *, budgets: int, samples: int) -> int:
-    """How many gradients, one row each, a sweep computes.
+def attack_rows(attack: Attack, *, budgets: int, samples: int) -> int:
+    """How many rows an attack sends through the network in a sweep.
 
     Args:
         attack: any attack.
@@ -126,8 +97,8 @@ def sweep(
         seed: of random starts.
         indices: (N,) int64, each image's number in its data set; None counts from 0.
         batch_size: rows per pass through the network.
-        on_rows: called with the number of gradient rows computed since its last call; rows that
-            stopped early count as computed.
+        on_rows: called with the number of the attack's rows through the network since its last
+            call; rows that stopped early count as computed.
         stops: called with every step's block, answers (R,) bool: which of its rows end here and
             take no further step. None: all rows take all steps.
 
@@ -154,11 +125,13 @@ def sweep(
         report=on_rows or (lambda rows: None),
         stops=stops,
     )
-    if stops is not None and not isinstance(attack, GradientAttack):
-        raise AttackError(f"expected an attack that shows its iterates, {attack.name} does not")
-    if isinstance(attack, GradientAttack) and attack.shares_gradient:
+    if shares_gradient(attack):
         return _shared(attack, model, task)
-    return _separate(attack, model, task)
+    if isinstance(attack, SteppedAttack):
+        return _stepped(attack, model, task)
+    if stops is not None:
+        raise AttackError(f"expected an attack that shows its iterates, {attack.name} does not")
+    return _whole(attack, model, task)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,8 +155,17 @@ class _Task:
         """
         return self.images[sample].to(self.device), self.labels[sample].to(self.device)
 
+    def batches(self) -> Iterator[tuple[Block, Tensor, dict[str, Any]]]:
+        """Every (budget, image) row, budget by budget: clean images, labels, what else is its."""
+        count = len(self.images)
+        for rows in torch.split(torch.arange(len(self.eps) * count), self.batch_size):
+            budget, sample = rows // count, rows % count
+            x0, labels = self.take(sample)
+            own = {"eps": self.eps[budget], "seed": self.seed, "indices": self.indices[sample]}
+            yield Block(budget, sample, x0), labels, own
 
-def _shared(attack: GradientAttack, model: nn.Module, task: _Task) -> Iterator[Block]:
+
+def _shared(attack: SharedAttack, model: nn.Module, task: _Task) -> Iterator[Block]:
     """One gradient per image, then all budgets from it."""
     for samples in torch.split(torch.arange(len(task.images)), task.batch_size):
         x0, labels = task.take(samples)
@@ -198,26 +180,27 @@ def _shared(attack: GradientAttack, model: nn.Module, task: _Task) -> Iterator[B
             yield block
 
 
-def _separate(attack: Attack, model: nn.Module, task: _Task) -> Iterator[Block]:
-    """Every (budget, image) row by its own gradients, budget by budget."""
-    count = len(task.images)
-    for rows in torch.split(torch.arange(len(task.eps) * count), task.batch_size):
-        budget, sample = rows // count, rows % count
-        x0, labels = task.take(sample)
-        eps, indices = task.eps[budget], task.indices[sample]
-        if not isinstance(attack, GradientAttack):
-            x_adv = attack(model, x0, labels, eps=eps, seed=task.seed, indices=indices)
-            task.report(len(rows) * attack.steps)
+def _whole(attack: Attack, model: nn.Module, task: _Task) -> Iterator[Block]:
+    """An attack that shows only its end."""
+    for clean, labels, own in task.batches():
+        x_adv = attack(model, clean.x_adv, labels, **own)
+        task.report(len(labels) * attack.steps)
+        yield replace(clean, x_adv=x_adv)
+
+
+def _stepped(attack: SteppedAttack, model: nn.Module, task: _Task) -> Iterator[Block]:
+    """An attack that shows its iterates."""
+    for clean, labels, own in task.batches():
+        walk = attack.iterates(model, clean.x_adv, labels, **own)
+        if task.stops is None:
+            x_adv = clean.x_adv
+            for iterate in walk:
+                x_adv = iterate
+                task.report(len(labels))
         else:
-            walk = attack.iterates(model, x0, labels, eps=eps, seed=task.seed, indices=indices)
-            if task.stops is None:
-                x_adv = x0
-                for iterate in walk:
-                    x_adv = iterate
-                    task.report(len(rows))
-            else:
-                x_adv = _until_stopped(walk, Block(budget, sample, x0.clone()), task, attack.steps)
-        yield Block(budget, sample, x_adv)
+            start = replace(clean, x_adv=clean.x_adv.clone())
+            x_adv = _until_stopped(walk, start, task, attack.steps)
+        yield replace(clean, x_adv=x_adv)
 
 
 def _until_stopped(

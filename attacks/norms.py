@@ -41,6 +41,11 @@ class Norm(StrEnum):
         """The norm's name as people write it."""
         return {"linf": "L-inf", "l2": "L2"}[self.value]
 
+    @property
+    def symbol(self) -> str:
+        """The norm as a formula, for titles."""
+        return {"linf": "L∞", "l2": "L2"}[self.value]
+
     @classmethod
     def _missing_(cls, value: object) -> Norm:
         known = ", ".join(norm.value for norm in cls)

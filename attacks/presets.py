@@ -10,17 +10,15 @@
 
 from __future__ import annotations
 
-from .errors import AttackError
 from .gradient import GradientAttack
 from .norms import Norm
-
-PRESETS = ("fgsm", "bim", "pgd")
-"""Names that `preset` knows."""
+from .registry import register, spell
 
 ITERATIONS = 50
 """Steps of the iterated presets."""
 
 
+@register("fgsm", title={Norm.LINF: "FGSM", Norm.L2: "FGM"})
 def fgsm(norm: Norm | str = Norm.LINF) -> GradientAttack:
     """The fast gradient (sign) method: one step of length eps; in L2 it is also called FGM.
 
@@ -36,54 +34,53 @@ def fgsm(norm: Norm | str = Norm.LINF) -> GradientAttack:
     return GradientAttack(norm=Norm(norm), steps=1, rel_step=1.0, name="fgsm")
 
 
-def bim(norm: Norm | str = Norm.LINF, *, steps: int = ITERATIONS) -> GradientAttack:
+@register("bim", title="BIM")
+def bim(
+    norm: Norm | str = Norm.LINF, *, steps: int = ITERATIONS, rel_step: float = 0.2
+) -> GradientAttack:
     """The basic iterative method: steps of 0.2 eps from the clean image.
 
     Args:
         norm: "linf" or "l2".
         steps: number of gradients.
+        rel_step: length of a step as a part of eps.
 
     Returns:
         The attack.
 
     Raises:
-        AttackError: an unknown norm or fewer than one step.
+        AttackError: an unknown norm, fewer than one step, or a step that is no length.
     """
-    return GradientAttack(norm=Norm(norm), steps=steps, rel_step=0.2, name="bim")
+    name = spell("bim", steps=steps, rel_step=rel_step)
+    return GradientAttack(norm=Norm(norm), steps=steps, rel_step=rel_step, name=name)
 
 
-def pgd(norm: Norm | str = Norm.LINF, *, steps: int = ITERATIONS) -> GradientAttack:
+@register("pgd", title="PGD")
+def pgd(
+    norm: Norm | str = Norm.LINF,
+    *,
+    steps: int = ITERATIONS,
+    rel_step: float = 0.01 / 0.3,
+    random_start: bool = True,
+) -> GradientAttack:
     """Projected gradient descent: steps of (0.01/0.3) eps from a random point of the ball.
 
     Args:
         norm: "linf" or "l2".
         steps: number of gradients.
+        rel_step: length of a step as a part of eps.
+        random_start: start uniformly in the eps-ball rather than at the clean image.
 
     Returns:
         The attack.
 
     Raises:
-        AttackError: an unknown norm or fewer than one step.
+        AttackError: an unknown norm, fewer than one step, or a step that is no length.
     """
     return GradientAttack(
-        norm=Norm(norm), steps=steps, rel_step=0.01 / 0.3, random_start=True, name="pgd"
+        norm=Norm(norm),
+        steps=steps,
+        rel_step=rel_step,
+        random_start=random_start,
+        name=spell("pgd", steps=steps, rel_step=rel_step, random_start=random_start),
     )
-
-
-def preset(name: str, norm: Norm | str = Norm.LINF) -> GradientAttack:
-    """Look an attack up by name.
-
-    Args:
-        name: one of `PRESETS`.
-        norm: "linf" or "l2".
-
-    Returns:
-        The attack.
-
-    Raises:
-        AttackError: an unknown name or norm.
-    """
-    known = {"fgsm": fgsm, "bim": bim, "pgd": pgd}
-    if name not in known:
-        raise AttackError(f"unknown attack {name!r}: expected one of {', '.join(PRESETS)}")
-    return known[name](norm)

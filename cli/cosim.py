@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,18 +20,11 @@ from .output import results_folder
 
 if TYPE_CHECKING:
     from axhil.emulation import Accumulator
-    from axhil.hwsim import Circuit, Lut
+    from axhil.emulation.accumulator import Overflow
+    from axhil.hwsim import Circuit
+    from axhil.hwsim.multipliers import Assignment, Multiplier
     from axhil.hwsim.simulation.live_harness import Window
     from axhil.study.cosim import CosimReport
-
-_BITS = 8
-
-
-class Overflow(StrEnum):
-    """What a sum becomes that an accumulator of few bits cannot hold."""
-
-    wrap = "wrap"
-    saturate = "saturate"
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +36,11 @@ def _cosim(
     network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
     multiplier: Annotated[
         str,
-        typer.Option("--multiplier", "-m", help="A name, or a combinational 8-bit mul.v."),
+        typer.Option(
+            "--multiplier",
+            "-m",
+            help="A name, a combinational 8-bit mul.v, or by layer: 'conv*=drum(4),fc*=mul.v'.",
+        ),
     ] = "scaletrim(4,8)",
     images: Annotated[int, typer.Option(help="How many, class by class.")] = 2,
     layers: Annotated[
@@ -71,9 +66,7 @@ def _cosim(
         int | None,
         typer.Option(help="Sum products in a register of so many bits, 8 to 32; default: wide."),
     ] = None,
-    overflow: Annotated[
-        Overflow | None, typer.Option(help="What a sum beyond --acc-bits becomes; default: wrap.")
-    ] = None,
+    overflow: opt.OverflowOption = None,
     rtl: Annotated[Path | None, typer.Option(help="Another Verilog folder.")] = None,
     signed: Annotated[
         bool | None, typer.Option("--signed/--unsigned", help="Operands of mul.v.")
@@ -90,6 +83,7 @@ def _cosim(
     param: files.Param = None,
     include: files.Include = None,
     tie: files.Tie = None,
+    wrap_signed: files.WrapSigned = False,
     luts: opt.Luts = None,
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
     weights: opt.Weights = None,
@@ -102,8 +96,10 @@ def _cosim(
     --acc-bits both sides sum in such a register: from 0, by input channel, kernel row and kernel
     column, in every layer with the multiplier. Exit code 1 if a product or a logit differs.
     """
+    from axhil.hwsim.multipliers import NETWORKS, Assignment, make_tables
     from axhil.hwsim.simulation.live import LiveMultiplier
-    from axhil.study.cosim import chosen_layers, cosim, products_of
+    from axhil.study.assignments import require_codes
+    from axhil.study.cosim import cosim, layers_of, multipliers_of, products_of
     from axhil.study.subject import load_subject
     from axhil.zoo.data import load
 
@@ -119,25 +115,43 @@ def _cosim(
         include=include,
         tie=tie,
         signed=signed,
+        wrap_signed=wrap_signed,
         jobs=jobs,
     )
-    own = files.is_file_argument(multiplier)
-    _refuse_idle(own, asked, more=more, rtl=rtl, luts=luts)
+    request = replace(NETWORKS, facts=asked.facts(more or ()), rtl=rtl)
+    hardware = Assignment.parse(multiplier, request)
+    _refuse_idle(hardware, asked, more=more, rtl=rtl, luts=luts)
+    if rtl is None and luts is None:
+        tables = hardware
+    else:  # the Verilog is held against the tables of what it should be
+        tables = Assignment.parse(multiplier, replace(request, rtl=None, luts=luts))
+    for one in tables.multipliers:
+        require_codes(one)
     layer = "starting the simulator"
 
     def now(name: str) -> None:
         nonlocal layer
         layer = name
 
-    if own:
-        lut, circuit = _own([Path(multiplier), *(more or ())], asked)
-    else:
-        lut, circuit = _catalogued(multiplier, rtl=rtl, luts=luts)
+    circuits = {
+        table: _circuit(one)
+        for table, one in zip(tables.multipliers, hardware.multipliers, strict=True)
+    }
+    make_tables(tables.multipliers)
+    for note in tables.notes:
+        notice(note)
     subject = load_subject(
         network, weights=weights, root=data_dir, data=data, allow_float=allow_float
     )
+    tables.check(subject.prepared.layers)
     selected = load(data or subject.network.data, root=data_dir).select(images)
-    names = chosen_layers(subject, None if layers is None else _split(layers))
+    wanted = None if layers is None else _split(layers)
+    names = layers_of(subject, tables, wanted)
+    multipliers = multipliers_of(subject, tables, names)
+    if trace is not None and len({multipliers[name] for name in names}) > 1:
+        raise StudyError(
+            "--trace: expected layers of one multiplier, got several; choose some with --layers"
+        )
     total = products_of(subject.prepared, names, images=len(selected))
     if window is not None and trace_window is None:
         window = replace(window, count=min(window.count, total))
@@ -153,9 +167,9 @@ def _cosim(
         report = cosim(
             subject,
             selected,
-            lut,
-            lambda: LiveMultiplier(
-                circuit,
+            multipliers,
+            lambda one: LiveMultiplier(
+                circuits[one],
                 processes=jobs,
                 instances=instances,
                 patience=patience,
@@ -167,9 +181,7 @@ def _cosim(
             accumulator=register,
             now=now,
         )
-    _print(
-        report, title=f"{network}, {len(selected)} images of {selected.name}, RTL of {circuit.name}"
-    )
+    _print(report, title=f"{network}, {len(selected)} images of {selected.name}, RTL of {tables}")
     if window is not None:
         out.print(
             f"trace: products {window.start:,} to {window.stop - 1:,} in {trace}", soft_wrap=True
@@ -178,56 +190,43 @@ def _cosim(
         raise typer.Exit(1)
 
 
-def _catalogued(text: str, *, rtl: Path | None, luts: Path | None) -> tuple[Lut, Circuit]:
-    """Table and signed circuit of a multiplier of the catalogue."""
-    from axhil.hwsim import Catalogued
-    from axhil.study.multipliers import resolve
+def _circuit(multiplier: Multiplier) -> Circuit:
+    """What a simulator runs under the network.
 
-    multiplier = Catalogued.parse(text, rtl=rtl)
-    (named,) = resolve([multiplier.name], folder=luts)
-    return named.lut, multiplier.circuit()
-
-
-def _own(sources: Sequence[Path], asked: files.FileOptions) -> tuple[Lut, Circuit]:
-    """Table, simulated exhaustively, and signed circuit of somebody's Verilog files."""
-    from axhil.hwsim.multipliers.tabulation import tabulate
-    from axhil.hwsim.verilog.wrapper import wrapped
-
-    circuit = files.read_files(sources, asked)
-    if circuit.roles.width != _BITS:
-        raise StudyError(
-            f"{circuit.name}: expected operands of {_BITS} bits, as networks are quantised to, got "
-            f"{circuit.roles.width}"
-        )
+    Raises:
+        StudyError: there is no Verilog of it, or it is clocked.
+    """
+    circuit = multiplier.circuit()
+    if circuit is None:
+        raise StudyError(f"{multiplier.name}: expected Verilog to simulate, got a table or a model")
     if circuit.roles.clock is not None:
         raise StudyError(
             f"{circuit.name}: expected a combinational multiplier to put under a network, got one "
             f"with the clock {circuit.roles.clock}"
         )
-    for note in circuit.notes:
-        notice(note)
-    simulated = circuit if circuit.signed else wrapped(circuit)
-    return tabulate(simulated, jobs=asked.jobs), simulated
+    return circuit
 
 
 def _refuse_idle(
-    own: bool,
+    assignment: Assignment,
     asked: files.FileOptions,
     *,
     more: list[Path] | None,
     rtl: Path | None,
     luts: Path | None,
 ) -> None:
-    """Refuses options that mean nothing for this kind of multiplier."""
-    if own:
+    """Refuses options that mean nothing for these multipliers."""
+    from axhil.hwsim.multipliers import FromVerilog
+
+    own = [isinstance(one, FromVerilog) for one in assignment.multipliers]
+    if all(own):
         for option, value in (("--rtl", rtl), ("--luts", luts)):
             if value is not None:
                 raise StudyError(f"{option}: for multipliers of the catalogue, not for a file")
-        return
     given = asked.given()
     given += ["--with"] if more else []
     given += ["--signed/--unsigned"] if asked.signed is not None else []
-    if given:
+    if given and not any(own):
         raise StudyError(f"{given[0]}: for a Verilog file, e.g. axhil cosim -m path/to/mul.v")
 
 
@@ -269,7 +268,7 @@ def _accumulator(bits: int | None, overflow: Overflow | None) -> Accumulator | N
         if overflow is not None:
             raise StudyError("--overflow: expected --acc-bits N with it")
         return None
-    return Register(bits, (overflow or Overflow.wrap).value)
+    return Register(bits, overflow or Register.overflow)
 
 
 def _window(trace: Path | None, text: str | None) -> Window | None:

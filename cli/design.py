@@ -18,7 +18,9 @@ from .console import notice, out, progress
 from .output import results_folder
 
 if TYPE_CHECKING:
+    from axhil.hwsim.multipliers import FromVerilog, VerilogSource
     from axhil.hwsim.multipliers.sampling import Sample
+    from axhil.hwsim.multipliers.source import Sign
     from axhil.hwsim.verilog.circuit import Circuit
 
 _SUFFIXES = (".v", ".sv", ".vh", ".svh")
@@ -79,6 +81,37 @@ class FileOptions:
     time_limit: float = 60.0
     jobs: int | None = None
 
+    def facts(self, more: Sequence[Path] = ()) -> VerilogSource:
+        """What they say about Verilog.
+
+        Args:
+            more: further files of the design.
+
+        Raises:
+            StudyError: they contradict each other.
+            HwsimError: a malformed one.
+        """
+        from axhil.hwsim.multipliers import VerilogSource
+        from axhil.hwsim.multipliers.source import setting, tie
+
+        if self.wrap_signed and self.signed:
+            raise StudyError("--wrap-signed: expected an unsigned core, got --signed too")
+        sign: Sign | None = None
+        if self.signed is not None:
+            sign = "signed" if self.signed else "unsigned"
+        return VerilogSource(
+            more=tuple(more),
+            top=self.top,
+            a=self.a,
+            b=self.b,
+            p=self.p,
+            weight=self.weight_port,
+            parameters=dict(setting(text, where="--param") for text in self.param or ()),
+            sign="wrap" if self.wrap_signed else sign,
+            ties=dict(tie(text, where="--tie") for text in self.tie or ()),
+            includes=tuple(self.include or ()),
+        )
+
     def given(self) -> list[str]:
         """Spellings of the options that only Verilog files have, where they were given."""
         return [
@@ -94,8 +127,8 @@ def register(app: typer.Typer) -> None:
 
 
 def is_file_argument(text: str) -> bool:
-    """Whether an argument of `axhil lut` means a file and not a multiplier of the catalogue."""
-    return text.lower().endswith(_SUFFIXES) or "/" in text or Path(text).is_file()
+    """Whether an argument of `axhil lut` is one of the Verilog files of a design."""
+    return text.lower().endswith(_SUFFIXES)
 
 
 def extract_file(
@@ -114,7 +147,6 @@ def extract_file(
         HwsimError: as `read_circuit`, `tabulate` and `sample`.
     """
     from axhil.hwsim.lut import MAX_WIDTH
-    from axhil.hwsim.multipliers.tabulation import with_signs
     from axhil.hwsim.tools.simulators import chosen
 
     names = [text for text in arguments if not is_file_argument(text)]
@@ -122,9 +154,7 @@ def extract_file(
         raise StudyError(f"expected Verilog files alone or multipliers alone, got {names[0]} too")
     if unused:
         raise StudyError(f"{unused[0]}: for multipliers of the catalogue, not for Verilog files")
-    circuit = read_files([Path(text) for text in arguments], options)
-    if options.wrap_signed:
-        circuit = with_signs(circuit, limit=options.time_limit)
+    circuit = read_files([Path(text) for text in arguments], options).circuit()
     chosen()  # a simulator that is missing should leave no folder behind
     with results_folder(out_dir):
         if options.sample is None and circuit.roles.width <= MAX_WIDTH:
@@ -135,29 +165,56 @@ def extract_file(
         notice(f"{circuit.multiplier}: {note}")
 
 
-def read_files(files: Sequence[Path], options: FileOptions) -> Circuit:
-    """The circuit in Verilog files.
+def write_tables(
+    words: Sequence[str],
+    *,
+    out_dir: Path,
+    width: int | None,
+    signed: bool | None,
+    jobs: int | None,
+) -> None:
+    """Write the table of each word that is neither Verilog files nor of the catalogue.
 
     Raises:
-        StudyError: options that are malformed or contradict each other.
-        HwsimError: as `read_circuit`.
+        HwsimError: as `find` and `make_tables`.
     """
-    from axhil.hwsim.verilog.circuit import read_circuit
+    from axhil.hwsim.formats import Asked, Kind
+    from axhil.hwsim.multipliers import Request, find, make_tables
 
-    if options.wrap_signed and options.signed:
-        raise StudyError("--wrap-signed: expected an unsigned core, got --signed too")
-    return read_circuit(
-        files,
-        top=options.top,
-        a=options.a,
-        b=options.b,
-        p=options.p,
-        weight=options.weight_port,
-        signed=False if options.wrap_signed and options.signed is None else options.signed,
-        parameters=dict(parse_setting("--param", text) for text in options.param or ()),
-        includes=options.include or (),
-        ties=dict(parse_tie(text) for text in options.tie or ()),
-    )
+    request = Request(Asked(width, signed, Kind(8, signed is not False)), cache=False)
+    found = [find(word, request) for word in words]
+    if not found:
+        return
+    with (
+        results_folder(out_dir),
+        progress("making tables", total=len(found), unit="tables") as tick,
+    ):
+        make_tables(found, jobs=jobs, progress=lambda made, _, name: tick(made, f"made {name}"))
+    for one in found:
+        table = one.table()
+        path = out_dir / f"{re.sub(r'[^A-Za-z0-9]+', '_', one.name).strip('_')}.npz"
+        table.save(path)
+        for note in one.notes:
+            notice(note)
+        out.print(
+            f"{one.label:8} {table.table.size:,} products  sha256 {table.sha256[:12]}  {path}",
+            soft_wrap=True,
+        )
+
+
+def read_files(files: Sequence[Path], options: FileOptions) -> FromVerilog:
+    """The multiplier in Verilog files of one design; never from the cache.
+
+    Raises:
+        StudyError: options that contradict each other.
+        HwsimError: as `find`; options that are malformed.
+    """
+    from axhil.hwsim.multipliers import FromVerilog, Request, find
+
+    request = Request(facts=options.facts(files[1:]), time_limit=options.time_limit, cache=False)
+    found = find(str(files[0]), request)
+    assert isinstance(found, FromVerilog)
+    return found
 
 
 def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
@@ -237,34 +294,6 @@ def _description(circuit: Circuit, manifest: Mapping[str, Any]) -> str:
     )
 
 
-def parse_setting(option: str, text: str) -> tuple[str, int | str]:
-    """Parse `NAME=VALUE`; a value is a Verilog number or a word.
-
-    Raises:
-        StudyError: it is anything else; the sentence names the option.
-    """
-    name, equals, value = text.partition("=")
-    if not equals or not re.fullmatch(r"[A-Za-z_][\w$]*", name) or not value:
-        raise StudyError(f"{option}: expected NAME=VALUE, got {text}")
-    if re.fullmatch(r"-?\d+|0[xX][0-9a-fA-F]+", value):
-        return name, int(value, 0) if value[:2].lower() == "0x" else int(value)
-    if not re.fullmatch(r"[\w.+-]+", value):
-        raise StudyError(f"{option}: expected a number or a word as the value, got {text}")
-    return name, value
-
-
-def parse_tie(text: str) -> tuple[str, int]:
-    """Parse `PORT=NUMBER`.
-
-    Raises:
-        StudyError: it is anything else.
-    """
-    name, value = parse_setting("--tie", text)
-    if isinstance(value, str):
-        raise StudyError(f"--tie: expected PORT=NUMBER, got {text}")
-    return name, value
-
-
 def _inspect(
     files: Annotated[list[Path], typer.Argument(help="Verilog files of one design.")],
     top: Top = None,
@@ -273,6 +302,7 @@ def _inspect(
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
 ) -> None:
     """Show what pyverilog sees in a design: hierarchy, logic from input to output bits, flaws."""
+    from axhil.hwsim.multipliers.source import setting
     from axhil.hwsim.netlist.inspection import inspect
 
     from .design_text import design_text
@@ -280,7 +310,7 @@ def _inspect(
     report = inspect(
         files,
         top=top,
-        parameters=dict(parse_setting("--param", text) for text in param or ()),
+        parameters=dict(setting(text, where="--param") for text in param or ()),
         includes=include or (),
     )
     if as_json:

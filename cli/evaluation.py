@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from axhil.attacks import attack_title
 from axhil.emulation import EmulationError
 from axhil.hwsim import HwsimError
 from axhil.report.examples import examples_figure, telling_budget
 from axhil.report.report import Picture, write_report
-from axhil.report.tables import ATTACK_TITLES, robust_accuracy_tables, summarised_warnings
+from axhil.report.tables import robust_accuracy_tables, summarised_warnings
 from axhil.study.cells import Cell
 from axhil.study.errors import StudyError
 from axhil.study.experiment import Experiment, cross_checks
@@ -37,11 +38,19 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
     began = time.perf_counter()
     with results_folder(folder):
         experiments = experiments_of(spec, machine)
+    for note in dict.fromkeys(n for e in experiments for m in e.multipliers for n in m.notes):
+        notice(note)
     for experiment in experiments:
         notice(_announcement(experiment))
     try:
         with progress("attacking", total=study_rows(experiments), unit="images") as tick:
-            results = run_study(spec, experiments, folder, machine, progress=tick)
+            results = run_study(
+                spec,
+                folder,
+                machine,
+                experiments=experiments,
+                progress=lambda done, _total, now: tick(done, now),
+            )
     except KeyboardInterrupt:
         notice("stopped; finished cells are kept, and the same command goes on from there")
         raise
@@ -174,7 +183,7 @@ def example_pictures(
         title = TITLES.get(name, name)
         found[name] = Picture(
             "examples" if alone else f"examples_{name.replace(':', '_')}",
-            f"{title}: images, what {ATTACK_TITLES[attack, norm]} added at eps {eps:g}, and "
+            f"{title}: images, what {attack_title(attack, norm)} added at eps {eps:g}, and "
             "what each network says",
             figure,
             name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,8 @@ from .console import notice, out
 if TYPE_CHECKING:
     from axhil.hwsim import Lut
     from axhil.hwsim.formats import Asked
-    from axhil.hwsim.multipliers.comparison import Comparison
+    from axhil.hwsim.multipliers import Multiplier
+    from axhil.hwsim.multipliers.comparison import Comparison, FigureComparison
 
 Width = Annotated[int | None, typer.Option(help="Operand bits, where nothing else tells.")]
 Signed = Annotated[
@@ -83,23 +85,16 @@ def _compare(
     Options about Verilog, from --with on, hold for each side that is Verilog. A value behind x: or
     y: holds for that side alone: axhil compare mul.v mul.v --param x:K=3 --param y:K=4
     """
-    from axhil.hwsim.multipliers.comparison import (
-        FigureComparison,
-        compare_tables,
-    )
-    from axhil.hwsim.multipliers.printed import check_figures
-    from axhil.hwsim.multipliers.table_source import LoadedFigures, Options, load_pair
+    from axhil.hwsim.multipliers import Request, find, find_pair, make_tables
+    from axhil.hwsim.multipliers.comparison import compare_tables
+    from axhil.hwsim.multipliers.printed import PREFIX
 
     if heatmap is not None and no_heatmap:
         raise StudyError("expected --heatmap FILE or --no-heatmap, got both")
     if heatmap is not None and heatmap.suffix.lower() != ".png":
         raise StudyError(f"--heatmap: expected a file that ends in .png, got {heatmap}")
-    options = Options(
-        asked=_asked(width, signed),
-        function=function,
-        simulate=simulate,
-        rtl=rtl,
-        time_limit=time_limit,
+    request = Request(
+        _asked(width, signed), function=function, simulate=simulate, rtl=rtl, time_limit=time_limit
     )
     given = sides.Given(
         more=more,
@@ -113,26 +108,29 @@ def _compare(
         tie=tie,
         wrap_signed=wrap_signed,
     )
-    verilog = sides.two_sides(x, y, given, signed=signed)
-    first, second = load_pair(x, y, options, verilog=verilog)
-    if isinstance(first, LoadedFigures):
-        first, second = second, first
-    if isinstance(first, LoadedFigures):
+    facts = sides.two_sides(x, y, given, signed=signed)
+    requests = [replace(request, facts=one) for one in facts]
+    printed = [word for word in (x, y) if word.startswith(PREFIX)]
+    if len(printed) == 2:
         raise StudyError("expected at least one table, got the printed figures of two files")
-    names = (first.name, second.name)
     written = None
-    if isinstance(second, LoadedFigures):
-        notes = first.notes
-        figures = FigureComparison(*names, check_figures(second.figures, first.lut))
+    if printed:
+        side = int(x.startswith(PREFIX))
+        figures, notes = _figures(printed[0], find((x, y)[side], requests[side]))
         body, equal = figures.as_dict(), figures.equal
         lines = [] if as_json else [str(one) for one in figures.figures]
         sentence = figures.sentence()
     else:
-        notes = (*first.notes, *second.notes)
-        tables = compare_tables(first.lut, second.lut, names=names)
+        pair = find_pair(x, y, *requests)
+        make_tables([*dict.fromkeys(pair)])
+        first_lut, second_lut = (one.table() for one in pair)
+        notes = tuple(dict.fromkeys(note for one in pair for note in one.notes))
+        # One file name in two folders is no name for either.
+        names = (x, y) if pair[0].name == pair[1].name else (pair[0].name, pair[1].name)
+        tables = compare_tables(first_lut, second_lut, names=names)
         if heatmap is not None or not (tables.equal or no_heatmap):
             written = heatmap or Path("out") / f"compare_{_slug(names[0])}_{_slug(names[1])}.png"
-            _draw(tables, first.lut, second.lut, written)
+            _draw(tables, first_lut, second_lut, written)
         body, equal, sentence = tables.as_dict(), tables.equal, tables.sentence()
         lines = _details(tables)
     if as_json:
@@ -148,6 +146,17 @@ def _compare(
             out.print(f"          {line}", soft_wrap=True, markup=False)
     if not equal:
         raise typer.Exit(1)
+
+
+def _figures(word: str, multiplier: Multiplier) -> tuple[FigureComparison, tuple[str, ...]]:
+    """What a file prints about a multiplier against its table, and the table's notes."""
+    from axhil.hwsim.multipliers.comparison import FigureComparison
+    from axhil.hwsim.multipliers.printed import PREFIX, check_figures, read_figures
+
+    file = Path(word.removeprefix(PREFIX))
+    checked = check_figures(read_figures(file), multiplier.table())
+    found = FigureComparison(multiplier.name, f"the header of {file.name}", checked)
+    return found, multiplier.notes
 
 
 def _details(comparison: Comparison) -> list[str]:
@@ -211,16 +220,10 @@ def _convert(
     from axhil.hwsim.formats import (
         FORMATS,
         Kind,
-        read_table,
         write_table,
     )
-    from axhil.hwsim.multipliers.table_source import (
-        LoadedFigures,
-        Options,
-        Origin,
-        load,
-        origin_of,
-    )
+    from axhil.hwsim.multipliers import FromFile, Request, find
+    from axhil.hwsim.multipliers.printed import PREFIX
 
     asked = _asked(width, signed)
     given = sides.Given(
@@ -236,21 +239,21 @@ def _convert(
         wrap_signed=wrap_signed,
     )
     name = source if read_as is None else f"{source} as {read_as}"
-    is_verilog = read_as is None and origin_of(source) is Origin.rtl
-    verilog = sides.one_side(name, given, is_verilog=is_verilog, signed=signed)
-    notes: tuple[str, ...] = ()
-    if read_as is not None or origin_of(source) in {Origin.lut, Origin.table}:
-        lut = read_table(source, form=read_as, asked=asked)
-    else:
-        options = Options(asked=asked, function=function, time_limit=time_limit, verilog=verilog)
-        loaded = load(source, options)
-        if isinstance(loaded, LoadedFigures):
-            raise StudyError(f"expected a table to convert, got the figures of {loaded.name}")
-        lut, notes = loaded.lut, loaded.notes
+    if source.startswith(PREFIX):
+        raise StudyError(f"expected a table to convert, got printed {source}")
+    in_verilog = read_as is None and sides.is_verilog(source)
+    facts = sides.one_side(name, given, in_verilog=in_verilog, signed=signed)
+    request = Request(asked, facts, function=function, time_limit=time_limit)
+    multiplier = (
+        find(source, request)
+        if read_as is None
+        else FromFile(Path(source), form=read_as, requested=asked)
+    )
+    lut = multiplier.table()
     if swap:
         lut = _swapped(lut)
     name = write_table(lut, target, form=write_as)
-    for note in notes:
+    for note in multiplier.notes:
         notice(note)
     exchanged = ", operands exchanged" if swap else ""
     out.print(

@@ -22,7 +22,7 @@ from . import mutate as cli_mutate
 from . import network as cli_network
 from . import options as opt
 from . import study as cli_study
-from .console import err, out, progress
+from .console import err, notice, out, progress
 from .output import results_folder
 
 NETWORKS_EXTRA = (
@@ -79,8 +79,9 @@ def lut(
     sample: design.SampleSize = None,
     time_limit: design.TimeLimit = 60.0,
 ) -> None:
-    """Simulate RTL exhaustively and write its table: our multipliers, or Verilog files."""
+    """Simulate RTL exhaustively and write its table: our multipliers, Verilog files, any word."""
     from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Operand, compare, extract, golden
+    from axhil.hwsim.multipliers.find import Origin, origin_of
     from axhil.hwsim.tools.simulators import chosen
 
     files = design.FileOptions(
@@ -105,9 +106,13 @@ def lut(
         return
     if files.given():
         raise AxhilError(f"{files.given()[0]}: for Verilog files, e.g. axhil lut path/to/mul.v")
+    words = multipliers or [str(one) for one in PAPER_MULTIPLIERS]
+    others = [word for word in words if origin_of(word) is not Origin.catalogue]
+    design.write_tables(others, out_dir=out_dir, width=width, signed=signed, jobs=jobs)
     operand = Operand(8 if width is None else width, signed is not False)
-    names = multipliers or map(str, PAPER_MULTIPLIERS)
-    wanted = [Catalogued.parse(name, operand=operand) for name in names]
+    wanted = [Catalogued.parse(word, operand=operand) for word in words if word not in others]
+    if not wanted:
+        return
     total = len(wanted)
     chosen()
     with (
@@ -172,13 +177,20 @@ def metrics(
     """Error metrics of multipliers or of table files (MAE, WCE, MRE, ...)."""
     import json
 
-    from axhil.hwsim import error_metrics
+    from axhil.hwsim import PAPER_MULTIPLIERS, error_metrics
+    from axhil.hwsim.formats import Asked, Kind
+    from axhil.hwsim.multipliers import Request, find, make_tables
     from axhil.report.tables import metrics_table
-    from axhil.study.multipliers import resolve
 
-    entries = [(named, error_metrics(named.lut)) for named in resolve(multipliers, folder=luts)]
+    request = Request(operands=Asked(default=Kind(8, signed=True)), luts=luts)
+    wanted = [find(text, request) for text in multipliers or map(str, PAPER_MULTIPLIERS)]
+    with progress("making tables", total=len(wanted), unit="tables") as tick:
+        make_tables(wanted, progress=lambda made, _, name: tick(made, f"made {name}"))
+    for note in dict.fromkeys(note for one in wanted for note in one.notes):
+        notice(note)
+    entries = [(one, error_metrics(one.table())) for one in wanted]
     if as_json:
-        body = {named.name: found.as_dict() for named, found in entries}
+        body = {one.name: found.as_dict() for one, found in entries}
         typer.echo(json.dumps(body, indent=2))
     else:
         out.print(metrics_table(entries))

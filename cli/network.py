@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from axhil.study.errors import StudyError
 from . import options as opt
 from .console import notice, out, progress
 from .output import ready_folder
+
+if TYPE_CHECKING:
+    from axhil.hwsim.multipliers import Assignment
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +54,24 @@ def train(
     )
 
 
+def assigned(texts: Sequence[str] | None, *, luts: Path | None) -> list[Assignment]:
+    """Find multipliers for a network and make their tables, and say what was assumed.
+
+    Raises:
+        HwsimError: see `network_assignments` and `make_tables`.
+    """
+    from axhil.hwsim.multipliers import make_tables
+    from axhil.study.assignments import distinct, network_assignments
+
+    found = network_assignments(texts, luts=luts)
+    multipliers = distinct(found)
+    with progress("making tables", total=len(multipliers), unit="tables") as tick:
+        make_tables(multipliers, progress=lambda made, _, name: tick(made, f"made {name}"))
+    for note in dict.fromkeys(note for one in found for note in one.notes):
+        notice(note)
+    return found
+
+
 def accuracy(
     network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
@@ -58,9 +80,9 @@ def accuracy(
     images: Annotated[int | None, typer.Option(help="How many; default: all.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 128,
     weights: opt.Weights = None,
-    weight_scales: opt.WeightScales = opt.Granularity.tensor,
-    activation_range: opt.ActivationRange = opt.Activations.percentile,
-    batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    weight_scales: opt.WeightScales = "tensor",
+    activation_range: opt.ActivationRange = "percentile",
+    batch_norm: opt.BatchNormOption = "keep",
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
@@ -72,15 +94,14 @@ def accuracy(
     from axhil.emulation import Settings
     from axhil.report.tables import accuracy_table
     from axhil.study.accuracy import measure, write_accuracy
-    from axhil.study.multipliers import resolve
     from axhil.study.subject import load_subject, set_threads
     from axhil.zoo.data import load
 
     set_threads(threads)
     ready_folder(out_dir)
     where = opt.check_device(device)
-    chosen = resolve(multipliers, folder=luts)
-    settings = Settings(weight_scales.value, activation_range.value, batch_norm.value)
+    chosen = assigned(multipliers, luts=luts)
+    settings = Settings(weight_scales, activation_range, batch_norm)
     subject = load_subject(
         network,
         weights=weights,
@@ -90,11 +111,20 @@ def accuracy(
         allow_float=allow_float,
         device=where,
     )
+    for one in chosen:
+        one.check(subject.prepared.layers)
     everything = load(data or subject.network.data, root=data_dir, download=download)
     selected = everything.select(images)
     total = (1 + len(chosen)) * len(selected)
     with progress("classifying", total=total, unit="images") as tick:
-        rows = measure(subject, selected, chosen, batch=batch, device=where, progress=tick)
+        rows = measure(
+            subject,
+            selected,
+            chosen,
+            batch=batch,
+            device=where,
+            progress=lambda done, _total, now: tick(done, now),
+        )
     path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
     write_accuracy(path, subject, selected, rows, batch=batch, device=where)
     title = f"{network} on {len(selected):,} images of {selected.name}"
@@ -107,17 +137,15 @@ def evaluate(
     data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
     multipliers: opt.Multipliers = None,
     luts: opt.Luts = None,
-    attack: Annotated[list[opt.AttackName] | None, typer.Option(help="Repeatable.")] = None,
-    norm: Annotated[list[opt.NormName] | None, typer.Option(help="Repeatable.")] = None,
+    attack: opt.Attacks = None,
+    norm: opt.Norms = None,
     eps: Annotated[str | None, typer.Option(help="Budgets, e.g. 0,0.1,0.5.")] = None,
     images: Annotated[int | None, typer.Option(help="How many, class by class.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of random starts.")] = 0,
     full: Annotated[
         bool, typer.Option("--full", help="The paper's size: 64 images, 100 budgets.")
     ] = False,
-    threat_model: Annotated[
-        opt.ThreatModel, typer.Option(help="Who computes the gradient.")
-    ] = opt.ThreatModel.whitebox,
+    threat_model: opt.ThreatModelOption = "whitebox",
     worst_iterate: Annotated[
         bool, typer.Option("--worst-iterate", help="Any misclassified iterate breaks an image.")
     ] = False,
@@ -130,9 +158,9 @@ def evaluate(
     batch: Annotated[int, typer.Option(min=1, help="Rows per pass through the network.")] = 512,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     weights: opt.Weights = None,
-    weight_scales: opt.WeightScales = opt.Granularity.tensor,
-    activation_range: opt.ActivationRange = opt.Activations.percentile,
-    batch_norm: opt.BatchNormOption = opt.BatchNormChoice.keep,
+    weight_scales: opt.WeightScales = "tensor",
+    activation_range: opt.ActivationRange = "percentile",
+    batch_norm: opt.BatchNormOption = "keep",
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
@@ -141,9 +169,9 @@ def evaluate(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path("out"),
 ) -> None:
     """Attack a network built from each multiplier: robust accuracy over eps."""
-    from axhil.study.multipliers import split_names
+    from axhil.hwsim.multipliers.assignment import split_words
     from axhil.study.run import Machine
-    from axhil.study.spec import PAPER_BUDGETS, PAPER_IMAGES, checked
+    from axhil.study.spec import NORMS, PAPER_BUDGETS, PAPER_IMAGES, checked
 
     from .evaluation import evaluate_study
 
@@ -156,19 +184,19 @@ def evaluate(
         "networks": (network,),
         "data": data,
         "images": images,
-        "multipliers": tuple(name for text in multipliers or () for name in split_names(text)),
-        "attacks": opt.names(attack, opt.AttackName),
-        "norms": opt.names(norm, opt.NormName),
-        "budgets": budgets and dict.fromkeys(opt.names(norm, opt.NormName), budgets),
-        "threat_models": (threat_model.value,),
+        "multipliers": tuple(name for text in multipliers or () for name in split_words(text)),
+        "attacks": tuple(attack or ()),
+        "norms": tuple(norm or ()),
+        "budgets": budgets and dict.fromkeys(norm or NORMS, budgets),
+        "threat_models": (threat_model,),
         "worst_iterate": worst_iterate,
         "gradient": gradient,
         "seed": seed,
         "batch": batch,
         "quantisation": {
-            "weights": weight_scales.value,
-            "activations": activation_range.value,
-            "batch_norm": batch_norm.value,
+            "weights": weight_scales,
+            "activations": activation_range,
+            "batch_norm": batch_norm,
         },
         "allow_float": allow_float,
     }
@@ -189,7 +217,7 @@ def evaluate(
 
 def plan(
     network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
-    multiplier: Annotated[str, typer.Option(help="A multiplier or a table file.")] = "exact",
+    multiplier: opt.Multiplier = "exact",
     weights: opt.Weights = None,
     allow_float: opt.AllowFloat = False,
     device: Annotated[
@@ -200,22 +228,20 @@ def plan(
     """Show which path each layer takes, and why."""
     from axhil.emulation import native
     from axhil.report.tables import plan_table
-    from axhil.study.multipliers import resolve
     from axhil.study.subject import plan_subject
 
-    named, *more = resolve([multiplier])
+    chosen, *more = assigned([multiplier], luts=None)
     if more:
         raise StudyError(f"--multiplier: expected one multiplier, got {multiplier}")
     subject, missing = plan_subject(
         network, weights=weights, root=data_dir, allow_float=allow_float
     )
-    layers = subject.prepared.plan(
-        named.lut, layers=subject.network.approximate, device=device.value
-    )
+    mapping = chosen.mapping()
+    layers = subject.prepared.plan(mapping, layers=subject.network.approximate, device=device.value)
     if missing:
         notice(f"planning with random weights: {missing}")
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
     where = kernels if device is opt.Device.cpu else f"on {device.value}"
-    share = subject.prepared.float_share(named.lut)
+    share = subject.prepared.float_share(mapping)
     in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
-    out.print(plan_table(layers, title=f"{network} with {named.name}; {where}{in_float}"))
+    out.print(plan_table(layers, title=f"{network} with {chosen.name}; {where}{in_float}"))

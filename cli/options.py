@@ -4,14 +4,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from enum import Enum, StrEnum
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from axhil.study.errors import StudyError
+
+if TYPE_CHECKING:
+    from axhil.emulation.accumulator import Overflow
+    from axhil.emulation.batchnorm import BatchNorm
+    from axhil.emulation.calibrate import Calibration
+    from axhil.emulation.quantize import Granularity
+    from axhil.study.cells import ThreatModel
+    from axhil.study.run import EngineName
+else:  # words to typer, which a parser checks
+    BatchNorm = Calibration = EngineName = Granularity = Overflow = ThreatModel = str
 
 
 class Device(StrEnum):
@@ -21,57 +31,89 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
-class Granularity(StrEnum):
-    """How many weight scales a layer has."""
+def _one_of(choices: Callable[[], Iterable[str]]) -> Callable[[str], str]:
+    """A parser of one of a package's choices.
 
-    tensor = "tensor"
-    channel = "channel"
+    They are looked up when an option is used: packages load torch, and help should not. So it is
+    the text of an option's help that lists them.
+    """
 
+    def choice(text: str) -> str:
+        known = tuple(choices())
+        if text not in known:
+            raise typer.BadParameter(f"expected one of {', '.join(known)}, got {text!r}")
+        return text
 
-class Activations(StrEnum):
-    """How the range of activations follows from the calibration images."""
-
-    max = "max"
-    percentile = "percentile"
-    mse = "mse"
-
-
-class BatchNormChoice(StrEnum):
-    """Where batch norm is computed."""
-
-    keep = "keep"
-    fold = "fold"
+    return choice
 
 
-class AttackName(StrEnum):
-    """Attack presets."""
+def attack(text: str) -> str:
+    """A parser of an attack, as `axhil.attacks` spells them."""
+    from axhil.attacks import AttackError, canonical
 
-    fgsm = "fgsm"
-    bim = "bim"
-    pgd = "pgd"
-
-
-class NormName(StrEnum):
-    """Norms of the budget."""
-
-    linf = "linf"
-    l2 = "l2"
+    try:
+        return canonical(text)
+    except AttackError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
-class ThreatModel(StrEnum):
-    """Which network computes the gradient."""
+def _granularities() -> Iterable[str]:
+    from axhil.emulation.quantize import Granularity
 
-    whitebox = "whitebox"
-    transfer_float = "transfer:float"
-    transfer_exact = "transfer:exact"
+    return get_args(Granularity)
+
+
+def _calibrations() -> Iterable[str]:
+    from axhil.emulation.calibrate import Calibration
+
+    return get_args(Calibration)
+
+
+def _batch_norms() -> Iterable[str]:
+    from axhil.emulation.batchnorm import BatchNorm
+
+    return get_args(BatchNorm)
+
+
+def _overflows() -> Iterable[str]:
+    from axhil.emulation.accumulator import Overflow
+
+    return get_args(Overflow)
+
+
+def _norms() -> Iterable[str]:
+    from axhil.attacks import Norm
+
+    return map(str, Norm)
+
+
+def _threat_models() -> Iterable[str]:
+    from axhil.study.cells import THREAT_MODELS
+
+    return THREAT_MODELS
+
+
+def _engines() -> Iterable[str]:
+    from axhil.study.run import EngineName
+
+    return get_args(EngineName)
 
 
 Multipliers = Annotated[
     list[str] | None,
     typer.Option(
-        "--multipliers",
+        "--multiplier",
         "-m",
-        help="Comma-separated, e.g. 'exact,drum(4),my.npz'; default: the paper's seven.",
+        help="A name, Verilog, a table, a model, or by layer: exact, 'drum(4)', 'mul.v[K=3]', "
+        "mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable; default: the paper's seven.",
+    ),
+]
+Multiplier = Annotated[
+    str,
+    typer.Option(
+        "--multiplier",
+        "-m",
+        help="A name, Verilog, a table, a model, or layer by layer: 'conv*=drum(4),fc*=exact'.",
     ),
 ]
 Luts = Annotated[
@@ -89,13 +131,57 @@ Weights = Annotated[Path | None, typer.Option(help="Weights (.safetensors or a t
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where networks run.")]
 WeightScales = Annotated[
-    Granularity, typer.Option("--weight-scales", help="One scale per layer, or per channel.")
+    Granularity,
+    typer.Option(
+        "--weight-scales",
+        parser=_one_of(_granularities),
+        help="One scale of the weights per tensor, or per output channel.",
+    ),
 ]
 ActivationRange = Annotated[
-    Activations, typer.Option("--activation-range", help="How calibration sets the range.")
+    Calibration,
+    typer.Option(
+        "--activation-range",
+        parser=_one_of(_calibrations),
+        help="The range that calibration sets: max, percentile (the 99.99th) or mse.",
+    ),
 ]
 BatchNormOption = Annotated[
-    BatchNormChoice, typer.Option(help="In float behind the layer, or folded into its weights.")
+    BatchNorm,
+    typer.Option(
+        parser=_one_of(_batch_norms),
+        help="keep: in float behind the layer; fold: into its weights.",
+    ),
+]
+Attacks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attack",
+        parser=attack,
+        help="fgsm, bim, pgd, or with arguments, 'pgd(steps=100)'; repeatable.",
+    ),
+]
+Norms = Annotated[
+    list[str] | None,
+    typer.Option("--norm", parser=_one_of(_norms), help="linf or l2; repeatable."),
+]
+ThreatModelOption = Annotated[
+    ThreatModel,
+    typer.Option(
+        parser=_one_of(_threat_models),
+        help="Who computes the gradient: whitebox, transfer:float or transfer:exact.",
+    ),
+]
+OverflowOption = Annotated[
+    Overflow | None,
+    typer.Option(
+        parser=_one_of(_overflows),
+        help="What a sum beyond --acc-bits does: wrap (the default) or saturate.",
+    ),
+]
+EngineOption = Annotated[
+    EngineName,
+    typer.Option(parser=_one_of(_engines), help="local: this process; ray: a Ray cluster."),
 ]
 AllowFloat = Annotated[
     bool, typer.Option("--allow-float", help="Leave in float what no table can reach.")
@@ -134,8 +220,3 @@ def check_device(device: Device) -> str:
     if device is Device.cuda and not torch.cuda.is_available():
         raise StudyError("--device cuda: this machine has no usable CUDA device")
     return device.value
-
-
-def names(values: Sequence[Enum] | None, everything: type[Enum]) -> tuple[str, ...]:
-    """Values of a repeatable choice; all of them when none was given."""
-    return tuple(str(value.value) for value in (values or list(everything)))

@@ -18,10 +18,8 @@ import typer
 
 from axhil.study.errors import StudyError
 
-from .design import parse_setting, parse_tie
-
 if TYPE_CHECKING:
-    from axhil.hwsim.multipliers.table_source import Verilog
+    from axhil.hwsim.multipliers import VerilogSource
 
 _Value = TypeVar("_Value", bound=int | str)
 
@@ -96,13 +94,25 @@ class Given:
 _OPTIONS = {"more": "--with", "weight_port": "--weight-port"}
 
 
-def one_side(name: str, given: Given, *, is_verilog: bool, signed: bool | None) -> Verilog:
+def is_verilog(word: str) -> bool:
+    """Whether a word names Verilog; printed figures may stand in such a file too.
+
+    Raises:
+        HwsimError: it names nothing.
+    """
+    from axhil.hwsim.multipliers.find import Origin, origin_of
+    from axhil.hwsim.multipliers.printed import PREFIX
+
+    return not word.startswith(PREFIX) and origin_of(word) is Origin.verilog
+
+
+def one_side(name: str, given: Given, *, in_verilog: bool, signed: bool | None) -> VerilogSource:
     """What was said about the only side of a command.
 
     Args:
         name: what to call it.
         given: the options.
-        is_verilog: whether it is Verilog.
+        in_verilog: whether it is Verilog.
         signed: the user's word on the operands.
 
     Raises:
@@ -110,14 +120,16 @@ def one_side(name: str, given: Given, *, is_verilog: bool, signed: bool | None) 
             contradict each other.
     """
     option = given.first()
-    if option is not None and not is_verilog:
+    if option is not None and not in_verilog:
         raise StudyError(f"{option}: for a Verilog file, got {name}")
     _check_wrapper(given, signed)
     values = {option: [(None, text) for text in texts] for option, texts in given.values().items()}
     return _verilog(values, None, wrap_signed=given.wrap_signed)
 
 
-def two_sides(x: str, y: str, given: Given, *, signed: bool | None) -> tuple[Verilog, Verilog]:
+def two_sides(
+    x: str, y: str, given: Given, *, signed: bool | None
+) -> tuple[VerilogSource, VerilogSource]:
     """What was said about either side of a comparison.
 
     Args:
@@ -130,10 +142,8 @@ def two_sides(x: str, y: str, given: Given, *, signed: bool | None) -> tuple[Ver
         StudyError: as `one_side`, for either side; a wrapper for one of two, and nobody says which.
         HwsimError: a word that means nothing.
     """
-    from axhil.hwsim.multipliers.table_source import Origin, origin_of
-
     words = {"x": x, "y": y}
-    verilog = {side for side, word in words.items() if origin_of(word) is Origin.rtl}
+    verilog = {side for side, word in words.items() if is_verilog(word)}
     option = given.first()
     if option is not None and not verilog:
         raise StudyError(f"{option}: for a Verilog file, got {x} and {y}")
@@ -171,8 +181,9 @@ def _scoped(value: str) -> tuple[str | None, str]:
 _Scoped = Mapping[str, Sequence[tuple[str | None, str]]]
 
 
-def _verilog(given: _Scoped, side: str | None, *, wrap_signed: bool) -> Verilog:
-    from axhil.hwsim.multipliers.table_source import Verilog as Words
+def _verilog(given: _Scoped, side: str | None, *, wrap_signed: bool) -> VerilogSource:
+    from axhil.hwsim.multipliers import VerilogSource as Facts
+    from axhil.hwsim.multipliers.source import setting, tie
 
     def one(option: str) -> str | None:
         named = [(scope, ("", value)) for scope, value in given[option]]
@@ -181,7 +192,7 @@ def _verilog(given: _Scoped, side: str | None, *, wrap_signed: bool) -> Verilog:
     def every(option: str) -> tuple[Path, ...]:
         return tuple(Path(value) for scope, value in given[option] if scope in {None, side})
 
-    return Words(
+    return Facts(
         more=every("--with"),
         top=one("--top"),
         a=one("--a"),
@@ -190,12 +201,14 @@ def _verilog(given: _Scoped, side: str | None, *, wrap_signed: bool) -> Verilog:
         weight=one("--weight-port"),
         parameters=_settled(
             "--param",
-            [(scope, parse_setting("--param", text)) for scope, text in given["--param"]],
+            [(scope, setting(text, where="--param")) for scope, text in given["--param"]],
             side,
         ),
         includes=every("--include"),
-        ties=_settled("--tie", [(scope, parse_tie(text)) for scope, text in given["--tie"]], side),
-        wrap_signed=wrap_signed,
+        ties=_settled(
+            "--tie", [(scope, tie(text, where="--tie")) for scope, text in given["--tie"]], side
+        ),
+        sign="wrap" if wrap_signed else None,
     )
 
 

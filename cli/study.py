@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,13 +25,6 @@ OutDir = Annotated[
 ]
 
 
-class EngineName(StrEnum):
-    """Who computes the cells."""
-
-    local = "local"
-    ray = "ray"
-
-
 @app.command("run")
 def run(
     file: File,
@@ -44,9 +36,7 @@ def run(
     jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     threads: opt.Threads = None,
     device: opt.DeviceOption = opt.Device.cpu,
-    engine: Annotated[
-        EngineName, typer.Option(help="This process, or a Ray cluster.")
-    ] = EngineName.local,
+    engine: opt.EngineOption = "local",
     address: Annotated[
         str | None, typer.Option(help="Of the Ray cluster; default: one on this machine.")
     ] = None,
@@ -55,7 +45,7 @@ def run(
     from axhil.study.spec import read_spec
 
     spec = read_spec(file)
-    if address is not None and engine is not EngineName.ray:
+    if address is not None and engine != "ray":
         raise StudyError("--address: for --engine ray")
     from axhil.study.run import Machine
 
@@ -72,7 +62,7 @@ def run(
             threads=threads,
             jobs=jobs,
             device=opt.check_device(device),
-            engine=engine.value,
+            engine=engine,
             address=address,
         ),
     )

@@ -7,8 +7,8 @@ import json
 
 import study_sections as sections
 
+from axhil.attacks import attack_title
 from axhil.report.markdown_tables import plain
-from axhil.report.tables import ATTACK_TITLES
 from axhil.study.paper import EVALUATIONS, HOURS, NEAR, TITLES, WORST
 from axhil.study.results import Results
 from axhil.study.statistics import holm, paired_difference
@@ -81,7 +81,7 @@ def _worst_under_attack() -> str:
     _, attack, norm, eps = found.pairs[best][1]
     return (
         f"**{WORST}**, the coarsest: {'; '.join(parts)}. On LeNet-5 a gain of "
-        f"{100 * found.white[best].value:.1f} points ({plain(ATTACK_TITLES[attack, norm])}, eps "
+        f"{100 * found.white[best].value:.1f} points ({plain(attack_title(attack, norm))}, eps "
         f"{eps:g}) is still {100 * found.strong[best].value:.1f} where an image has to survive "
         "four different gradients."
     )

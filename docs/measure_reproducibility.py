@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from axhil.report.page_findings import plural
+from axhil.study.assignments import network_assignments
 from axhil.study.difference import difference
 from axhil.study.experiment import Experiment, Grid, Threads, run
-from axhil.study.multipliers import resolve
 from axhil.study.store import CellStore
 from axhil.study.subject import load_subject, set_threads
 from axhil.zoo.data import load
@@ -43,7 +43,7 @@ def measure(network: str) -> list[dict[str, object]]:
         set_threads(threads)
         grid = replace(Grid(budgets=budgets), batch=batch)
         with tempfile.TemporaryDirectory() as folder:
-            experiment = Experiment(subject, images, resolve(MULTIPLIERS), grid)
+            experiment = Experiment(subject, images, network_assignments(MULTIPLIERS), grid)
             found[jobs, threads, batch] = run(
                 experiment, CellStore(Path(folder)), engine=Threads(jobs)
             )

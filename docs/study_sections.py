@@ -11,12 +11,12 @@ from typing import Any
 
 from PIL import Image
 
+from axhil.attacks import attack_title
 from axhil.report.claims import judge, judge_clean
 from axhil.report.figure import robustness_figure
 from axhil.report.markdown import report_markdown
 from axhil.report.markdown_tables import plain, table, timing_table
 from axhil.report.page_findings import caution, finding
-from axhil.report.tables import ATTACK_TITLES
 from axhil.study.cells import Cell
 from axhil.study.paper import TITLES
 from axhil.study.results import Results
@@ -246,7 +246,7 @@ def strongest() -> str:
             _, attack, norm, eps = pairs[best][1]
             row += [
                 f"{100 * family[best].value:+.1f}",
-                f"{plain(ATTACK_TITLES[attack, norm])}, eps {eps:g}",
+                f"{plain(attack_title(attack, norm))}, eps {eps:g}",
                 f"{sum(p[i] < 0.05 and family[i].value > 0 for i in own)} of {len(own)}",
                 f"{sum(p[i] < 0.05 and family[i].value < 0 for i in own)} of {len(own)}",
             ]

@@ -10,7 +10,7 @@ kernel column, padding included.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,7 +42,7 @@ class Accumulator:
             raise EmulationError(
                 f"expected an accumulator of {BITS[0]} to {BITS[-1]} bits, got {self.bits}"
             )
-        if self.overflow not in ("wrap", "saturate"):
+        if self.overflow not in get_args(Overflow):
             raise EmulationError(
                 f"expected an accumulator to wrap or to saturate, got {self.overflow!r}"
             )

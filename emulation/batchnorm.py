@@ -18,7 +18,7 @@ from torch import fx, nn
 BatchNorm = Literal["keep", "fold"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Affine:
     """Per-channel y * gain + shift, (O,) float32 each."""
 

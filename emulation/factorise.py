@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Vector = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Term:
     """One separable term: u indexed by the activation's bit pattern, v by the weight's."""
 

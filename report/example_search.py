@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from axhil.attacks import preset
+from axhil.attacks import parse_attack
 from axhil.hwsim import error_metrics
+from axhil.hwsim.multipliers import Assignment
 from axhil.study.errors import StudyError
-from axhil.study.multipliers import NamedLut
 from axhil.study.subject import Subject
 from axhil.zoo import Images
 
@@ -22,7 +22,7 @@ from axhil.zoo import Images
 _BATCH, _LOOKED_AT = 16, 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examples:
     """Attacked images and what every network makes of them.
 
@@ -48,7 +48,7 @@ class Examples:
 def find_examples(
     subject: Subject,
     images: Images,
-    multipliers: Sequence[NamedLut],
+    multipliers: Sequence[Assignment],
     *,
     attack: str,
     norm: str,
@@ -64,7 +64,7 @@ def find_examples(
         images: where to look: of each class, the first image among a few dozen that the attacked
             network gets right clean and wrong attacked; where there are too few, unbroken ones.
         multipliers: tables to build it from; the first without errors, else the first, is attacked.
-        attack: preset name.
+        attack: its spelling.
         norm: ``linf`` or ``l2``.
         eps: the budget.
         seed: of the random start.
@@ -77,18 +77,19 @@ def find_examples(
     """
     if not multipliers:
         raise StudyError("expected at least one multiplier to show examples of, got none")
-    source = next((m for m in multipliers if error_metrics(m.lut).ep == 0), multipliers[0])
+    source = next((one for one in multipliers if _is_exact(one)), multipliers[0])
 
-    def built(one: NamedLut) -> nn.Module:
+    def built(one: Assignment) -> nn.Module:
         layers = subject.network.approximate
-        return subject.prepared.emulate(one.lut, layers=layers).to(device)
+        return subject.prepared.emulate(one.mapping(), layers=layers, device=device)
 
     network = built(source)
 
     def attacked(some: Images) -> torch.Tensor:
         x, y = some.batch(device=device)
         indices = torch.from_numpy(some.indices)
-        return preset(attack, norm)(network, x, y, eps=eps, seed=seed, indices=indices)
+        budgets = torch.full((len(x),), eps, dtype=torch.float64)
+        return parse_attack(attack, norm)(network, x, y, eps=budgets, seed=seed, indices=indices)
 
     chosen, adversarial = _search(network, attacked, images, count, device)
     if not len(chosen):
@@ -111,6 +112,11 @@ def find_examples(
         classes=chosen.classes,
         predictions=predictions,
     )
+
+
+def _is_exact(assignment: Assignment) -> bool:
+    tables = assignment.tables()
+    return bool(tables) and all(error_metrics(lut).ep == 0 for lut in tables)
 
 
 def _search(

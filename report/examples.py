@@ -11,16 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from axhil.attacks import attack_title
+from axhil.hwsim.multipliers import Assignment
 from axhil.study.cells import Cell
 from axhil.study.comparisons import accurate_multiplier
-from axhil.study.multipliers import NamedLut
 from axhil.study.paper import TITLES
 from axhil.study.records import records_of
 from axhil.study.subject import Subject
 from axhil.zoo import Images
 
 from .example_search import Examples, find_examples
-from .tables import ATTACK_TITLES
 
 _RIGHT, _WRONG = "#dff0d8", "#f3b8ae"
 _INK = {True: "#1b5e20", False: "#7f0000"}
@@ -32,7 +32,7 @@ def telling_budget(cells: Sequence[Cell], *, attack: str, norm: str) -> float | 
 
     Args:
         cells: of one network; without an accurate multiplier the first counts.
-        attack: preset name.
+        attack: its spelling.
         norm: ``linf`` or ``l2``.
 
     Returns:
@@ -57,7 +57,7 @@ def telling_budget(cells: Sequence[Cell], *, attack: str, norm: str) -> float | 
 def examples_figure(
     subject: Subject,
     images: Images,
-    multipliers: Sequence[NamedLut],
+    multipliers: Sequence[Assignment],
     *,
     attack: str,
     norm: str,
@@ -78,7 +78,7 @@ def examples_figure(
         count=count,
         device=device,
     )
-    title, name = ATTACK_TITLES.get((attack, norm), f"{attack} {norm}"), subject.network.name
+    title, name = attack_title(attack, norm), subject.network.name
     return draw_examples(found, title=f"{TITLES.get(name, name)}, {title}, eps {eps:g}")
 
 

@@ -12,10 +12,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from axhil.attacks import attack_title
 from axhil.hwsim.files import write_atomically
 from axhil.study.records import Record
-
-from .tables import ATTACK_TITLES
 
 # Okabe and Ito's colours, told apart by readers with colour-vision deficiency; the accurate
 # multiplier is black, and markers repeat the distinction.
@@ -76,7 +75,7 @@ def robustness_figure(records: Sequence[Record], *, title: str) -> Figure:
                     alpha=0.07,
                     linewidth=0,
                 )
-            panel.set_title(ATTACK_TITLES[attack, norm], fontsize=10)
+            panel.set_title(attack_title(attack, norm), fontsize=10)
             if norm == "linf":
                 panel.set_xscale("function", functions=(_root, _square))
                 panel.set_xticks([0, 0.1, 0.2, 0.3, 0.5, 1, 1.5, 2])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from axhil.hwsim import Lut, error_metrics
 from axhil.hwsim.files import write_atomically
-from axhil.study.multipliers import NamedLut
+from axhil.hwsim.multipliers import Multiplier
 
 _MOST_PIXELS = 1024
 # Panels are small: more pixels than this would be thrown away when drawn.
@@ -65,7 +65,7 @@ def difference_figure(x: Lut, y: Lut, *, names: tuple[str, str], title: str) -> 
     return figure
 
 
-def tables_figure(tables: Sequence[NamedLut]) -> Figure:
+def tables_figure(tables: Sequence[Multiplier]) -> Figure:
     """Draw the error of every table, product minus exact product, on one colour scale.
 
     Exact products are white; the colours grow logarithmically on both sides, so that errors of 1
@@ -75,7 +75,7 @@ def tables_figure(tables: Sequence[NamedLut]) -> Figure:
     Args:
         tables: at least one, of any operands.
     """
-    metrics = {one.label: error_metrics(one.lut) for one in tables}
+    metrics = {one.label: error_metrics(one.table()) for one in tables}
     exact = [one for one in tables if metrics[one.label].ep == 0]
     drawn = [one for one in tables if metrics[one.label].ep > 0] or list(tables)
     errors = [_largest_of_blocks(error, _block(error)) for error in map(_errors, drawn)]
@@ -90,7 +90,7 @@ def tables_figure(tables: Sequence[NamedLut]) -> Figure:
             panel.set_axis_off()
             continue
         one = drawn[number]
-        low, high = int(one.lut.operands.min()), int(one.lut.operands.max())
+        low, high = int(one.table().operands.min()), int(one.table().operands.max())
         image = panel.imshow(
             np.ma.masked_equal(errors[number], 0),
             cmap="RdBu_r",
@@ -104,10 +104,10 @@ def tables_figure(tables: Sequence[NamedLut]) -> Figure:
         panel.set_facecolor("white")
         if one in exact:
             panel.text(0.5, 0.5, "no errors", transform=panel.transAxes, ha="center", va="center")
-        elif one.lut.signed:
+        elif one.table().signed:
             panel.axhline(-0.5, color="black", linewidth=0.4)
             panel.axvline(-0.5, color="black", linewidth=0.4)
-        ticks = [low, 0, high] if one.lut.signed else [low, high]
+        ticks = [low, 0, high] if one.table().signed else [low, high]
         panel.set_xticks(ticks)
         panel.set_yticks(ticks)
         panel.tick_params(labelsize=8)
@@ -134,11 +134,11 @@ def _signed(value: float, _: float | None = None) -> str:
     return f"{value:+,.0f}".replace("-", "\u2212") if value else "0"
 
 
-def _errors(one: NamedLut) -> NDArray[np.int64]:
+def _errors(one: Multiplier) -> NDArray[np.int64]:
     """(side, side) product minus exact product, operands ascending, row = activation."""
-    order = np.argsort(one.lut.operands)
-    operands = one.lut.operands[order]
-    table = one.lut.table[np.ix_(order, order)].astype(np.int64)
+    order = np.argsort(one.table().operands)
+    operands = one.table().operands[order]
+    table = one.table().table[np.ix_(order, order)].astype(np.int64)
     return table - np.multiply.outer(operands, operands)
 
 

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
+from axhil.attacks import attack_title
 from axhil.study import paper
 from axhil.study.comparisons import Comparison
 from axhil.study.results import Results
 
 from .page_findings import panel_title, points
 from .page_sections import command
-from .tables import ATTACK_TITLES, panels
+from .tables import panels
 
 _MOST_BUDGETS = 12
 _NONE = "–"
@@ -148,7 +149,7 @@ def accuracy_tables(one: Results, *, records: str = "records.csv") -> list[str]:
                     ),
                 ]
             )
-        title = ATTACK_TITLES.get((attack, norm), f"{attack} {norm}")
+        title = attack_title(attack, norm)
         headings = ["eps", *(f"{eps:.4g}" for eps in shown)]
         parts += [f"### {plain(title)}: {plain(one.title)}", table(headings, rows)]
         if len(shown) < len(budgets):

@@ -16,10 +16,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from axhil.hwsim.files import write_atomically
+from axhil.hwsim.multipliers import Multiplier
 from axhil.study.cells import Cell
 from axhil.study.comparisons import Comparison, accurate_multiplier, compare
 from axhil.study.errors import StudyError
-from axhil.study.multipliers import NamedLut
 from axhil.study.paper import TITLES
 from axhil.study.records import Record, records_of
 
@@ -45,7 +45,7 @@ def write_page(
     cells: Sequence[Cell],
     path: Path,
     *,
-    tables: Sequence[NamedLut] = (),
+    tables: Sequence[Multiplier] = (),
     pictures: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write the report atomically.
@@ -72,7 +72,7 @@ def write_page(
 def report_page(
     cells: Sequence[Cell],
     *,
-    tables: Sequence[NamedLut] = (),
+    tables: Sequence[Multiplier] = (),
     pictures: Mapping[str, bytes] | None = None,
 ) -> str:
     """Build the report.
@@ -91,7 +91,7 @@ def report_page(
     _check(cells)
     records = records_of(cells)
     used = {(cell.settings.multiplier, cell.settings.lut_sha256) for cell in cells}
-    tables = [one for one in tables if (one.name, one.lut.sha256) in used]
+    tables = [one for one in tables if (one.name, one.table().sha256) in used]
     labels = list(dict.fromkeys(record.cell.label for record in records))
     reference = accurate_multiplier(records, tables)
     comparisons = [] if reference is None else compare(records, reference)

@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from axhil.attacks import attack_title
 from axhil.study.records import Record
 
-from .tables import ATTACK_TITLES, panels
+from .tables import panels
 
 # Geometry of a panel in SVG units; the page scales it.
 WIDTH, HEIGHT = 380, 262
@@ -116,7 +117,7 @@ def chart_panels(
             r for r in records if (r.cell.settings.attack, r.cell.settings.norm) == (attack, norm)
         ]
         scale = _Scale(norm, max(r.eps for r in chosen))
-        title = ATTACK_TITLES.get((attack, norm), f"{attack} {norm}")
+        title = attack_title(attack, norm)
         curves, drawn = [], []
         for i, label in enumerate(labels):
             points = sorted((r for r in chosen if r.cell.label == label), key=lambda r: r.eps)

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from axhil.attacks import attack_title
 from axhil.study.comparisons import Comparison, detectable_difference, fewest_changed
 from axhil.study.records import Record
-
-from .tables import ATTACK_TITLES
 
 
 def panel_title(record: Record) -> str:
     """Attack and norm of a record."""
     key = (record.cell.settings.attack, record.cell.settings.norm)
-    return ATTACK_TITLES.get(key, " ".join(key))
+    return attack_title(*key)
 
 
 def where(record: Record) -> str:

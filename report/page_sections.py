@@ -8,22 +8,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from html import escape
 
+from axhil.attacks import attack_title
 from axhil.hwsim import error_metrics
+from axhil.hwsim.multipliers import Multiplier
 from axhil.study.cells import Cell, CellSettings
-from axhil.study.experiment import DEFAULT_BUDGETS, cross_checks
-from axhil.study.multipliers import NamedLut
+from axhil.study.experiment import DEFAULT_BUDGETS, attack_of, cross_checks
 
 from .page_charts import swatch
 from .page_findings import plural
 from .page_heatmaps import colour_bar, heat_map, relative_error, shared_limit
 from .page_tables import name_cell, number_cell, sortable
-from .tables import ATTACK_TITLES
 
 
 def warning_section(cells: Sequence[Cell]) -> str:
     """Return reasons to doubt the numbers, cell by cell and across attacks."""
     found = [
-        (f"{cell.label}, {ATTACK_TITLES.get(key, ' '.join(key))}", warning)
+        (f"{cell.label}, {attack_title(*key)}", warning)
         for cell in cells
         for key in [(cell.settings.attack, cell.settings.norm)]
         for warning in cell.warnings
@@ -42,15 +42,15 @@ def warning_section(cells: Sequence[Cell]) -> str:
     return f'<section id="warnings"><h2>Warnings</h2>{text}</section>'
 
 
-def multiplier_section(tables: Sequence[NamedLut], labels: Sequence[str]) -> str:
+def multiplier_section(tables: Sequence[Multiplier], labels: Sequence[str]) -> str:
     """Error metrics and an error map per multiplier; nothing where no table is at hand."""
     if not tables:
         return ""
     rows, maps = [], []
-    errors = [relative_error(one.lut) for one in tables]
+    errors = [relative_error(one.table()) for one in tables]
     limit = shared_limit(errors)
     for one, error in zip(tables, errors, strict=True):
-        m = error_metrics(one.lut)
+        m = error_metrics(one.table())
         number = labels.index(one.label)
         rows.append(
             name_cell(one.label, number, one.name)
@@ -68,8 +68,8 @@ def multiplier_section(tables: Sequence[NamedLut], labels: Sequence[str]) -> str
                 )
             )
         )
-        low, high = int(one.lut.operands.min()), int(one.lut.operands.max())
-        side = 2**one.lut.width
+        low, high = int(one.table().operands.min()), int(one.table().operands.max())
+        side = 2 ** one.table().width
         maps.append(
             f'<figure class="map"><figcaption>{swatch(number)}{escape(one.label)} '
             f"<small>MRE {100 * m.mre:.2f} %</small></figcaption>"
@@ -121,10 +121,11 @@ def provenance_section(cells: Sequence[Cell]) -> str:
         own = [c for c in cells if (c.settings.attack, c.settings.norm) == (attack, norm)]
         count = sum(len(c.settings.budgets) for c in own)
         seconds = sum(sum(c.seconds) for c in own)
-        title = ATTACK_TITLES.get((attack, norm), f"{attack} {norm}")
+        title = attack_title(attack, norm)
+        known = attack_of(own[0].settings)
         times.append(
             f'<th scope="row">{escape(title)}</th>'
-            + number_cell(f"{own[0].settings.steps}")
+            + number_cell("" if known is None else f"{known.steps}")
             + number_cell(f"{count:,}")
             + number_cell(f"{seconds / count:.3f}")
             + number_cell(f"{seconds:.1f}")

@@ -6,15 +6,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from axhil.attacks import attack_title
 from axhil.hwsim import error_metrics
+from axhil.hwsim.multipliers import Multiplier
 from axhil.study.comparisons import Comparison
-from axhil.study.multipliers import NamedLut
 from axhil.study.records import Record
 from axhil.study.statistics import Proportion
 
 from .page_charts import swatch
 from .page_findings import panel_title, plural, points, smallest_difference, where
-from .tables import ATTACK_TITLES, panels
+from .tables import panels
 
 _DASH = '<td class="none">–</td>'
 
@@ -77,11 +78,11 @@ def verdict_table(
     records: Sequence[Record],
     comparisons: Sequence[Comparison],
     reference: str | None,
-    tables: Sequence[NamedLut],
+    tables: Sequence[Multiplier],
 ) -> str:
     """One row per multiplier: its error, clean accuracy, and what survives under attack."""
     labels = list(dict.fromkeys(r.cell.label for r in records))
-    errors = {one.label: error_metrics(one.lut).mre for one in tables}
+    errors = {one.label: error_metrics(one.table()).mre for one in tables}
     rows = []
     for number, label in enumerate(labels):
         own = [r for r in records if r.cell.label == label]
@@ -230,7 +231,7 @@ def accuracy_section(
                         for eps in budgets
                     )
                 )
-        title = ATTACK_TITLES.get((attack, norm), f"{attack} {norm}")
+        title = attack_title(attack, norm)
         headings = ["eps", *(f"{eps:g}" for eps in budgets)]
         parts.append(
             f"<h3>{escape(title)}</h3>"

@@ -10,8 +10,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from axhil.hwsim.files import write_atomically
+from axhil.hwsim.multipliers import Multiplier
 from axhil.study.errors import StudyError
-from axhil.study.multipliers import NamedLut
 from axhil.study.records import write_records
 from axhil.study.results import Results
 
@@ -114,9 +114,9 @@ def write_report(
     ]
 
 
-def _tables(some: Sequence[Results]) -> list[NamedLut]:
+def _tables(some: Sequence[Results]) -> list[Multiplier]:
     """Every table once, by label; another table under a label already taken is left out."""
-    found: dict[str, NamedLut] = {}
+    found: dict[str, Multiplier] = {}
     for one in some:
         for table in one.tables:
             found.setdefault(table.label, table)

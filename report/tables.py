@@ -8,21 +8,13 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
+from axhil.attacks import attack_title
 from axhil.emulation import LayerPlan
 from axhil.hwsim import ErrorMetrics
+from axhil.hwsim.multipliers import Multiplier
 from axhil.study.accuracy import AccuracyRow
 from axhil.study.cells import Cell
-from axhil.study.multipliers import NamedLut
 from axhil.study.records import Record
-
-ATTACK_TITLES = {
-    ("fgsm", "linf"): "FGSM L∞",
-    ("bim", "linf"): "BIM L∞",
-    ("pgd", "linf"): "PGD L∞",
-    ("fgsm", "l2"): "FGM L2",
-    ("bim", "l2"): "BIM L2",
-    ("pgd", "l2"): "PGD L2",
-}
 
 
 def panels(records: Sequence[Record]) -> list[tuple[str, str]]:
@@ -39,7 +31,7 @@ def robust_accuracy_tables(records: Sequence[Record]) -> list[Table]:
             r for r in records if (r.cell.settings.attack, r.cell.settings.norm) == (attack, norm)
         ]
         budgets = sorted({r.eps for r in chosen})
-        title = f"{ATTACK_TITLES[attack, norm]}: robust accuracy, %"
+        title = f"{attack_title(attack, norm)}: robust accuracy, %"
         table = Table(
             title=title,
             min_width=len(title) + 2,  # else a title wraps above a narrow table
@@ -73,7 +65,7 @@ def summarised_warnings(cells: Sequence[Cell]) -> list[str]:
             key = (cell.settings.attack, cell.settings.norm, code)
             groups.setdefault(key, []).append((cell.label, sentence))
     return [
-        f"{ATTACK_TITLES[attack, norm]}, {code} ({', '.join(label for label, _ in found)}): "
+        f"{attack_title(attack, norm)}, {code} ({', '.join(label for label, _ in found)}): "
         f"{found[0][1]}{f' (figures of {found[0][0]})' if len(found) > 1 else ''}"
         for (attack, norm, code), found in groups.items()
     ]
@@ -98,7 +90,7 @@ def accuracy_table(rows: Sequence[AccuracyRow], *, title: str) -> Table:
     return table
 
 
-def metrics_table(entries: Sequence[tuple[NamedLut, ErrorMetrics]]) -> Table:
+def metrics_table(entries: Sequence[tuple[Multiplier, ErrorMetrics]]) -> Table:
     """Error metrics of tables, named as EvoApproxLib names them."""
     table = Table(
         title="Error metrics over all operand pairs",

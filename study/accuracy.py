@@ -15,9 +15,10 @@ import torch
 from torch import nn
 
 from axhil.hwsim.files import write_atomically
+from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
-from .multipliers import NamedLut
+from .experiment import Progress
 from .statistics import Proportion, proportion
 from .subject import Subject
 from .worker import environment
@@ -35,6 +36,7 @@ class AccuracyRow:
         correct: a digit 0 or 1 per image.
         accuracy: with its interval.
         seconds: wall time.
+        float_share: part of the network's multiply-accumulates that is done in float, 0 to 1.
     """
 
     name: str
@@ -43,6 +45,7 @@ class AccuracyRow:
     correct: str
     accuracy: Proportion
     seconds: float
+    float_share: float
 
 
 def _flags(
@@ -72,49 +75,51 @@ def _flags(
 def measure(
     subject: Subject,
     images: Images,
-    multipliers: Sequence[NamedLut],
+    multipliers: Sequence[Assignment],
     *,
     batch: int,
     device: str = "cpu",
-    progress: Callable[[int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[AccuracyRow]:
     """Run float and every multiplier over the images.
 
     Args:
         subject: the network.
         images: what to classify.
-        multipliers: tables to build it from.
+        multipliers: to build it from.
         batch: images at a time.
         device: where to run.
-        progress: called with (images done, description); the total is
-            ``(1 + len(multipliers)) * len(images)``.
+        progress: called with (images done, images in all, what is at work).
     """
-    done = 0
+    done, total = 0, (1 + len(multipliers)) * len(images)
     rows = []
     for named in (None, *multipliers):
         label = "float" if named is None else named.label
         began = time.perf_counter()
-        model = (
-            subject.float_model
-            if named is None
-            else subject.prepared.emulate(named.lut, layers=subject.network.approximate).to(device)
-        )
+        model: nn.Module = subject.float_model
+        float_share = 1.0
+        if named is not None:
+            emulated = subject.prepared.emulate(
+                named.mapping(), layers=subject.network.approximate, device=device
+            )
+            model, float_share = emulated, emulated.float_share
 
         def count(images_done: int, label: str = label) -> None:
             nonlocal done
             done += images_done
             if progress is not None:
-                progress(done, label)
+                progress(done, total, label)
 
         flags = _flags(model, images, batch, device, count)
         rows.append(
             AccuracyRow(
                 name="float" if named is None else named.name,
                 label=label,
-                lut_sha256="" if named is None else named.lut.sha256,
+                lut_sha256="" if named is None else named.digest,
                 correct=flags,
                 accuracy=proportion(flags.count("1"), len(flags)),
                 seconds=round(time.perf_counter() - began, 2),
+                float_share=float_share,
             )
         )
     return rows
@@ -136,7 +141,6 @@ def write_accuracy(
         "calibration": subject.calibration,
         "quantisation": asdict(subject.prepared.settings),
         "layers": subject.network.approximate,
-        "float_share": subject.prepared.float_share(),
         "data": images.name,
         "data_sha256": images.sha256,
         "images": len(images),
@@ -151,6 +155,7 @@ def write_accuracy(
                 "accuracy_low": row.accuracy.low,
                 "accuracy_high": row.accuracy.high,
                 "seconds": row.seconds,
+                "float_share": row.float_share,
                 "correct": row.correct,
             }
             for row in rows

@@ -3,21 +3,43 @@
 
 A cell's settings are all that its result depends on; their hash is its name in the store. The
 budgets are not part of that name: each is a result of its own, and more of them join the others.
+
+A new setting is one more field with a default. At its default it is neither hashed nor written, so
+that what was finished before keeps its name and is not computed again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, Literal, get_args
 
 import torch
 
 from axhil.attacks.checks import rising_accuracy
 
 from .errors import StudyError
+
+ThreatModel = Literal["whitebox", "transfer:float", "transfer:exact"]
+"""Who computes the gradient."""
+THREAT_MODELS: tuple[ThreatModel, ...] = get_args(ThreatModel)
+WHITEBOX: ThreatModel = "whitebox"
+
+FORMAT_VERSION = 3
+"""Of records. 1 was a folder of JSON files; 2 had an attack's numbers beside its name."""
+
+# The attacks of format 2, as it spelled them out: their cells are still named by all of it.
+_FORMAT_2_ATTACKS: Mapping[str, Mapping[str, Any]] = {
+    "fgsm": {"steps": 1, "rel_step": 1.0, "random_start": False},
+    "bim": {"steps": 50, "rel_step": 0.2, "random_start": False},
+    "pgd": {"steps": 50, "rel_step": 0.01 / 0.3, "random_start": True},
+}
+
+
+class NewerError(StudyError):
+    """Not damaged: of a format or with a setting that this version cannot know."""
 
 
 @dataclass(frozen=True)
@@ -28,24 +50,23 @@ class CellSettings:
         network: name of the catalogue.
         weights_sha256: of the float weights.
         calibration: images that set the activation ranges.
-        quantisation: see `emulation.Settings`.
+        quantisation: see `emulation.Settings`; of those added since, the ones not at their default.
         layers: which layers the multiplier replaces.
         data: data set and split.
         data_sha256: over the pixels, labels and indices of the images used.
         images: how many of them.
-        multiplier: its name.
-        lut_sha256: of its table.
-        attack: preset name.
-        norm: ``linf`` or ``l2``.
-        steps: gradients per image and budget.
-        rel_step: length of a step as a part of eps.
-        random_start: whether the attack starts at a random point of the ball.
+        multiplier: its name, or the spelling of an assignment of several.
+        lut_sha256: of its table, or over an assignment.
+        attack: its canonical spelling, see `attacks.registry`.
+        norm: see `attacks.Norm`.
         budgets: eps values.
         threat_model: who computes the gradient.
         worst_iterate: whether any iterate that is misclassified breaks an image, or the last alone.
         gradient: how the attacked network is differentiated, see `emulation.gradient`.
         seed: of random starts.
         batch: rows per pass through the network.
+        float_share: part of the network's multiply-accumulates that no multiplier computes but
+            float, 0 to 1.
     """
 
     network: str
@@ -60,22 +81,80 @@ class CellSettings:
     lut_sha256: str
     attack: str
     norm: str
-    steps: int
-    rel_step: float
-    random_start: bool
     budgets: tuple[float, ...]
     threat_model: str
     worst_iterate: bool
     gradient: str
     seed: int
     batch: int
+    float_share: float = 0.0
+
+    def written(self) -> dict[str, Any]:
+        """The settings by name as records have them: without those at their default."""
+        values = ((one, getattr(self, one.name)) for one in fields(self))
+        return {
+            one.name: dict(value) if isinstance(value, Mapping) else value
+            for one, value in values
+            if one.default is MISSING or value != one.default
+        }
 
     @property
     def key(self) -> str:
         """SHA-256 of the settings without the budgets, shortened to 20 hexadecimal digits."""
-        body = asdict(self)
+        body = {**self.written(), **_FORMAT_2_ATTACKS.get(self.attack, {})}
         del body["budgets"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def check_version(version: int) -> None:
+    """Refuse a format that this axhil has no reader for.
+
+    Raises:
+        NewerError: a later one.
+        ValueError: an earlier one, or none at all.
+    """
+    if version > FORMAT_VERSION:
+        raise NewerError(
+            f"has format version {version}, this axhil reads {min(_READERS)} to {FORMAT_VERSION}: "
+            "upgrade axhil, or choose another --out"
+        )
+    if version not in _READERS:
+        raise ValueError(f"format version {version}, expected {min(_READERS)} or later")
+
+
+def read_settings(body: Mapping[str, Any], *, version: int) -> CellSettings:
+    """Read settings back, as a format wrote them.
+
+    Args:
+        body: the settings by name; budgets in any sequence.
+        version: of the format.
+
+    Raises:
+        NewerError: a format or a setting of a later axhil.
+        KeyError, TypeError, ValueError: no settings of that format.
+    """
+    check_version(version)
+    settings = _READERS[version](body)
+    unknown = settings.keys() - {one.name for one in fields(CellSettings)}
+    if unknown:
+        raise NewerError(
+            f"has the setting {', '.join(sorted(unknown))}, which this axhil does not know: "
+            "upgrade axhil to the one that wrote it, or choose another --out"
+        )
+    return CellSettings(**{**settings, "budgets": tuple(settings["budgets"])})
+
+
+def _read_2(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 2: the numbers of an attack beside its name, which say nothing that it does not."""
+    settings = dict(body)
+    expected = _FORMAT_2_ATTACKS[settings["attack"]]
+    numbers = {name: settings.pop(name) for name in expected}
+    if numbers != expected:
+        raise ValueError(f"attack {settings['attack']}: expected {expected}, got {numbers}")
+    return settings
+
+
+_READERS: Mapping[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {2: _read_2, 3: dict}
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from scipy.stats import beta, norm
 
 from axhil.hwsim import error_metrics
+from axhil.hwsim.multipliers import Multiplier
 
-from .multipliers import NamedLut
 from .records import Record
 from .statistics import PairedDifference, holm, paired_difference
 
@@ -47,7 +47,7 @@ class Comparison:
         return self.record.eps == 0
 
 
-def accurate_multiplier(records: Sequence[Record], tables: Sequence[NamedLut] = ()) -> str | None:
+def accurate_multiplier(records: Sequence[Record], tables: Sequence[Multiplier] = ()) -> str | None:
     """Return the label of the multiplier that others are compared with.
 
     Args:
@@ -58,7 +58,7 @@ def accurate_multiplier(records: Sequence[Record], tables: Sequence[NamedLut] = 
     Returns:
         The label of the first multiplier without errors, or None.
     """
-    exact = {one.name: error_metrics(one.lut).ep == 0 for one in tables}
+    exact = {one.name: error_metrics(one.table()).ep == 0 for one in tables}
     for record in records:
         name = record.cell.settings.multiplier
         if exact.get(name, name == "exact"):

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from axhil.emulation import Accumulator, External, Prepared
 from axhil.emulation.convert import Mapped
-from axhil.hwsim import LiveMultiplier, Lut
+from axhil.hwsim import LiveMultiplier
+from axhil.hwsim.multipliers import Assignment, Multiplier
 from axhil.zoo import Images
 
 from .errors import StudyError
@@ -49,7 +51,7 @@ class LayerProducts:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CosimReport:
     """A network run twice: its products simulated, and looked up.
 
@@ -114,6 +116,40 @@ def chosen_layers(subject: Subject, patterns: Sequence[str] | None) -> tuple[str
     return tuple(n for n in every if any(fnmatch.fnmatchcase(n, p) for p in patterns))
 
 
+def layers_of(
+    subject: Subject, assignment: Assignment, patterns: Sequence[str] | None
+) -> tuple[str, ...]:
+    """`chosen_layers`; of an assignment by layers, by default those with a multiplier."""
+    if patterns is None and assignment.single is None:
+        return tuple(n for n in subject.prepared.traces if assignment.at(n) not in {None, "float"})
+    return chosen_layers(subject, patterns)
+
+
+def multipliers_of(
+    subject: Subject, assignment: Assignment, layers: Sequence[str]
+) -> dict[str, Multiplier | Literal["float"] | None]:
+    """What each layer of the network computes with.
+
+    Args:
+        subject: the network.
+        assignment: of multipliers; one alone is in the layers that the network builds from it.
+        layers: those to simulate, whatever the network builds.
+
+    Raises:
+        StudyError: a layer to simulate without a multiplier.
+    """
+    alone = assignment.single is not None
+    replaced = {*layers, *subject.prepared.approximate(subject.network.approximate)}
+    found = {
+        name: assignment.at(name) if not alone or name in replaced else None
+        for name in subject.prepared.traces
+    }
+    for name in layers:
+        if found[name] in {None, "float"}:
+            raise StudyError(f"--layers: no multiplier is in the layer {name}, see {assignment}")
+    return found
+
+
 def products_of(prepared: Prepared, layers: Sequence[str], *, images: int) -> int:
     """Multiplications that the layers need for so many images."""
     return sum(prepared.macs[name] for name in layers) * images
@@ -122,8 +158,8 @@ def products_of(prepared: Prepared, layers: Sequence[str], *, images: int) -> in
 def cosim(
     subject: Subject,
     images: Images,
-    lut: Lut,
-    start: Callable[[], LiveMultiplier],
+    multipliers: Mapping[str, Multiplier | Literal["float"] | None],
+    start: Callable[[Multiplier], LiveMultiplier],
     *,
     layers: Sequence[str],
     accumulator: Accumulator | None = None,
@@ -135,8 +171,8 @@ def cosim(
     Args:
         subject: the network, quantised.
         images: what to classify.
-        lut: the multiplier's table, for the emulator and for layers that are not simulated.
-        start: starts the simulation of the multiplier; closed here.
+        multipliers: of every layer, see `multipliers_of`; their tables are the emulator's.
+        start: starts the simulation of a multiplier; closed here.
         layers: those to simulate.
         accumulator: of few bits, for every layer with the multiplier, simulated or from the table;
             None: no sum overflows.
@@ -146,19 +182,24 @@ def cosim(
     Raises:
         HwsimError: the simulator does not start, dies, or shows X or Z.
     """
-    replaced = {*layers, *subject.prepared.approximate(subject.network.approximate)}
     mapped: dict[str, Mapped] = {
-        name: lut if name in replaced else None for name in subject.prepared.traces
+        name: one if one is None or isinstance(one, str) else one.table()
+        for name, one in multipliers.items()
     }
+    simulators: dict[Multiplier, LiveMultiplier] = {}
     emulator = subject.prepared.emulate(mapped, accumulator=accumulator)
     whole = None if accumulator is None else subject.prepared.emulate(mapped)
-    with start() as live:
-        checks = {name: _Checked(name, live, lut, now) for name in layers}
-        outside: dict[str, Mapped] = {
-            name: External(f"RTL of {lut.name}", check, lut.activation, lut.weight)
-            for name, check in checks.items()
-        }
-        simulated = subject.prepared.emulate(mapped | outside, accumulator=accumulator)
+    with ExitStack() as running:
+        checks = {}
+        for name in layers:
+            one = multipliers[name]
+            assert one is not None
+            assert not isinstance(one, str)
+            if one not in simulators:
+                simulators[one] = running.enter_context(start(one))
+            checks[name] = _Checked(name, simulators[one], one, now)
+        outside = {name: check.external for name, check in checks.items()}
+        simulated = subject.prepared.emulate({**mapped, **outside}, accumulator=accumulator)
         logits, expected, without = [], [], []
         seconds = 0.0
         with torch.no_grad():
@@ -187,11 +228,22 @@ class _Checked:
     """The live multiplier as one layer sees it; each product is held against the table."""
 
     def __init__(
-        self, layer: str, live: LiveMultiplier, lut: Lut, now: Callable[[str], None] | None
+        self,
+        layer: str,
+        live: LiveMultiplier,
+        multiplier: Multiplier,
+        now: Callable[[str], None] | None,
     ) -> None:
-        self._layer, self._live, self._lut, self._now = layer, live, lut, now
+        self._layer, self._live, self._lut, self._now = layer, live, multiplier.table(), now
+        self._name = multiplier.name
         self._products = self._differing = 0
         self._first: tuple[int, int, int, int] | None = None
+
+    @property
+    def external(self) -> External:
+        """As the network takes it."""
+        lut = self._lut
+        return External(f"RTL of {self._name}", self, lut.activation, lut.weight)
 
     def __call__(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         if self._now is not None:

@@ -5,23 +5,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
 import torch
 
-from axhil.attacks import network_rows, preset
+from axhil.attacks import Attack, AttackError, Norm, canonical, network_rows, parse_attack
 from axhil.attacks.checks import iterated_weaker
+from axhil.emulation import Settings
 from axhil.emulation.gradient import parse_gradient
+from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
-from .cells import Cell, CellSettings
+from .cells import THREAT_MODELS, WHITEBOX, Cell, CellSettings
 from .errors import StudyError
-from .multipliers import NamedLut
 from .store import CellStore
 from .subject import Subject
-from .worker import THREAT_MODELS, WHITEBOX, CellWorker
+from .worker import CellWorker
 from .workers import shared_out
+
+Progress = Callable[[int, int, str], None]
+"""Called with (network rows done, rows in all, what is at work)."""
 
 # Between 0 and 2 as in the paper, dense where LeNet-5's curves fall.
 DEFAULT_BUDGETS = {
@@ -37,8 +41,8 @@ class Grid:
     """What to run.
 
     Attributes:
-        attacks: preset names.
-        norms: ``linf``, ``l2``.
+        attacks: their spellings, see `attacks.registry`; they become canonical.
+        norms: see `attacks.Norm`.
         budgets: eps values of each norm, 0 or more, ascending.
         threat_model: who computes the gradient.
         worst_iterate: whether any misclassified iterate breaks an image, or the last alone.
@@ -48,7 +52,7 @@ class Grid:
     """
 
     attacks: tuple[str, ...] = ("fgsm", "bim", "pgd")
-    norms: tuple[str, ...] = ("linf", "l2")
+    norms: tuple[str, ...] = tuple(map(str, Norm))
     budgets: dict[str, tuple[float, ...]] = field(default_factory=lambda: dict(DEFAULT_BUDGETS))
     threat_model: str = WHITEBOX
     worst_iterate: bool = False
@@ -70,6 +74,10 @@ class Grid:
                 f"gradient float32, or the threat model {WHITEBOX}"
             )
         parse_gradient(self.gradient)
+        object.__setattr__(self, "attacks", tuple(map(canonical, self.attacks)))
+        for attack in self.attacks:
+            for norm in self.norms:
+                parse_attack(attack, norm)  # refuses arguments that do not fit
 
 
 @dataclass(frozen=True)
@@ -77,11 +85,11 @@ class Unit:
     """A cell to be computed.
 
     Attributes:
-        multiplier: its table.
+        multiplier: or several, layer by layer.
         settings: its settings.
     """
 
-    multiplier: NamedLut
+    multiplier: Assignment
     settings: CellSettings
 
     @property
@@ -93,7 +101,7 @@ class Unit:
     def rows(self) -> int:
         """Network rows of the whole cell."""
         return network_rows(
-            preset(self.settings.attack, self.settings.norm),
+            parse_attack(self.settings.attack, self.settings.norm),
             budgets=self.settings.budgets,
             samples=self.settings.images,
             worst_iterate=self.settings.worst_iterate,
@@ -107,13 +115,13 @@ class Experiment:
     Attributes:
         subject: the network.
         images: what it is evaluated on.
-        multipliers: tables to build it from.
+        multipliers: to build it from.
         grid: attacks, norms, budgets.
     """
 
     subject: Subject
     images: Images
-    multipliers: Sequence[NamedLut]
+    multipliers: Sequence[Assignment]
     grid: Grid
 
     @property
@@ -127,38 +135,58 @@ class Experiment:
                     found.append(Unit(multiplier, self._settings(multiplier, norm, name, digest)))
         return found
 
-    def _settings(self, multiplier: NamedLut, norm: str, name: str, digest: str) -> CellSettings:
-        attack, grid, subject = preset(name, norm), self.grid, self.subject
+    def _settings(self, multiplier: Assignment, norm: str, name: str, digest: str) -> CellSettings:
+        grid, subject = self.grid, self.subject
         return CellSettings(
             network=subject.network.name,
             weights_sha256=subject.weights_sha256,
             calibration=subject.calibration,
-            quantisation=asdict(subject.prepared.settings),
+            quantisation=quantisation_of(subject.prepared.settings),
             layers=subject.network.approximate,
             data=self.images.name,
             data_sha256=digest,
             images=len(self.images),
             multiplier=multiplier.name,
-            lut_sha256=multiplier.lut.sha256,
+            lut_sha256=multiplier.digest,
             attack=name,
             norm=norm,
-            steps=attack.steps,
-            rel_step=attack.rel_step,
-            random_start=attack.random_start,
             budgets=grid.budgets[norm],
             threat_model=grid.threat_model,
             worst_iterate=grid.worst_iterate,
             gradient=grid.gradient,
             seed=grid.seed,
             batch=grid.batch,
+            float_share=subject.prepared.float_share(multiplier.mapping()),
         )
+
+
+# Fields of `Settings` that every record has; another is written where it is not at its default.
+_RECORDED = ("weights", "activations", "batch_norm")
+
+
+def quantisation_of(settings: Settings) -> dict[str, str]:
+    """How a network is quantised, as records have it."""
+    values = ((one, getattr(settings, one.name)) for one in fields(settings))
+    return {
+        one.name: str(value)
+        for one, value in values
+        if one.name in _RECORDED or value != one.default
+    }
+
+
+def attack_of(settings: CellSettings) -> Attack | None:
+    """The attack of a record; None: it was made elsewhere, by an attack that is not known here."""
+    try:
+        return parse_attack(settings.attack, settings.norm)
+    except AttackError:
+        return None
 
 
 class Meter:
     """Adds up the rows of cells that run side by side, and tells whoever watches."""
 
-    def __init__(self, report: Callable[[int, str], None] | None) -> None:
-        self._report = report
+    def __init__(self, report: Progress | None, total: int) -> None:
+        self._report, self._total = report, total
         self._lock = threading.Lock()
         self._rows: dict[str, int] = {}
 
@@ -167,7 +195,7 @@ class Meter:
         with self._lock:
             self._rows[unit.settings.key] = done
             if self._report is not None:
-                self._report(sum(self._rows.values()), unit.title)
+                self._report(sum(self._rows.values()), self._total, unit.title)
 
 
 class Engine(Protocol):
@@ -184,7 +212,7 @@ def run(
     store: CellStore,
     *,
     engine: Engine | None = None,
-    progress: Callable[[int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Cell]:
     """Run the cells that are not finished yet, and return all of them.
 
@@ -192,14 +220,13 @@ def run(
         experiment: what to run.
         store: where finished cells are, and go.
         engine: who computes; None for one thread of this process.
-        progress: called with (network rows done, description of the moment); `total_rows` is
-            the total.
+        progress: see `Progress`.
 
     Returns:
         The cells in the order of `Experiment.units`.
     """
-    meter = Meter(progress)
     units = experiment.units
+    meter = Meter(progress, sum(unit.rows for unit in units))
     todo = []
     for unit in units:
         if store.missing(unit.settings):
@@ -292,7 +319,7 @@ class Threads:
 
 
 def total_rows(experiment: Experiment) -> int:
-    """Network rows of a whole experiment: the total of `run`'s progress."""
+    """Network rows of a whole experiment."""
     return sum(unit.rows for unit in experiment.units)
 
 
@@ -304,8 +331,9 @@ def cross_checks(cells: Sequence[Cell]) -> list[str]:
         does in the same norm: a sign of masked gradients, not of robustness.
     """
     found = []
-    for single in (cell for cell in cells if cell.settings.steps == 1):
-        for many in (cell for cell in cells if cell.settings.steps > 1):
+    steps = [(cell, _gradients(cell.settings)) for cell in cells]
+    for single in (cell for cell, count in steps if count == 1):
+        for many in (cell for cell, count in steps if count > 1):
             a, b = single.settings, many.settings
             if (a.multiplier, a.norm, a.budgets) != (b.multiplier, b.norm, b.budgets):
                 continue
@@ -319,6 +347,12 @@ def cross_checks(cells: Sequence[Cell]) -> list[str]:
             if warning is not None:
                 found.append(f"{single.label} {a.norm}: {warning}")
     return found
+
+
+def _gradients(settings: CellSettings) -> int:
+    """Gradients that an attack follows; 0 for one that needs none, or is not known here."""
+    attack = attack_of(settings)
+    return attack.steps if attack is not None and attack.needs_gradient else 0
 
 
 def _flags(cell: Cell) -> torch.Tensor:

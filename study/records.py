@@ -13,7 +13,7 @@ from axhil.hwsim.files import write_atomically
 
 from .cells import Cell
 from .statistics import Proportion, proportion
-from .store import SCHEMA, rows_of
+from .store import rows_of, schema_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ def write_records(cells: Sequence[Cell], path: Path) -> Path:
     Returns:
         The path.
     """
-    frame = pd.DataFrame([row for cell in cells for row in rows_of(cell)], columns=SCHEMA.names)
+    rows = [row for cell in cells for row in rows_of(cell)]
+    frame = pd.DataFrame(rows, columns=schema_of(cells).names)
     frame["correct"] = ["".join("01"[flag] for flag in flags) for flags in frame["correct"]]
     frame["warnings"] = [" | ".join(found) for found in frame["warnings"]]
     path.parent.mkdir(parents=True, exist_ok=True)

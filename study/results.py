@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from axhil.hwsim.multipliers import Multiplier
+
 from .cells import Cell
 from .comparisons import Comparison, accurate_multiplier, compare
 from .errors import StudyError
-from .multipliers import NamedLut
 from .paper import TITLES
 from .records import Record, records_of
 
@@ -35,7 +36,7 @@ class Results:
     threat_model: str
     cells: tuple[Cell, ...]
     planned: int
-    tables: tuple[NamedLut, ...] = ()
+    tables: tuple[Multiplier, ...] = ()
 
     def __post_init__(self) -> None:
         for cell in self.cells:
@@ -50,7 +51,7 @@ class Results:
                 f"expected at most the {self.planned} evaluations planned, got {self.evaluations}"
             )
         used = {(cell.settings.multiplier, cell.settings.lut_sha256) for cell in self.cells}
-        kept = tuple(one for one in self.tables if (one.name, one.lut.sha256) in used)
+        kept = tuple(one for one in self.tables if (one.name, one.table().sha256) in used)
         object.__setattr__(self, "tables", kept)
 
     @cached_property

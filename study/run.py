@@ -8,26 +8,30 @@ before the first is computed. Status and report need that folder alone, neither 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
+from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.files import write_atomically
+from axhil.hwsim.multipliers import Assignment, Tabulated, make_tables
 from axhil.zoo.data import load
 
-from .cells import CellSettings
+from .assignments import distinct, network_assignments
+from .cells import FORMAT_VERSION, CellSettings, check_version, read_settings
 from .errors import StudyError
-from .experiment import Engine, Experiment, Threads, run, total_rows
-from .multipliers import NamedLut, resolve
+from .experiment import Engine, Experiment, Progress, Threads, run, total_rows
 from .results import Results
 from .spec import StudySpec
-from .store import FORMAT_VERSION, CellStore
+from .store import CellStore, reading
 from .subject import load_subject, set_threads
 
 _PLAN = "study.json"
+
+EngineName = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +57,7 @@ class Machine:
     threads: int | None = None
     jobs: int | None = None
     device: str = "cpu"
-    engine: Literal["local", "ray"] = "local"
+    engine: EngineName = "local"
     address: str | None = None
 
     def build(self, network: str) -> Engine:
@@ -73,7 +77,8 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
         EmulationError, HwsimError, StudyError: what is missing or does not fit.
     """
     set_threads(machine.threads)
-    multipliers = resolve(spec.multipliers, folder=machine.luts)
+    multipliers = network_assignments(spec.multipliers, luts=machine.luts)
+    make_tables(distinct(multipliers), jobs=machine.jobs)
     if machine.weights is not None and len(spec.networks) > 1:
         raise StudyError("--weights: the study has several networks; name the files in its file")
     found = []
@@ -88,6 +93,8 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
             allow_float=spec.allow_float,
             device=machine.device,
         )
+        for one in multipliers:
+            one.check(subject.prepared.layers)
         everything = load(
             spec.data or subject.network.data, root=machine.data_dir, download=machine.download
         )
@@ -101,34 +108,39 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
 
 def run_study(
     spec: StudySpec,
-    experiments: Sequence[Experiment],
     folder: Path,
-    machine: Machine,
+    machine: Machine | None = None,
     *,
-    progress: Callable[[int, str], None] | None = None,
+    experiments: Sequence[Experiment] | None = None,
+    progress: Progress | None = None,
 ) -> list[Results]:
     """Run what is not finished, and return everything.
 
     Args:
         spec: the study.
-        experiments: `experiments_of` it.
         folder: of the store; made where it is missing.
-        machine: where to run.
-        progress: see `experiment.run`; the total is `study_rows`.
+        machine: where to run; None: this one, as `Machine` has it.
+        experiments: `experiments_of` the study, where they are at hand already.
+        progress: see `experiment.Progress`.
 
     Returns:
         One `Results` per experiment, complete.
+
+    Raises:
+        EmulationError, HwsimError, StudyError, AttackError: what is missing or does not fit.
     """
+    machine = machine or Machine()
+    experiments = experiments_of(spec, machine) if experiments is None else experiments
     store = CellStore(folder)
     plan = Plan(spec, tuple(_Part.of(one) for one in experiments))
     plan.write(folder)
-    found, before = [], 0
+    found, before, total = [], 0, study_rows(experiments)
     for experiment in experiments:
         cells = run(
             experiment,
             store,
             engine=machine.build(experiment.subject.network.name),
-            progress=_shifted(progress, before),
+            progress=_shifted(progress, before, total),
         )
         before += total_rows(experiment)
         found.append(
@@ -137,19 +149,17 @@ def run_study(
                 threat_model=experiment.grid.threat_model,
                 cells=tuple(cells),
                 planned=sum(len(cell.settings.budgets) for cell in cells),
-                tables=tuple(experiment.multipliers),
+                tables=tuple(_tables(experiment.multipliers)),
             )
         )
     return found
 
 
-def _shifted(
-    progress: Callable[[int, str], None] | None, before: int
-) -> Callable[[int, str], None] | None:
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
     """A progress that counts from what was done before."""
     if progress is None:
         return None
-    return lambda done, now: progress(before + done, now)
+    return lambda done, _total, now: progress(before + done, total, now)
 
 
 def study_rows(experiments: Sequence[Experiment]) -> int:
@@ -191,7 +201,14 @@ class Plan:
         body = {
             "format_version": FORMAT_VERSION,
             "study": self.spec.model_dump(mode="json"),
-            "parts": [asdict(part) for part in self.parts],
+            "parts": [
+                {
+                    "network": part.network,
+                    "threat_model": part.threat_model,
+                    "cells": [settings.written() for settings in part.cells],
+                }
+                for part in self.parts
+            ],
         }
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / _PLAN, (json.dumps(body, indent=1) + "\n").encode())
@@ -205,25 +222,22 @@ class Plan:
         """
         path = folder / _PLAN
         try:
-            body = json.loads(path.read_bytes())
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise StudyError(f"no study was run in {folder}: axhil study run FILE") from error
+        with reading(path, "is damaged ({}): run the study again"):
+            body = json.loads(content)
             version = body["format_version"]
-            if version > FORMAT_VERSION:
-                raise StudyError(
-                    f"{path} has format version {version}, this axhil reads {FORMAT_VERSION}: "
-                    f"upgrade axhil, or choose another --out"
-                )
+            check_version(version)
             parts = tuple(
-                _Part(part["network"], part["threat_model"], tuple(map(_settings, part["cells"])))
+                _Part(
+                    part["network"],
+                    part["threat_model"],
+                    tuple(read_settings(cell, version=version) for cell in part["cells"]),
+                )
                 for part in body["parts"]
             )
             return cls(StudySpec(**_tuples(body["study"])), parts)
-        except FileNotFoundError as error:
-            raise StudyError(f"no study was run in {folder}: axhil study run FILE") from error
-        except (ValueError, TypeError, KeyError) as error:
-            if isinstance(error, StudyError):
-                raise
-            text = str(error).splitlines()[0]
-            raise StudyError(f"{path} is damaged ({text}): run the study again") from error
 
     def results(self, store: CellStore) -> list[Results]:
         """What the store has of each part; cells with some of their budgets come with those."""
@@ -234,7 +248,7 @@ class Plan:
             for settings in part.cells:
                 missing = store.missing(settings)
                 left = tuple(eps for eps in settings.budgets if eps not in missing)
-                cell = store.get(_at(settings, left)) if left else None
+                cell = store.get(replace(settings, budgets=left)) if left else None
                 if cell is not None:
                     cells.append(cell)
             found.append(
@@ -249,28 +263,30 @@ class Plan:
         return found
 
 
-def _settings(body: dict[str, Any]) -> CellSettings:
-    return CellSettings(**{**body, "budgets": tuple(body["budgets"])})
-
-
-def _at(settings: CellSettings, budgets: tuple[float, ...]) -> CellSettings:
-    return CellSettings(**{**asdict(settings), "budgets": budgets})
-
-
 def _tuples(body: dict[str, Any]) -> dict[str, Any]:
     """Lists of the JSON as the strict model wants them."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in body.items()}
 
 
-def _golden_tables(parts: Sequence[_Part]) -> list[NamedLut]:
+def _golden_tables(parts: Sequence[_Part]) -> list[Tabulated]:
     """The tables of the catalogue that the cells name, for the report's error maps."""
     wanted = dict.fromkeys((s.multiplier, s.lut_sha256) for part in parts for s in part.cells)
     found = []
     for name, digest in wanted:
         try:
-            (table,) = resolve([name])
-        except ValueError:  # a table of the user's: its file may be anywhere by now
+            entry = Catalogued.parse(name)
+            lut = golden(entry)
+        except HwsimError:  # a multiplier of the user's: its file may be anywhere by now
             continue
-        if table.lut.sha256 == digest:
-            found.append(table)
+        if lut.sha256 == digest:
+            found.append(Tabulated(str(entry), entry.label, lut))
     return found
+
+
+def _tables(multipliers: Sequence[Assignment]) -> list[Tabulated]:
+    """Those that are alone in all layers, under the labels of their cells."""
+    return [
+        Tabulated(one.name, one.label, one.single.table())
+        for one in multipliers
+        if one.single is not None
+    ]

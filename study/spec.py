@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,12 +22,17 @@ from pydantic import (
     model_validator,
 )
 
+from axhil.attacks import Norm, canonical
 from axhil.emulation import Settings
+from axhil.emulation.batchnorm import BatchNorm
+from axhil.emulation.calibrate import Calibration
 from axhil.emulation.gradient import parse_gradient
+from axhil.emulation.quantize import Granularity
+from axhil.hwsim.multipliers.assignment import located_words, split_words
 
+from .cells import WHITEBOX, ThreatModel
 from .errors import StudyError
 from .experiment import DEFAULT_BUDGETS, Grid
-from .multipliers import resolve
 
 
 def evenly(first: float, last: float, count: int) -> tuple[float, ...]:
@@ -39,7 +45,12 @@ PAPER_IMAGES = {"lenet5": 64, "resnet50": 50, "vgg19": 50}
 PAPER_BUDGETS = evenly(0.0, 2.0, 100)
 """Of both norms: 100 between 0 and 2."""
 
+NORMS = tuple(map(str, Norm))
+"""The norms, as study files name them."""
+NormName = Literal[NORMS]  # type: ignore[valid-type]  # derived from the enum that has them
+
 Name = Annotated[str, Field(min_length=1)]
+AttackName = Annotated[str, AfterValidator(canonical)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -92,9 +103,9 @@ def _several(item: Any) -> Any:
 class Quantisation(_Strict):
     """See `emulation.Settings`."""
 
-    weights: Literal["tensor", "channel"] = "tensor"
-    activations: Literal["max", "percentile", "mse"] = "percentile"
-    batch_norm: Literal["keep", "fold"] = "keep"
+    weights: Granularity = Settings.weights
+    activations: Calibration = Settings.activations
+    batch_norm: BatchNorm = Settings.batch_norm
 
 
 class StudySpec(_Strict):
@@ -107,8 +118,9 @@ class StudySpec(_Strict):
         weights: files by network, relative to the study file; others are looked for as always.
         data: data set of all networks; None: each network's own.
         images: how many, class by class.
-        multipliers: of the catalogue, or paths of `.npz` tables, relative to the study file.
-        attacks: presets.
+        multipliers: what `hwsim.multipliers.find` reads, or by layer, `conv*=drum(4),fc=exact`;
+            files are relative to the study file.
+        attacks: by name, such as `pgd`, or with arguments, `pgd(steps=100)`.
         norms: of the budgets.
         budgets: eps of each norm, as a list or as first, last and count.
         threat_models: who computes the gradient.
@@ -131,10 +143,10 @@ class StudySpec(_Strict):
         "exact", "drum(3)", "drum(4)",
         "scaletrim(3,0)", "scaletrim(4,0)", "scaletrim(4,4)", "scaletrim(4,8)",
     )  # fmt: skip
-    attacks: _several(Literal["fgsm", "bim", "pgd"]) = ("fgsm", "bim", "pgd")  # type: ignore[valid-type]
-    norms: _several(Literal["linf", "l2"]) = ("linf", "l2")  # type: ignore[valid-type]
-    budgets: dict[Literal["linf", "l2"], Budgets] = {}
-    threat_models: _several(Literal["whitebox", "transfer:float", "transfer:exact"]) = ("whitebox",)  # type: ignore[valid-type]
+    attacks: _several(AttackName) = Grid.attacks  # type: ignore[valid-type]
+    norms: _several(NormName) = NORMS  # type: ignore[valid-type]
+    budgets: dict[NormName, Budgets] = {}
+    threat_models: _several(ThreatModel) = (WHITEBOX,)  # type: ignore[valid-type]
     worst_iterate: bool = False
     gradient: str = "float32"
     seed: int = Field(default=0, ge=0)
@@ -206,15 +218,20 @@ def studies_dir() -> Path:
     return here / "studies" if (here / "studies").is_dir() else here.parent / "studies"
 
 
-def read_spec(path: Path) -> StudySpec:
+def read_spec(path: Path | str) -> StudySpec:
     """Read a study file.
 
     Args:
         path: of the file; or the bare name of one of ours, such as ``quick``.
 
+    Returns:
+        The study, with paths that hold in any folder.
+
     Raises:
         StudyError: a sentence that names the file, the key and what is allowed there.
+        HwsimError: a word that names no multiplier.
     """
+    path = Path(path)
     if str(path) == path.name and not path.suffix and not path.exists():
         path = studies_dir() / f"{path}.toml"
     try:
@@ -225,25 +242,17 @@ def read_spec(path: Path) -> StudySpec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is no TOML file: {error}") from error
     spec = checked(body, source=str(path))
-    resolve_names(spec)
     folder = path.parent
     return spec.model_copy(
         update={
             "weights": {key: str(folder / file) for key, file in spec.weights.items()},
             "multipliers": tuple(
-                str(folder / one) if one.endswith(".npz") else one for one in spec.multipliers
+                located_words(word, folder)
+                for text in spec.multipliers
+                for word in split_words(text)
             ),
         }
     )
-
-
-def resolve_names(spec: StudySpec) -> None:
-    """Refuse a multiplier that the catalogue does not have.
-
-    Raises:
-        HwsimError, StudyError: see `multipliers.resolve`.
-    """
-    resolve([one for one in spec.multipliers if not one.endswith(".npz")] or ["exact"])
 
 
 def checked(body: dict[str, Any], *, source: str) -> StudySpec:

@@ -2,7 +2,10 @@
 """The store: a folder of Parquet files that is one data set, one row per finished budget.
 
     pandas.read_parquet("out/records")
-    duckdb: SELECT multiplier, eps, accuracy FROM 'out/records/*.parquet'
+    duckdb: SELECT multiplier, eps, accuracy
+            FROM read_parquet('out/records/*.parquet', union_by_name = true)
+
+A file has a column for each setting that one of its cells does not leave at its default.
 
 What was computed together is one file, written atomically: a kill loses the cells in flight and
 nothing else. A lock for each cell, which the system lets go of with its process, keeps two runs
@@ -15,9 +18,9 @@ import fcntl
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,55 +29,63 @@ import pyarrow.parquet as pq
 
 from axhil.hwsim.files import write_atomically
 
-from .cells import Cell, CellSettings, joined
+from .cells import (
+    FORMAT_VERSION,
+    Cell,
+    CellSettings,
+    NewerError,
+    check_version,
+    joined,
+    read_settings,
+)
 from .errors import StudyError
 from .statistics import proportion
-
-FORMAT_VERSION = 2
-"""1 was a folder of JSON files."""
 
 _MARK = "store.json"
 _LABEL = b"axhil_format"
 _QUANTISATION = "quantisation_"
-_FROM_SETTINGS = [one.name for one in fields(CellSettings)]
+_QUANTISATIONS = {"activations", "batch_norm", "weights"}  # that every record has
 _TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
-SCHEMA = pa.schema(
-    [
-        *(
-            (one.name, _TYPES[str(one.type)])
-            for one in fields(CellSettings)
-            if one.name not in ("budgets", "quantisation")
-        ),
-        *(
-            (f"{_QUANTISATION}{key}", pa.string())
-            for key in ("activations", "batch_norm", "weights")
-        ),
-        ("label", pa.string()),
-        ("eps", pa.float64()),
-        ("accuracy", pa.float64()),
-        ("accuracy_low", pa.float64()),
-        ("accuracy_high", pa.float64()),
-        ("correct", pa.list_(pa.bool_())),
-        ("zero_gradient", pa.float64()),
-        ("warnings", pa.list_(pa.string())),
-        ("seconds", pa.float64()),
-        ("axhil", pa.string()),
-        ("torch", pa.string()),
-        ("python", pa.string()),
-        ("device", pa.string()),
-        ("threads", pa.int64()),
-    ]
+_RESULTS = (
+    ("label", pa.string()),
+    ("eps", pa.float64()),
+    ("accuracy", pa.float64()),
+    ("accuracy_low", pa.float64()),
+    ("accuracy_high", pa.float64()),
+    ("correct", pa.list_(pa.bool_())),
+    ("zero_gradient", pa.float64()),
+    ("warnings", pa.list_(pa.string())),
+    ("seconds", pa.float64()),
 )
-"""Columns of the data set: settings, result, environment."""
-
-ENVIRONMENT = ("axhil", "torch", "python", "device", "threads")
+_ENVIRONMENT = (
+    ("axhil", pa.string()),
+    ("torch", pa.string()),
+    ("python", pa.string()),
+    ("device", pa.string()),
+    ("threads", pa.int64()),
+)
+ENVIRONMENT = tuple(name for name, _ in _ENVIRONMENT)
 TIMES = ("seconds", *ENVIRONMENT)
 """Columns that may differ between two runs of the same thing."""
 
 
+def schema_of(cells: Sequence[Cell]) -> pa.Schema:
+    """Columns of some cells: settings, result, environment."""
+    written = {name for cell in cells for name in cell.settings.written()}
+    settings = [
+        (one.name, _TYPES[str(one.type)])
+        for one in fields(CellSettings)
+        if one.name not in ("budgets", "quantisation")
+        and (one.default is MISSING or one.name in written)
+    ]
+    chosen = _QUANTISATIONS.union(*(cell.settings.quantisation for cell in cells))
+    quantisation = [(f"{_QUANTISATION}{key}", pa.string()) for key in sorted(chosen)]
+    return pa.schema([*settings, *quantisation, *_RESULTS, *_ENVIRONMENT])
+
+
 def rows_of(cell: Cell) -> list[dict[str, Any]]:
-    """One row of `SCHEMA` per budget of a cell."""
-    settings = asdict(cell.settings)
+    """One row per budget of a cell, with the columns of `schema_of` it."""
+    settings = cell.settings.written()
     del settings["budgets"]
     quantisation = settings.pop("quantisation")
     rows = []
@@ -100,18 +111,27 @@ def rows_of(cell: Cell) -> list[dict[str, Any]]:
     return rows
 
 
-def cell_of(rows: Sequence[dict[str, Any]]) -> Cell:
-    """The cell whose rows these are."""
+def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
+    """The cell whose rows these are, as a version of the format wrote them.
+
+    Raises:
+        NewerError: see `cells.read_settings`.
+        KeyError, TypeError, ValueError: no rows of a cell.
+    """
     first = rows[0]
-    settings = {name: first[name] for name in _FROM_SETTINGS if name in first}
-    quantisation = {
-        name.removeprefix(_QUANTISATION): first[name]
-        for name in SCHEMA.names
-        if name.startswith(_QUANTISATION) and first[name] is not None
+    others = {name for name, _ in (*_RESULTS, *_ENVIRONMENT)}
+    settings = {
+        name: value for name, value in first.items() if name not in others and value is not None
     }
-    budgets = tuple(row["eps"] for row in rows)
+    quantisation = {
+        name.removeprefix(_QUANTISATION): settings.pop(name)
+        for name in list(settings)
+        if name.startswith(_QUANTISATION)
+    }
+    budgets = [row["eps"] for row in rows]
+    body = {**settings, "quantisation": quantisation, "budgets": budgets}
     return Cell(
-        settings=CellSettings(**settings, quantisation=quantisation, budgets=budgets),
+        settings=read_settings(body, version=version),
         label=first["label"],
         correct=tuple("".join("01"[flag] for flag in row["correct"]) for row in rows),
         zero_gradient=first["zero_gradient"],
@@ -140,16 +160,8 @@ class CellStore:
         mark = self.folder / _MARK
         if not mark.exists():
             return
-        try:
-            _check_version(
-                json.loads(mark.read_bytes())["format_version"], what=f"the store {self.folder}"
-            )
-        except _DAMAGE as error:
-            if isinstance(error, _NewerError):
-                raise
-            raise StudyError(
-                f"{mark} is no mark of a store of axhil ({_reason(error)}); choose another --out"
-            ) from error
+        with reading(mark, "is no mark of a store of axhil ({}); choose another --out"):
+            check_version(json.loads(mark.read_bytes())["format_version"])
 
     def get(self, settings: CellSettings) -> Cell | None:
         """Return the cell with these settings at all of these budgets, if it is finished.
@@ -182,7 +194,7 @@ class CellStore:
         mark = self.folder / _MARK
         if not mark.exists():
             write_atomically(mark, f'{{"format_version": {FORMAT_VERSION}}}\n'.encode())
-        write_atomically(self._path(cell.settings), _encoded(rows_of(cell)))
+        write_atomically(self._path(cell.settings), _encoded([cell]))
 
     def _path(self, settings: CellSettings) -> Path:
         part = hashlib.sha256(json.dumps(settings.budgets).encode()).hexdigest()[:8]
@@ -222,7 +234,7 @@ def write_cells(cells: Sequence[Cell], path: Path) -> Path:
     Raises:
         HwsimError: it cannot be written.
     """
-    write_atomically(path, _encoded([row for cell in cells for row in rows_of(cell)]))
+    write_atomically(path, _encoded(cells))
     return path
 
 
@@ -233,46 +245,50 @@ def read_cells(path: Path) -> list[Cell]:
         StudyError: it is damaged, newer, or no such file at all.
     """
     parts: dict[str, list[Cell]] = {}
-    try:
-        for row in _rows(path):
-            cell = cell_of([row])
+    with reading(path, "is no file of records of axhil ({})"):
+        rows, version = _rows(path)
+        for row in rows:
+            cell = cell_of([row], version=version)
             parts.setdefault(cell.settings.key, []).append(cell)
-    except _DAMAGE as error:
-        if isinstance(error, _NewerError):
-            raise
-        raise StudyError(f"{path} is no file of records of axhil ({_reason(error)})") from error
     return [joined(found) for found in parts.values()]
-
-
-class _NewerError(StudyError):
-    """Not damaged: of a format that this version cannot know."""
 
 
 _DAMAGE = (ValueError, TypeError, KeyError, IndexError, pa.ArrowException)
 
 
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+@contextmanager
+def reading(path: Path, damaged: str) -> Iterator[None]:
+    """Explain what goes wrong while a file is read.
+
+    Args:
+        path: the file.
+        damaged: what to say of it, with {} for the reason.
+
+    Raises:
+        NewerError: a later axhil wrote it.
+        StudyError: it is damaged.
+    """
+    try:
+        yield
+    except NewerError as error:
+        raise NewerError(f"{path} {error}") from error
+    except _DAMAGE as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise StudyError(f"{path} {damaged.format(reason)}") from error
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of one file: not through a data set, so that nothing beside it matters."""
+def _rows(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """A file's rows and its format; not through a data set, so that nothing beside it matters."""
     table = pq.ParquetFile(path).read()
-    _check_version(int((table.schema.metadata or {}).get(_LABEL, b"0")), what=str(path))
+    version = int((table.schema.metadata or {}).get(_LABEL, b"0"))
+    check_version(version)
     rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
+    return rows, version
 
 
-def _check_version(version: int, *, what: str) -> None:
-    if version > FORMAT_VERSION:
-        raise _NewerError(
-            f"{what} has format version {version}, this axhil reads up to {FORMAT_VERSION}: "
-            f"upgrade axhil, or choose another --out"
-        )
-
-
-def _encoded(rows: Sequence[dict[str, Any]]) -> bytes:
-    schema = SCHEMA.with_metadata({_LABEL: str(FORMAT_VERSION).encode()})
+def _encoded(cells: Sequence[Cell]) -> bytes:
+    rows = [row for cell in cells for row in rows_of(cell)]
+    schema = schema_of(cells).with_metadata({_LABEL: str(FORMAT_VERSION).encode()})
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer, compression="zstd")
     return buffer.getvalue()
@@ -280,14 +296,9 @@ def _encoded(rows: Sequence[dict[str, Any]]) -> bytes:
 
 def _read(path: Path, settings: CellSettings | None = None) -> Cell:
     """One file's cell; with settings given, it must be theirs."""
-    try:
-        cell = cell_of(_rows(path))
+    with reading(path, "is no finished cell of axhil ({}); remove it to compute it again"):
+        rows, version = _rows(path)
+        cell = cell_of(rows, version=version)
         if settings is not None and replace(cell.settings, budgets=settings.budgets) != settings:
             raise ValueError("its settings are not those of its name")
-    except _DAMAGE as error:
-        if isinstance(error, _NewerError):
-            raise
-        raise StudyError(
-            f"{path} is no finished cell of axhil ({_reason(error)}); remove it to compute it again"
-        ) from error
     return cell

@@ -101,9 +101,11 @@ def plan_subject(
         entry = network(name)
         if weights is not None:
             raise
-        torch.manual_seed(0)
-        model = entry.build().eval().requires_grad_(False)
-        prepared = prepare(model, torch.rand(8, *entry.input_shape), allow_float=allow_float)
+        with torch.random.fork_rng(devices=[]):  # layers draw from torch's own generator alone
+            torch.manual_seed(0)
+            model = entry.build().eval().requires_grad_(False)
+            images = torch.rand(8, *entry.input_shape)
+        prepared = prepare(model, images, allow_float=allow_float)
         return Subject(entry, "", model, prepared, "random"), str(error)
 
 

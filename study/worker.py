@@ -11,15 +11,12 @@ from importlib.metadata import version
 import torch
 from torch import nn
 
-from axhil.attacks import Evaluation, evaluate, preset
+from axhil.attacks import Evaluation, evaluate, parse_attack
+from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
-from .cells import Cell, CellSettings
-from .multipliers import NamedLut
+from .cells import WHITEBOX, Cell, CellSettings
 from .subject import Subject
-
-WHITEBOX = "whitebox"
-THREAT_MODELS = (WHITEBOX, "transfer:float", "transfer:exact")
 
 
 def environment(device: str) -> dict[str, str | int]:
@@ -54,29 +51,32 @@ class CellWorker:
 
     def compute(
         self,
-        multiplier: NamedLut,
+        multiplier: Assignment,
         settings: CellSettings,
         tick: Callable[[int, int], None] | None = None,
     ) -> Cell:
         """Attack the network built from a multiplier, as the settings say.
 
         Args:
-            multiplier: its table.
+            multiplier: or several, layer by layer.
             settings: of the cell; those of the network are not looked at.
             tick: called with (network rows done, rows in all).
         """
-        which = (multiplier.lut.sha256, settings.gradient)
+        which = (multiplier.digest, settings.gradient)
         if self._network is None or self._network[0] != which:
             self._network = None  # frees the one before
             network = self._subject.prepared.emulate(
-                multiplier.lut, layers=self._subject.network.approximate, gradient=settings.gradient
+                multiplier.mapping(),
+                layers=self._subject.network.approximate,
+                gradient=settings.gradient,
+                device=self._device,
             )
-            self._network = (which, network.to(self._device))
+            self._network = (which, network)
         evaluation = evaluate(
             self._network[1],
             self._x,
             self._y,
-            preset(settings.attack, settings.norm),
+            parse_attack(settings.attack, settings.norm),
             budgets=settings.budgets,
             gradient_model=self._source(settings.threat_model),
             gradient_name=settings.threat_model.partition(":")[2],

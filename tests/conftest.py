@@ -11,6 +11,12 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Simulated tables of the tests stay with the tests."""
+    os.environ["AXHIL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 def pytest_runtest_setup(item):
     if item.get_closest_marker("sim") is None or shutil.which("iverilog"):
         return

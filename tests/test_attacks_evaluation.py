@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The evaluator against attacks that cheat and networks that change under its hands."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import nn
 
-from axhil.attacks import AttackError, Norm, bim, evaluate, fgsm, network_rows, pgd, preset, review
+from axhil.attacks import AttackError, Norm, bim, evaluate, fgsm, network_rows, parse_attack, pgd
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,7 +28,7 @@ class Threshold(nn.Module):
 class Custom:
     """An attack made of a function of the images and the budgets."""
 
-    steps = 1
+    steps, needs_gradient = 1, True
 
     def __init__(self, function, norm=Norm.LINF):
         self.name, self.norm, self.function = "custom", norm, function
@@ -317,25 +315,39 @@ def test_impossible_evaluations_are_refused(change, match):
         evaluate(Threshold(), given.pop("images"), given.pop("labels"), fgsm(), **given)
 
 
-def test_a_review_compares_single_steps_with_many_at_common_budgets():
-    images, labels = IMAGES.repeat(10, 1, 1, 1), LABELS.repeat(10)
-    single = evaluate(Threshold(), images, labels, fgsm(), budgets=[0.3, 0.1])
-    sound = evaluate(Threshold(), images, labels, bim(steps=5), budgets=[0.1, 0.2, 0.3])
-    assert review([single, sound]) == ()
-    failed = replace(sound, predictions=sound.labels.repeat(3, 1))  # nothing ever broke
-    (warning,) = review([failed, single])
-    assert warning.code == "iterated-weaker"
-    assert "at eps 0.3 is 100.00% under bim (L-inf) but 0.00% under fgsm (L-inf)" in str(warning)
-    assert review([single, replace(failed, norm=Norm.L2)]) == ()
-    assert review([single, replace(failed, threat_model="transfer")]) == ()
-    assert review([single, replace(failed, budgets=(0.4, 0.5, 0.6))]) == ()
+def test_a_black_box_attack_runs_on_a_network_without_a_gradient():
+    class Steps(nn.Module):
+        """The threshold without its slope."""
+
+        def forward(self, x):
+            with torch.no_grad():
+                return Threshold()(x).sign()
+
+    class BlackBox(Custom):
+        needs_gradient, steps = False, 7
+
+    def toward_the_threshold(images, eps):
+        return images + torch.sign(0.5 - images) * eps.reshape(-1, 1, 1, 1).float()
+
+    told = []
+    attack, budgets = BlackBox(toward_the_threshold), (0.0, 0.1, 0.3)
+    result = evaluate(
+        Steps(), IMAGES, LABELS, attack, budgets=budgets, progress=lambda *rows: told.append(rows)
+    )
+    assert result.clean_correct.tolist() == [True, True, True, False]
+    assert result.robust_accuracy == (0.75, 0.5, 0.25)  # the clean error is put right at 0.3
+    assert not result.zero_gradient.any()
+    # A pass for each clean image, seven for each attacked one, and one to judge it.
+    assert told[-1] == (4 + 2 * 4 * 8,) * 2
+    with pytest.raises(AttackError, match="a network without a gradient"):
+        evaluate(Steps(), IMAGES, LABELS, Custom(toward_the_threshold), budgets=budgets)
 
 
 @pytest.mark.parametrize("name", ["bim", "pgd"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_the_worst_iterate_is_what_a_walk_image_by_image_finds(name, norm):
     model, x, y = _uncertain_network()
-    attack = preset(name, norm)
+    attack = parse_attack(name, norm)
     budgets = (0.0, 0.02, 0.1, 0.4, 1.5)
     found = evaluate(model, x, y, attack, budgets=budgets, seed=3, worst_iterate=True)
     last = evaluate(model, x, y, attack, budgets=budgets, seed=3)
@@ -361,14 +373,14 @@ def test_progress_of_a_worst_iterate_ends_at_its_total_although_images_stop_earl
         model,
         x,
         y,
-        preset("bim", "linf"),
+        parse_attack("bim", "linf"),
         budgets=(0.0, 0.1, 0.4),
         worst_iterate=True,
         batch_size=5,
         progress=lambda done, total: seen.append((done, total)),
     )
     total = network_rows(
-        preset("bim", "linf"), budgets=(0.0, 0.1, 0.4), samples=len(x), worst_iterate=True
+        parse_attack("bim", "linf"), budgets=(0.0, 0.1, 0.4), samples=len(x), worst_iterate=True
     )
     assert seen[-1] == (total, total)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
@@ -378,7 +390,7 @@ def test_a_worst_iterate_needs_an_attack_that_shows_its_steps():
     model, x, y = _uncertain_network()
 
     class Opaque:
-        name, norm, steps = "opaque", Norm.LINF, 2
+        name, norm, steps, needs_gradient = "opaque", Norm.LINF, 2, False
 
         def __call__(self, model, images, labels, **_):
             return images

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from axhil.attacks import AttackError, GradientAttack, Norm, bim, fgsm, pgd, preset
+from axhil.attacks import AttackError, GradientAttack, Norm, bim, fgsm, parse_attack, pgd
 from axhil.attacks.draws import unit_ball
 
 EPS = (0.03, 0.1, 0.3, 1.0, 2.0)
@@ -97,7 +97,7 @@ def theirs(name, norm, model, images, labels, *, eps, start=None):
 @pytest.mark.parametrize("name", ["fgsm", "bim"])
 def test_linf_attacks_equal_foolbox_bit_for_bit(name, eps, channels):
     model, (images, labels) = conv_net(channels), batch(channels=channels)
-    ours = preset(name, "linf")(model, images, labels, eps=eps)
+    ours = parse_attack(name, "linf")(model, images, labels, eps=eps)
     assert not torch.equal(ours, images)
     assert torch.equal(ours, theirs(name, "linf", model, images, labels, eps=eps))
 
@@ -107,7 +107,7 @@ def test_linf_attacks_equal_foolbox_bit_for_bit(name, eps, channels):
 @pytest.mark.parametrize("name", ["fgsm", "bim"])
 def test_l2_attacks_equal_foolbox_to_a_millionth(name, eps, channels):
     model, (images, labels) = conv_net(channels), batch(channels=channels)
-    ours = preset(name, "l2")(model, images, labels, eps=eps)
+    ours = parse_attack(name, "l2")(model, images, labels, eps=eps)
     oracle = theirs(name, "l2", model, images, labels, eps=eps)
     torch.testing.assert_close(ours, oracle, rtol=0, atol=1e-6)
 
@@ -198,7 +198,7 @@ def test_rows_with_no_budget_come_back_unchanged(make, norm):
     steps=st.integers(1, 4),
 )
 def test_every_iterate_is_in_the_ball_and_in_the_box(name, norm, eps, seed, steps):
-    settings_of = preset(name, norm)
+    settings_of = parse_attack(name, norm)
     attack = GradientAttack(
         norm=norm,
         steps=steps,
@@ -297,7 +297,7 @@ def test_presets_have_the_settings_of_the_table():
     assert (fgsm().steps, fgsm().rel_step, fgsm().random_start) == (1, 1.0, False)
     assert (bim().steps, bim().rel_step, bim().random_start) == (50, 0.2, False)
     assert (pgd().steps, pgd().rel_step, pgd().random_start) == (50, 0.01 / 0.3, True)
-    assert preset("pgd", "l2") == pgd(Norm.L2)
+    assert parse_attack("pgd", "l2") == pgd(Norm.L2)
 
 
 class Returns(nn.Module):
@@ -401,7 +401,7 @@ def test_what_an_attack_cannot_work_with_is_refused(change, match, norm):
         (lambda: GradientAttack(norm=Norm.L2, steps=1, rel_step=0.0), "rel_step above 0, got 0"),
         (lambda: GradientAttack(norm=Norm.L2, steps=1, abs_step=NAN), "abs_step above 0, got nan"),
         (lambda: fgsm("l1"), "unknown norm 'l1': expected one of linf, l2"),
-        (lambda: preset("cw"), "unknown attack 'cw': expected one of fgsm, bim, pgd"),
+        (lambda: parse_attack("cw"), "unknown attack 'cw': expected one of fgsm, bim, pgd"),
     ],
 )
 def test_impossible_settings_are_refused(make, match):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from axhil.attacks import AttackError, Norm, bim, fgsm, pgd, sweep
-from axhil.attacks.grid import gradient_rows
+from axhil.attacks.grid import attack_rows
 
 BUDGETS = (0.0, 0.05, 0.3, 0.1)
 
@@ -84,7 +84,7 @@ def test_a_single_step_computes_one_gradient_for_all_budgets():
     reported = []
     list(sweep(fgsm(), model, images, labels, budgets=BUDGETS, on_rows=reported.append))
     assert model.rows == sum(reported) == 7
-    assert gradient_rows(fgsm(), budgets=4, samples=7) == 7
+    assert attack_rows(fgsm(), budgets=4, samples=7) == 7
 
 
 def test_an_iterated_sweep_reports_every_gradient_row_as_it_goes():
@@ -96,12 +96,12 @@ def test_an_iterated_sweep_reports_every_gradient_row_as_it_goes():
     )
     list(blocks)
     assert reported == [16] * 3 + [12] * 3  # 28 rows, 3 steps
-    assert model.rows == sum(reported) == gradient_rows(attack, budgets=4, samples=7)
+    assert model.rows == sum(reported) == attack_rows(attack, budgets=4, samples=7)
 
 
 def test_an_attack_of_ones_own_gets_copies():
     class Vandal:
-        name, norm, steps = "vandal", Norm.LINF, 2
+        name, norm, steps, needs_gradient = "vandal", Norm.LINF, 2, False
 
         def __call__(self, model, images, labels, *, eps, seed, indices):
             assert eps.dtype == torch.float64

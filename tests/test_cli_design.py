@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from netlist_samples import numbered_netlist
 
-from axhil.cli import main as cli
+from axhil import cli
 from axhil.hwsim import HwsimError, Lut
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.tools.simulators import SIMULATORS
@@ -46,7 +46,7 @@ REFUSED = {
     "two tops": (
         {"mul.v": plain("") + plain("", name="mul2")},
         [],
-        r"mul\.v: expected one top module, got mul and mul2, which no .*; choose one with --top",
+        r"mul\.v: expected one top module, got mul and mul2, which no .*; choose one with --top.*",
     ),
     "no such top": ({"mul.v": plain("")}, ["--top", "x"], r"mul\.v: expected a module x, got mul"),
     "three operands": (

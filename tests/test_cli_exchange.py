@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from axhil.cli import main as cli
+from axhil import cli
 from axhil.hwsim import Catalogued, Lut, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.formats import read_table, write_table

@@ -17,8 +17,7 @@ import pandas as pd
 import pytest
 import torch
 
-from axhil import hwsim
-from axhil.cli import main as cli
+from axhil import cli, hwsim
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, error_metrics, golden
 from axhil.study.store import CellStore
 
@@ -143,9 +142,15 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(arguments, sentence, refused)
 
 
 USAGE = {
-    "unknown attack": (["eval", "--attack", "cw"], r"--attack.*'fgsm', 'bim', 'pgd'"),
-    "unknown norm": (["eval", "--norm", "l1"], r"--norm.*'linf', 'l2'"),
-    "unknown threat model": (["eval", "--threat-model", "x"], r"'transfer:float'"),
+    "unknown attack": (
+        ["eval", "--attack", "cw"],
+        r"--attack.*'cw': expected one of fgsm, b",
+    ),
+    "unknown norm": (["eval", "--norm", "l1"], r"--norm.*expected one of linf, l2, got 'l1'"),
+    "unknown threat model": (
+        ["eval", "--threat-model", "x"],
+        r"whitebox, transfer:float, t",
+    ),
     "images of letters": (["eval", "--images", "x"], r"--images"),
     "no jobs": (["lut", "--jobs", "0"], r"--jobs"),
     "unknown option": (["eval", "--epsilon", "1"], r"No such option"),
@@ -437,7 +442,7 @@ def test_a_store_of_a_newer_format_is_a_sentence_and_stays_as_it_is(axhil, refus
     for command in (("run", "tiny.toml"), ("status", tiny), ("report", tiny), ("diff", tiny, tiny)):
         code, out, err = axhil("study", *command)
         assert (code, out) == (2, "")
-        assert "has format version 99, this axhil reads up to 2" in err
+        assert "has format version 99, this axhil reads 2 to 3" in err
     assert before == {path: path.read_bytes() for path in tiny.rglob("*") if path.is_file()}
 
 
@@ -495,7 +500,8 @@ def test_what_no_table_reaches_is_refused_until_it_is_allowed(
     code, _, err = axhil("accuracy", *network, *data, "--allow-float")
     assert code == 0, err
     (record,) = (tmp_path / "out").glob("accuracy_*.json")
-    assert json.loads(record.read_text())["float_share"] == pytest.approx(share)
+    shares = [row["float_share"] for row in json.loads(record.read_text())["rows"]]
+    assert shares == [1, pytest.approx(share)]
     few = ["--attack", "fgsm", "--norm", "linf", "--eps", 0.1]
     assert axhil("eval", "--network", *network, *data, *few, "--allow-float")[0] == 0
 

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line's choices are the packages' choices, and budgets are read as written."""
 
-from enum import StrEnum
+import re
 from typing import get_args
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axhil.attacks import PRESETS, Norm
+from axhil.attacks import Norm, attack_names
 from axhil.cli import options
+from axhil.emulation.accumulator import Overflow
 from axhil.emulation.batchnorm import BatchNorm
 from axhil.emulation.calibrate import Calibration
 from axhil.emulation.convert import Settings
 from axhil.emulation.quantize import Granularity
+from axhil.study.cells import ThreatModel
 from axhil.study.errors import StudyError
-from axhil.study.experiment import THREAT_MODELS
+from axhil.study.run import EngineName
 
 budgets = st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1, max_size=12)
 
@@ -66,27 +69,36 @@ def test_any_other_text_is_budgets_or_a_sentence(text):
         assert all(0 <= eps < float("inf") for eps in found)
 
 
-CHOICES = [
-    (options.AttackName, PRESETS),
-    (options.NormName, [norm.value for norm in Norm]),
-    (options.ThreatModel, THREAT_MODELS),
-    (options.Granularity, get_args(Granularity)),
-    (options.Activations, get_args(Calibration)),
-    (options.BatchNormChoice, get_args(BatchNorm)),
-]
+CHOICES = {
+    "norm": (options.Norms, [norm.value for norm in Norm]),
+    "threat model": (options.ThreatModelOption, get_args(ThreatModel)),
+    "weight scales": (options.WeightScales, get_args(Granularity)),
+    "activation range": (options.ActivationRange, get_args(Calibration)),
+    "batch norm": (options.BatchNormOption, get_args(BatchNorm)),
+    "overflow": (options.OverflowOption, get_args(Overflow)),
+    "engine": (options.EngineOption, get_args(EngineName)),
+}
 
 
-@pytest.mark.parametrize(("choice", "accepted"), CHOICES)
-def test_the_choices_of_the_command_line_are_those_of_the_packages(choice, accepted):
-    assert issubclass(choice, StrEnum)
-    assert {member.value for member in choice} == set(accepted)
+@pytest.mark.parametrize(("option", "accepted"), CHOICES.values(), ids=CHOICES)
+def test_the_choices_of_the_command_line_are_those_of_the_packages(option, accepted):
+    (found,) = option.__metadata__
+    assert [found.parser(one) for one in accepted] == list(accepted)
     assert len(accepted) >= 2
+    with pytest.raises(typer.BadParameter, match=f"expected one of {', '.join(accepted)}, got 'x'"):
+        found.parser("x")
 
 
-def test_every_choice_is_compared_with_its_package():
-    enums = {v for v in vars(options).values() if isinstance(v, type) and issubclass(v, StrEnum)}
-    # torch has no list of devices to compare with.
-    assert enums - {StrEnum, options.Device} == {choice for choice, _ in CHOICES}
+@pytest.mark.parametrize(("option", "accepted"), CHOICES.values(), ids=CHOICES)
+def test_the_help_of_an_option_lists_its_choices(option, accepted):
+    (found,) = option.__metadata__
+    for one in accepted:
+        assert re.search(rf"(?<![\w:]){one}(?!\w)", found.help), found.help
+
+
+def test_the_help_lists_the_attacks():
+    (found,) = options.Attacks.__metadata__
+    assert set(attack_names()) <= set(re.findall(r"\w+", found.help))
 
 
 def test_the_command_lines_defaults_are_the_packages_defaults():
@@ -100,16 +112,10 @@ def test_the_command_lines_defaults_are_the_packages_defaults():
             for name, parameter in inspect.signature(command).parameters.items()
         }
         assert Settings() == Settings(
-            defaults["weight_scales"].value,
-            defaults["activation_range"].value,
-            defaults["batch_norm"].value,
+            defaults["weight_scales"],
+            defaults["activation_range"],
+            defaults["batch_norm"],
         )
-
-
-def test_no_choice_means_all_of_them_in_the_order_of_the_paper():
-    assert options.names(None, options.AttackName) == ("fgsm", "bim", "pgd")
-    assert options.names([], options.NormName) == ("linf", "l2")
-    assert options.names([options.AttackName.pgd], options.AttackName) == ("pgd",)
 
 
 def test_cuda_without_a_device_is_refused(monkeypatch):

@@ -6,9 +6,11 @@ are those of its header comment.
 """
 
 import os
+import re
 import shutil
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +19,9 @@ from axhil.hwsim import Catalogued, HwsimError, Lut, error_metrics, golden
 from axhil.hwsim.formats import Asked, Kind, UnknownKindError, write_table
 from axhil.hwsim.models.cmodel import c_model_table, find_function
 from axhil.hwsim.models.pymodel import python_model_table
+from axhil.hwsim.multipliers import Request, find, find_pair
 from axhil.hwsim.multipliers.comparison import compare_tables
 from axhil.hwsim.multipliers.printed import check_figures, read_figures
-from axhil.hwsim.multipliers.table_source import Loaded, Options, load_pair
 
 SIGNED = np.r_[0:128, -128:0]
 PUBLISHED = """\
@@ -438,41 +440,36 @@ def test_a_bad_python_model_is_one_sentence(py_file, tmp_path, monkeypatch, mist
 # Any two.
 
 
-def names_of(pair):
-    return [side.name for side in pair]
-
-
 def test_a_side_that_does_not_tell_its_operands_takes_those_of_the_other(c_file, tmp_path):
     model = str(c_file("int mul(int a, int b) { return a * b; }"))
     header = tmp_path / "exact.h"
     write_table(golden(Catalogued.parse("exact")), header)
     for x, y in ((model, str(header)), (str(header), model), (model, "exact")):
-        first, second = load_pair(x, y, Options())
-        assert isinstance(first, Loaded)
-        assert isinstance(second, Loaded)
-        assert compare_tables(first.lut, second.lut, names=("x", "y")).equal
-        assert names_of((first, second)) == [x, y]
+        first, second = find_pair(x, y, Request(), Request())
+        assert compare_tables(first.table(), second.table(), names=("x", "y")).equal
+        assert [first.name, second.name] == [Path(x).name, Path(y).name]
 
 
 def test_two_models_without_a_word_on_operands_ask(py_file):
     path = py_file("def mul(a, b):\n    return a * b")
     with pytest.raises(UnknownKindError, match="add --signed or --unsigned"):
-        load_pair(f"{path}:mul", f"{path}:mul", Options())
+        find_pair(f"{path}:mul", f"{path}:mul", Request(), Request())
 
 
 @pytest.mark.sim
 def test_a_multiplier_is_simulated_for_the_operands_of_the_other_side(py_file):
     path = py_file("def mul(a, b):\n    return a * b")
-    first, second = load_pair("exact", f"{path}:mul", Options(asked=Asked(4, signed=False)))
-    assert first.lut == second.lut
-    assert "simulator" in first.lut.manifest
+    request = Request(Asked(4, signed=False))
+    first, second = find_pair("exact", f"{path}:mul", request, request)
+    assert first.table() == second.table()
+    assert "simulator" in first.table().manifest
 
 
 @pytest.mark.sim
 def test_a_multiplier_is_simulated_again_on_request():
-    first, second = load_pair("drum(4)", "drum(4)", Options(simulate=True))
-    assert first.lut == second.lut == golden(Catalogued.parse("drum(4)"))
-    assert not first.notes
+    drum = find("drum(4)", Request(simulate=True))
+    assert drum.table() == golden(Catalogued.parse("drum(4)"))
+    assert re.fullmatch(r"drum\(4\): simulated in [\d.]+ s", *drum.notes)
 
 
 def test_metrics_of_a_c_model_are_those_of_the_hardware(c_file):

@@ -9,8 +9,8 @@ from netlist_samples import numbered_netlist
 
 from axhil.hwsim import HwsimError
 from axhil.hwsim.formats import Asked
+from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.multipliers.sampling import classes, corners, draw, sample
-from axhil.hwsim.multipliers.table_source import Options, load
 from axhil.hwsim.multipliers.tabulation import simulate_pairs, sweep_order, tabulate
 from axhil.hwsim.verilog.circuit import read_circuit, short_names
 from axhil.hwsim.verilog.ports import Interface, Port
@@ -406,10 +406,10 @@ def test_a_product_that_depends_on_earlier_operands_is_refused(tmp_path):
 def test_a_file_alone_is_a_table(tmp_path):
     text = "module m(input signed [1:0] a, b, output signed [3:0] p); assign p = a * b; endmodule"
     path = write(tmp_path, "m.v", text)
-    loaded = load(str(path), Options(asked=Asked(width=2)))
-    np.testing.assert_array_equal(loaded.lut.table, exact(2, signed=True))
+    found = find(str(path), Request(Asked(width=2)))
+    np.testing.assert_array_equal(found.table().table, exact(2, signed=True))
     with pytest.raises(HwsimError, match=r"m \(m\.v\): expected operands of 8 bits, got 2$"):
-        load(str(path), Options(asked=Asked(width=8)))
+        find(str(path), Request(Asked(width=8))).table()
 
 
 SIGNS = {

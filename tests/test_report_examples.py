@@ -8,12 +8,12 @@ import pytest
 import torch
 from study_samples import cell
 
-from axhil.attacks import preset
+from axhil.attacks import parse_attack
 from axhil.report.example_search import Examples, find_examples
 from axhil.report.examples import draw_examples, examples_figure, telling_budget
 from axhil.report.figure import save_figure
+from axhil.study.assignments import network_assignments
 from axhil.study.errors import StudyError
-from axhil.study.multipliers import resolve
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 
@@ -32,7 +32,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def tables():
-    return resolve(["drum(3),exact"])
+    return network_assignments(["drum(3),exact"])
 
 
 def search(subject, images, tables, **changes):
@@ -61,7 +61,7 @@ def test_examples_are_of_different_classes_right_clean_and_wrong_attacked(found)
 def test_examples_are_the_first_of_their_class_that_are_broken(subject, images, tables, eps):
     """FGSM, written out: one step along the sign of the loss's gradient."""
     found = search(subject, images, tables, eps=eps)
-    exact = subject.prepared.emulate(resolve(["exact"])[0].lut)
+    exact = subject.prepared.emulate(network_assignments(["exact"])[0].mapping())
     x, y = images.batch()
     x = x.requires_grad_()
     torch.nn.functional.cross_entropy(exact(x), y, reduction="sum").backward()
@@ -77,12 +77,12 @@ def test_examples_are_the_first_of_their_class_that_are_broken(subject, images, 
 
 def test_a_random_start_is_that_of_the_images_number_and_the_seed(subject, images, tables):
     found = search(subject, images, tables, attack="pgd", count=1, seed=3)
-    exact = subject.prepared.emulate(resolve(["exact"])[0].lut)
+    exact = subject.prepared.emulate(network_assignments(["exact"])[0].mapping())
     (where,) = [i for i, x in enumerate(images.batch()[0].numpy()) if (x == found.clean[0]).all()]
     x, y = images.batch(slice(where, where + 1))
     shares, number = [], int(images.indices[where])
     for index, seed in ((number, 3), (number + 1, 3), (number, 0)):
-        again = preset("pgd", "linf")(
+        again = parse_attack("pgd", "linf")(
             exact, x, y, eps=EPS, seed=seed, indices=torch.tensor([index])
         )
         shares.append(np.mean(np.abs(again.numpy() - found.adversarial) > 1e-6))
@@ -98,7 +98,7 @@ def test_adversarial_images_are_in_the_ball_and_in_the_box(found):
 
 
 def test_predictions_are_each_networks_own(subject, tables, found):
-    networks = {one.label: subject.prepared.emulate(one.lut) for one in tables}
+    networks = {one.label: subject.prepared.emulate(one.mapping()) for one in tables}
     networks["float32"] = subject.float_model
     for name, network in networks.items():
         for shown, x in zip(found.predictions[name], (found.clean, found.adversarial), strict=True):
@@ -117,7 +117,7 @@ def test_where_the_attack_breaks_too_few_the_first_right_images_make_up(subject,
 
 
 def test_without_an_exact_multiplier_the_first_is_attacked(subject, images):
-    assert search(subject, images, resolve(["drum(4),drum(3)"])).attacked == "DR4"
+    assert search(subject, images, network_assignments(["drum(4),drum(3)"])).attacked == "DR4"
 
 
 def test_what_cannot_be_shown_is_refused(subject, images, tables):

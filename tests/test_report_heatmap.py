@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from axhil.hwsim import Lut
+from axhil.hwsim.multipliers import Tabulated, find
 from axhil.report.figure import save_figure
 from axhil.report.heatmap import tables_figure
-from axhil.study.multipliers import NamedLut, resolve
 
 
 def named(label, changes=(), *, width=4, signed=True):
@@ -19,7 +19,7 @@ def named(label, changes=(), *, width=4, signed=True):
     table = np.multiply.outer(values, values)
     for (activation, weight), product in dict(changes).items():
         table[activation, weight] = product  # negative operands count from the end
-    return NamedLut(label, label, Lut(table, width=width, signed=signed))
+    return Tabulated(label, label, Lut(table, width=width, signed=signed))
 
 
 def panels(figure):
@@ -49,7 +49,9 @@ def test_unsigned_operands_start_at_0():
 
 
 def test_all_tables_share_a_symmetric_scale_that_holds_the_largest_error():
-    figure = tables_figure(resolve(["exact,drum(3),drum(4),scaletrim(4,8)"]))
+    figure = tables_figure(
+        [find(name) for name in ("exact", "drum(3)", "drum(4)", "scaletrim(4,8)")]
+    )
     norms = [panel.images[0].norm for panel in panels(figure)]
     largest = max(np.abs(panel.images[0].get_array()).max() for panel in panels(figure))
     # DRUM(3) takes 128 for 160: its worst is -128 x -128, 25,600 for 16,384.

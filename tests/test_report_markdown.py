@@ -261,7 +261,7 @@ def test_all_warnings_are_told():
     flags = {"fgsm": ("11111111", "00000000"), "pgd": ("11111111", "11110000")}
     some = [
         cell(*flags["fgsm"], warnings=("zero-gradient: 3 of 8", "other: something")),
-        cell(*flags["pgd"], attack="pgd", steps=50),
+        cell(*flags["pgd"], attack="pgd"),
     ]
     text = report_markdown([results(some)], title="t").partition("## Warnings")[2]
     assert "- FGSM L∞, zero-gradient (ACC): 3 of 8" in text

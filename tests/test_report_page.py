@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 from study_samples import cell
 
-from axhil.hwsim import Catalogued, HwsimError, Lut, golden
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError, Lut, golden
+from axhil.hwsim.multipliers import Assignment, Tabulated, find
 from axhil.report import figure
 from axhil.report.page import report_page, write_page
 from axhil.report.page_findings import caution, finding
@@ -34,7 +35,6 @@ from axhil.study.comparisons import (
 )
 from axhil.study.errors import StudyError
 from axhil.study.experiment import Experiment, Grid, run
-from axhil.study.multipliers import NamedLut, resolve
 from axhil.study.records import records_of
 from axhil.study.statistics import PairedDifference
 from axhil.study.store import CellStore
@@ -108,12 +108,14 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     """Cells of a small run of LeNet-5, and the tables it was built from."""
-    tables = resolve(["exact,drum(3)"])
+    tables = [find("exact"), find("drum(3)")]
     budgets = dict.fromkeys(("linf", "l2"), (0.0, 0.15, 0.3))
     grid = Grid(attacks=("fgsm", "bim"), norms=("linf", "l2"), budgets=budgets)
     images = embedded_split("evaluation").select(8)
     store = CellStore(tmp_path_factory.mktemp("cells"))
-    return run(Experiment(load_subject("lenet5"), images, tables, grid), store), tables
+    return run(
+        Experiment(load_subject("lenet5"), images, [*map(Assignment.of, tables)], grid), store
+    ), tables
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +132,7 @@ def synthetic(samples=40, budgets=(0.0, 0.1, 0.5), names=("exact", "drum(3)", "d
         clean = "".join(map(str, draw.integers(0, 2, samples)))
         for norm, attack in itertools.product(("linf", "l2"), ("fgsm", "pgd")):
             flags = ["".join(map(str, draw.integers(0, 2, samples))) for _ in budgets[1:]]
-            steps = 1 if attack == "fgsm" else 50
-            settings = {"norm": norm, "attack": attack, "budgets": budgets, "steps": steps}
+            settings = {"norm": norm, "attack": attack, "budgets": budgets}
             cells.append(cell(clean, *flags, label=name, multiplier=name, **settings))
     return cells
 
@@ -325,9 +326,9 @@ def test_the_accurate_multiplier_is_known_by_its_table_before_its_name():
     records = records_of(cells)
     exact, drum = (golden(Catalogued.parse(name)) for name in ("exact", "drum(3)"))
     assert accurate_multiplier(records) == "A"
-    swapped = [NamedLut("exact", "A", drum), NamedLut("mine", "B", exact)]
+    swapped = [Tabulated("exact", "A", drum), Tabulated("mine", "B", exact)]
     assert accurate_multiplier(records, swapped) == "B"
-    assert accurate_multiplier(records, [NamedLut("exact", "A", drum)]) is None
+    assert accurate_multiplier(records, [Tabulated("exact", "A", drum)]) is None
 
 
 def test_without_an_accurate_multiplier_nothing_is_compared():
@@ -385,7 +386,7 @@ def test_whatever_records_hold_is_shown_and_not_obeyed():
     lut = golden(Catalogued.parse("drum(3)"))
     cells = [replace(c, environment={EVIL: EVIL}) for c in cells]
     cells[1] = replace(cells[1], settings=replace(cells[1].settings, lut_sha256=lut.sha256))
-    document = Page(report_page(cells, tables=[NamedLut(EVIL, EVIL, lut)]))
+    document = Page(report_page(cells, tables=[Tabulated(EVIL, EVIL, lut)]))
     assert document.text.count("alert(1)") >= 10
     assert len(document.all("script")) == 2
     assert {image["src"][:5] for image in document.all("img")} == {"data:"}
@@ -448,7 +449,7 @@ def test_warnings_of_cells_and_across_attacks_are_told():
     flags = {"fgsm": ("11111111", "00000000"), "pgd": ("11111111", "11110000")}
     cells = [
         cell(*flags["fgsm"], warnings=("zero-gradient: 3 of 8",)),
-        cell(*flags["pgd"], attack="pgd", steps=50),
+        cell(*flags["pgd"], attack="pgd"),
     ]
     text = Page(report_page(cells)).text
     assert "ACC, FGSM L∞ zero-gradient: 3 of 8" in text
@@ -465,7 +466,7 @@ def test_provenance_names_settings_hashes_versions_and_seconds(real, page):
     for fact in first.environment.values():
         assert str(fact) in page.text
     hashes = page.tables["Hashes of the tables"][1:]
-    assert [row[1] for row in hashes] == [one.lut.sha256 for one in tables]
+    assert [row[1] for row in hashes] == [one.table().sha256 for one in tables]
     for row in page.tables["Seconds per evaluation"][1:]:
         assert int(row[2]) == 2 * 3
     total = sum(float(row[4]) for row in page.tables["Seconds per evaluation"][1:])
@@ -504,7 +505,7 @@ def test_tables_are_shown_only_where_they_are_the_ones_that_ran(real, page):
         "multiplier", "ACC |exact", "DR3 |drum(3)",
     ]  # fmt: skip
     assert len(page.all("img")) == 2
-    other = NamedLut("drum(3)", "DR3", golden(Catalogued.parse("drum(4)")))
+    other = Tabulated("drum(3)", "DR3", golden(Catalogued.parse("drum(4)")))
     document = Page(report_page(cells, tables=[tables[0], other]))
     assert len(document.all("img")) == 1
     assert "Error metrics" not in Page(report_page(cells)).tables
@@ -563,11 +564,11 @@ def test_the_papers_full_grid_stays_under_two_megabytes():
     names = [str(i) for i in range(6)]
     cells = synthetic(64, budgets, ("exact", *names))
     cells += [
-        replace(c, settings=replace(c.settings, attack="bim", steps=50))
+        replace(c, settings=replace(c.settings, attack="bim"))
         for c in cells
         if c.settings.attack == "pgd"
     ]
-    tables = resolve(None)
+    tables = [find(str(one)) for one in PAPER_MULTIPLIERS]
     used = [str(one.name) for one in tables]
     renamed = dict(zip(("exact", *names), zip(used, tables, strict=True), strict=True))
     cells = [
@@ -576,7 +577,7 @@ def test_the_papers_full_grid_stays_under_two_megabytes():
             settings=replace(
                 c.settings,
                 multiplier=renamed[c.label][0],
-                lut_sha256=renamed[c.label][1].lut.sha256,
+                lut_sha256=renamed[c.label][1].table().sha256,
             ),
             label=renamed[c.label][1].label,
         )

@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from study_samples import cell
 
 from axhil.hwsim import Catalogued, HwsimError, golden
+from axhil.hwsim.multipliers import Tabulated
 from axhil.report.report import Picture, write_report
 from axhil.study.errors import StudyError
-from axhil.study.multipliers import NamedLut
 from axhil.study.results import Results
 
 LUTS = {name: golden(Catalogued.parse(name)) for name in ("exact", "drum(3)")}
-TABLES = tuple(NamedLut(name, name, lut) for name, lut in LUTS.items())
+TABLES = tuple(Tabulated(name, name, lut) for name, lut in LUTS.items())
 
 
 def results(network="lenet5", threat_model="whitebox", planned=4):

@@ -9,7 +9,7 @@ import torch
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, golden
 from axhil.report.tables import accuracy_table
 from axhil.study.accuracy import measure, write_accuracy
-from axhil.study.multipliers import resolve
+from axhil.study.assignments import network_assignments
 from axhil.study.statistics import proportion
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
@@ -35,7 +35,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def rows(subject, images):
-    return measure(subject, images, resolve(None), batch=250)
+    return measure(subject, images, network_assignments(None), batch=250)
 
 
 def test_the_shipped_network_is_as_accurate_as_it_is_said_to_be(rows, images):
@@ -79,7 +79,7 @@ def test_the_flags_are_those_of_the_network_itself(subject, images, rows):
 def test_the_batch_does_not_change_an_integer_network(subject, images, rows):
     few = images.select(90)
     for batch in (1, 7, 90):
-        again = measure(subject, few, resolve(["drum(3)"]), batch=batch)[1]
+        again = measure(subject, few, network_assignments(["drum(3)"]), batch=batch)[1]
         (whole,) = (row for row in rows if row.name == "drum(3)")
         positions = [list(images.indices).index(index) for index in few.indices]
         assert again.correct == "".join(whole.correct[position] for position in positions)
@@ -91,14 +91,14 @@ def test_progress_counts_every_image_once_per_network(subject, images):
     measure(
         subject,
         few,
-        resolve(["exact", "drum(3)"]),
+        network_assignments(["exact", "drum(3)"]),
         batch=10,
-        progress=lambda done, label: seen.append((done, label)),
+        progress=lambda *told: seen.append(told),
     )
     assert seen == [
-        (10, "float"), (20, "float"), (25, "float"),
-        (35, "ACC"), (45, "ACC"), (50, "ACC"),
-        (60, "DR3"), (70, "DR3"), (75, "DR3"),
+        (10, 75, "float"), (20, 75, "float"), (25, 75, "float"),
+        (35, 75, "ACC"), (45, 75, "ACC"), (50, 75, "ACC"),
+        (60, 75, "DR3"), (70, 75, "DR3"), (75, 75, "DR3"),
     ]  # fmt: skip
 
 
@@ -108,7 +108,6 @@ def test_the_record_says_what_was_measured_on_what(subject, images, rows, tmp_pa
     record = json.loads(path.read_text())
     assert record["network"] == "lenet5"
     assert record["weights_sha256"] == subject.weights_sha256
-    assert record["float_share"] == 0
     assert record["calibration"] == "mnist5k[500]"
     assert record["quantisation"] == {
         "weights": "tensor",
@@ -127,6 +126,7 @@ def test_the_record_says_what_was_measured_on_what(subject, images, rows, tmp_pa
         assert written["accuracy"] == share == row.accuracy.value
         assert written["accuracy_low"] < share < written["accuracy_high"]
         assert written["lut_sha256"] == row.lut_sha256
+        assert written["float_share"] == (row.name == "float")
 
 
 def test_the_calibration_images_are_not_among_those_evaluated(images):

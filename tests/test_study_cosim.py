@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from axhil import cli
 from axhil.cli import cosim as cli_cosim
 from axhil.cli import design as cli_design
-from axhil.cli import main as cli
 from axhil.emulation import Accumulator, External, Geometry
 from axhil.emulation.arithmetic import ExternalArithmetic
 from axhil.emulation.backends import BACKENDS, Computation
@@ -291,7 +291,7 @@ USER_ERRORS = [
     (["--acc-bits", "7"], "expected an accumulator of 8 to 32 bits, got 7"),
     (["--acc-bits", "33"], "expected an accumulator of 8 to 32 bits, got 33"),
     (["--overflow", "wrap"], "--overflow: expected --acc-bits N with it"),
-    (["--acc-bits", "16", "--overflow", "clip"], "'clip' is not one of 'wrap', 'saturate'"),
+    (["--acc-bits", "16", "--overflow", "clip"], "expected one of wrap, saturate, got 'clip'"),
     (["--param", "K=3"], "--param: for a Verilog file, e.g. axhil cosim -m path/to/mul.v"),
     (["--with", "cell.v"], "--with: for a Verilog file"),
     (["--unsigned"], "--signed/--unsigned: for a Verilog file"),

@@ -10,12 +10,13 @@ import pytest
 import torch
 from study_samples import cell
 
-from axhil.attacks import evaluate, preset
+from axhil.attacks import AttackError, evaluate, parse_attack
 from axhil.hwsim import Catalogued, golden
+from axhil.hwsim.multipliers import Assignment, Tabulated
 from axhil.study import worker
+from axhil.study.assignments import network_assignments
 from axhil.study.errors import StudyError
 from axhil.study.experiment import Experiment, Grid, Threads, cross_checks, run, total_rows
-from axhil.study.multipliers import resolve
 from axhil.study.store import CellStore
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
@@ -48,7 +49,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def multipliers():
-    return resolve(list(NAMES))
+    return network_assignments(list(NAMES))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_a_cell_holds_what_the_attack_itself_says(name, attack, subject, images,
         network,
         x,
         y,
-        preset(attack, "linf"),
+        parse_attack(attack, "linf"),
         budgets=BUDGETS,
         seed=GRID.seed,
         batch_size=GRID.batch,
@@ -119,9 +120,19 @@ def test_a_cell_says_what_it_was_run_with(subject, images, multipliers, finished
     assert first.settings.weights_sha256 == subject.weights_sha256
     assert first.settings.data_sha256 == images.sha256
     assert (first.settings.images, first.settings.budgets) == (20, (0.0, 0.15))
-    pgd = next(c for c in cells if c.settings.attack == "pgd").settings
-    assert (pgd.steps, pgd.rel_step, pgd.random_start) == (50, 0.01 / 0.3, True)
     assert first.environment["torch"] == torch.__version__
+
+
+def test_what_is_left_in_float_is_in_the_record_and_makes_another_cell(
+    subject, images, multipliers, monkeypatch
+):
+    experiment = Experiment(subject, images, multipliers, GRID)
+    whole = experiment.units[0].settings
+    assert whole.float_share == 0.0
+    monkeypatch.setattr(type(subject.prepared), "float_share", lambda _: 0.25)
+    part = experiment.units[0].settings
+    assert part == replace(whole, float_share=0.25)
+    assert part.key != whole.key
 
 
 def test_several_jobs_give_the_flags_of_one(subject, images, multipliers, finished, tmp_path):
@@ -187,10 +198,10 @@ def test_of_a_longer_list_of_budgets_only_the_new_ones_are_computed(
     # And it is what computing them all together gives.
     x, y = images.batch()
     direct = evaluate(
-        subject.prepared.emulate(multipliers[0].lut),
+        subject.prepared.emulate(multipliers[0].mapping()),
         x,
         y,
-        preset("pgd", "linf"),
+        parse_attack("pgd", "linf"),
         budgets=(0.0, 0.1, 0.15, 0.2),
         seed=GRID.seed,
         batch_size=GRID.batch,
@@ -251,7 +262,7 @@ def test_other_images_other_quantisation_and_another_table_are_new_cells(
         keys(),
         keys(images=swapped),
         keys(subject=dataclasses.replace(subject, prepared=prepared)),
-        keys(multiplier=dataclasses.replace(multipliers[0], lut=multipliers[1].lut)),
+        keys(multiplier=Assignment.of(Tabulated("exact", "ACC", multipliers[1].tables()[0]))),
     ]
     assert len(set().union(*variants)) == sum(map(len, variants))
 
@@ -267,10 +278,10 @@ def test_a_transfer_takes_its_gradient_from_the_network_it_names(
         subject.float_model if threat_model == "transfer:float" else subject.prepared.emulate(None)
     )
     direct = evaluate(
-        subject.prepared.emulate(multipliers[1].lut),
+        subject.prepared.emulate(multipliers[1].mapping()),
         x,
         y,
-        preset("fgsm", "linf"),
+        parse_attack("fgsm", "linf"),
         budgets=BUDGETS,
         gradient_model=source,
         gradient_name=threat_model.removeprefix("transfer:"),
@@ -299,12 +310,13 @@ def test_progress_ends_at_the_total_and_never_goes_back(subject, images, multipl
             experiment,
             store,
             engine=Threads(2),
-            progress=lambda done, now: seen.append((done, now)),
+            progress=lambda *told: seen.append(told),
         )
-        done = [rows for rows, _ in seen]
+        done = [rows for rows, _, _ in seen]
         assert done == sorted(done)
         assert done[-1] == total_rows(experiment)
-        assert {now for _, now in seen} == {
+        assert {total for _, total, _ in seen} == {done[-1]}
+        assert {now for _, _, now in seen} == {
             "ACC fgsm linf",
             "DR3 fgsm linf",
             "sT(4,8) fgsm linf",
@@ -332,7 +344,7 @@ def test_the_cells_at_work_are_given_up_when_somebody_stops_the_run(
     # Two cells at a time; the first step of the one stops the other at its next step.
     begun, told = threading.Barrier(2), []
 
-    def interrupt(done, title):
+    def interrupt(done, total, title):
         told.append(title)
         raise KeyboardInterrupt
 
@@ -357,6 +369,9 @@ def test_the_cells_at_work_are_given_up_when_somebody_stops_the_run(
     [
         ({"attacks": ()}, "at least one attack, one norm and one budget"),
         ({"budgets": {"linf": ()}}, "at least one attack, one norm and one budget"),
+        ({"attacks": ("pgd", "cw")}, "unknown attack 'cw': expected one of fgsm, bim, pgd"),
+        ({"attacks": ("pgd(steps=0)",)}, "expected steps as a whole number of at least 1, got 0"),
+        ({"norms": ("l1",), "budgets": {"l1": (0.0,)}}, "unknown norm 'l1': expected one of linf"),
         (
             {"threat_model": "blackbox"},
             "unknown threat model 'blackbox': expected whitebox, transfer:float, transfer:exact",
@@ -364,12 +379,16 @@ def test_the_cells_at_work_are_given_up_when_somebody_stops_the_run(
     ],
 )
 def test_a_grid_that_makes_no_sense_is_refused(settings, sentence):
-    with pytest.raises(StudyError, match=sentence):
+    with pytest.raises((StudyError, AttackError), match=sentence):
         Grid(**settings)
 
 
+def test_a_grid_spells_its_attacks_canonically():
+    assert Grid(attacks=("pgd(steps=50, random_start=true)",)).attacks == ("pgd",)
+
+
 STEP = cell("1" * 10, "1000000000")
-WEAKER = cell("1" * 10, "1111000000", attack="bim", steps=50)
+WEAKER = cell("1" * 10, "1111000000", attack="bim")
 
 
 def test_an_iterated_attack_weaker_than_one_step_is_found():
@@ -382,12 +401,12 @@ def test_an_iterated_attack_weaker_than_one_step_is_found():
 @pytest.mark.parametrize(
     "other",
     [
-        cell("1" * 10, "1000000000", attack="bim", steps=50),
-        cell("1" * 10, "0000000000", attack="bim", steps=50),
-        cell("1" * 10, "1111000000", attack="bim", steps=50, norm="l2"),
-        cell("1" * 10, "1111000000", attack="bim", steps=50, multiplier="drum(3)"),
-        cell("1" * 10, "1111000000", attack="bim", steps=50, budgets=(0.0, 0.1)),
-        cell("1" * 10, "1111000000", attack="other", steps=1),
+        cell("1" * 10, "1000000000", attack="bim"),
+        cell("1" * 10, "0000000000", attack="bim"),
+        cell("1" * 10, "1111000000", attack="bim", norm="l2"),
+        cell("1" * 10, "1111000000", attack="bim", multiplier="drum(3)"),
+        cell("1" * 10, "1111000000", attack="bim", budgets=(0.0, 0.1)),
+        cell("1" * 10, "1111000000", attack="elsewhere(steps=50)"),
     ],
     ids=[
         "as strong",
@@ -395,7 +414,7 @@ def test_an_iterated_attack_weaker_than_one_step_is_found():
         "another norm",
         "another multiplier",
         "other budgets",
-        "one step",
+        "an attack that is not known here",
     ],
 )
 def test_what_cannot_or_need_not_be_compared_is_left_alone(other):

@@ -8,7 +8,7 @@ from study_samples import SETTINGS, cell
 
 from axhil.study.records import records_of, write_records
 from axhil.study.statistics import proportion
-from axhil.study.store import SCHEMA, CellStore
+from axhil.study.store import CellStore, schema_of
 
 CELLS = [
     cell("0111", "0010", seconds=(1.0, 2.0)),
@@ -47,7 +47,7 @@ def lines(tmp_path):
 
 def test_a_line_carries_settings_result_and_environment(lines):
     assert len(lines) == 4
-    assert list(lines[0]) == SCHEMA.names
+    assert list(lines[0]) == schema_of(CELLS).names
     line, expected = lines[1], proportion(1, 4)
     for key in ("network", "weights_sha256", "data_sha256", "lut_sha256", "threat_model"):
         assert line[key] == getattr(SETTINGS, key)

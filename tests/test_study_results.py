@@ -5,8 +5,8 @@ import pytest
 from study_samples import cell
 
 from axhil.hwsim import Catalogued, golden
+from axhil.hwsim.multipliers import Tabulated
 from axhil.study.errors import StudyError
-from axhil.study.multipliers import NamedLut
 from axhil.study.results import Results
 
 
@@ -56,9 +56,9 @@ def test_clean_is_the_point_at_eps_0_where_there_is_one():
 
 def test_tables_that_no_cell_was_built_from_are_dropped():
     exact, drum = (
-        NamedLut(name, name, golden(Catalogued.parse(name))) for name in ("exact", "drum(3)")
+        Tabulated(name, name, golden(Catalogued.parse(name))) for name in ("exact", "drum(3)")
     )
-    other = NamedLut("exact", "ACC", drum.lut)  # the name of a cell, another table
+    other = Tabulated("exact", "ACC", drum.lut)  # the name of a cell, another table
     built = cell(lut_sha256=exact.lut.sha256)
     found = Results("lenet5", "whitebox", (built,), 2, (exact, drum, other))
     assert found.tables == (exact,)

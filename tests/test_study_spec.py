@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from axhil.attacks import PRESETS
+from axhil.attacks import attack_names
 from axhil.hwsim import HwsimError
 from axhil.study.errors import StudyError
 from axhil.study.experiment import DEFAULT_BUDGETS
@@ -33,14 +33,15 @@ def test_the_least_that_a_study_needs_is_a_name_and_a_network(written):
     assert grid.budgets == DEFAULT_BUDGETS
     assert (grid.seed, grid.worst_iterate, spec.threat_models) == (0, False, ("whitebox",))
     assert len(spec.multipliers) == 7
-    assert set(grid.attacks) == set(PRESETS)
+    assert set(grid.attacks) == set(attack_names())
     assert spec.evaluations == 7 * 3 * (12 + 9)
 
 
 def test_what_is_written_is_what_is_run(written):
     spec = read_spec(
         written(
-            LEAST + 'images = 7\nmultipliers = ["drum(3)", "t/mine.npz"]\nattacks = ["bim"]\n'
+            LEAST + 'images = 7\nmultipliers = ["drum(3)", "t/mine.npz"]\n'
+            'attacks = ["bim(steps=7, rel_step=0.20)"]\n'
             'norms = ["l2"]\nthreat_models = ["transfer:exact", "whitebox"]\nseed = 9\nbatch = 3\n'
             'worst_iterate = true\n[weights]\nlenet5 = "w.safetensors"\n'
             '[budgets]\nl2 = [1, 0.5, 0.5, -0.0]\n[quantisation]\nweights = "channel"\n'
@@ -48,7 +49,11 @@ def test_what_is_written_is_what_is_run(written):
     )
     grid = spec.grid("transfer:exact")
     assert grid.budgets["l2"] == (0.0, 0.5, 1.0)
-    assert (grid.attacks, grid.norms, grid.threat_model) == (("bim",), ("l2",), "transfer:exact")
+    assert (grid.attacks, grid.norms, grid.threat_model) == (
+        ("bim(steps=7)",),
+        ("l2",),
+        "transfer:exact",
+    )
     assert (grid.seed, grid.batch, grid.worst_iterate, grid.gradient) == (9, 3, True, "float32")
     assert (spec.settings.weights, spec.settings.batch_norm) == ("channel", "keep")
     assert spec.evaluations == 2 * 1 * 3 * 2
@@ -103,7 +108,19 @@ MISTAKES = {
     "images as text": ('images = "3"', r"images: expected a valid integer, got '3'"),
     "unknown attack": (
         'attacks = ["cw"]',
-        r"attacks\.1: expected 'fgsm', 'bim' or 'pgd', got 'cw'",
+        r"attacks\.1: unknown attack 'cw': expected one of fgsm, bim, pgd",
+    ),
+    "an attack's argument": (
+        'attacks = ["fgsm", "bim(x=1)"]',
+        r"attacks\.2: bim: unknown argument",
+    ),
+    "an attack's steps": (
+        'attacks = ["bim(steps=0)"]',
+        r"expected steps as a whole number of at le",
+    ),
+    "one attack in two spellings": (
+        'attacks = ["bim", "bim(steps=50)"]',
+        r"attacks: expected each once, got bim twice",
     ),
     "no multiplier": ("multipliers = []", r"multipliers: expected at least one, got \[\]"),
     "text for a list": ('norms = "linf"', r"norms: expected a list, got 'linf'"),
@@ -132,7 +149,7 @@ def test_a_mistake_is_one_sentence_with_the_file_and_the_key(text, sentence, wri
 
 
 def test_a_multiplier_that_does_not_exist_is_a_sentence(written):
-    with pytest.raises(HwsimError, match="unknown multiplier family 'wallace': expected exact; "):
+    with pytest.raises(HwsimError, match="wallace: no such file, and no multiplier: expected drum"):
         read_spec(written(LEAST + 'multipliers = ["wallace"]\n'))
 
 

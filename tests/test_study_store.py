@@ -16,9 +16,10 @@ import pytest
 from study_samples import SETTINGS, cell
 
 from axhil.hwsim import HwsimError
+from axhil.study.cells import FORMAT_VERSION
 from axhil.study.errors import StudyError
 from axhil.study.statistics import proportion
-from axhil.study.store import FORMAT_VERSION, CellStore, read_cells, write_cells
+from axhil.study.store import CellStore, read_cells, write_cells
 
 
 def file_of(store):
@@ -135,7 +136,7 @@ def test_a_newer_store_is_a_sentence_and_is_not_touched(tmp_path):
     mark = tmp_path / "store.json"
     mark.write_text(json.dumps({"format_version": FORMAT_VERSION + 1}))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(StudyError, match="has format version 3, this axhil reads up to 2: upgrade"):
+    with pytest.raises(StudyError, match="json has format version 4, this axhil reads 2 to 3: up"):
         CellStore(tmp_path)
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
@@ -145,8 +146,8 @@ def test_a_newer_file_in_the_store_is_not_damage(tmp_path):
     store.put(cell())
     path = file_of(store)
     table = pq.ParquetFile(path).read()
-    pq.write_table(table.replace_schema_metadata({b"axhil_format": b"3"}), path)
-    with pytest.raises(StudyError, match="has format version 3, this axhil reads up to 2"):
+    pq.write_table(table.replace_schema_metadata({b"axhil_format": b"4"}), path)
+    with pytest.raises(StudyError, match="parquet has format version 4, this axhil reads 2 to 3"):
         store.get(SETTINGS)
 
 

@@ -48,7 +48,9 @@ def test_augmentation_only_translates_and_mirrors():
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(data, tmp_path):
+    before = torch.get_rng_state()
     whole = train("lenet5", recipe=TINY, out=tmp_path / "a.safetensors", root=data)
+    assert torch.equal(torch.get_rng_state(), before)  # nobody else's draws depend on it
 
     class KilledError(Exception):
         """Stands for a kill between two epochs."""

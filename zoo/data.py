@@ -31,7 +31,7 @@ EMBEDDED_CALIBRATION_PER_CLASS = 50
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Images:
     """A labelled set of images of one size.
 

@@ -143,6 +143,7 @@ def _save_checkpoint(path: Path, **state: Any) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+@torch.random.fork_rng()  # layers draw from torch's own generator alone: the caller's goes on
 def train(
     name: str,
     *,

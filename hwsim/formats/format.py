@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -102,7 +102,9 @@ class Format:
         source: where that is written down.
         read: from the file's bytes and what is asked to a table.
         write: from a table to the file's bytes; refuses what does not fit.
-        sniff: whether bytes look like this format, for suffixes that several formats share.
+        sniff: whether bytes look like this format, for suffixes that several formats share; None
+            where any bytes may.
+        usual: suffixes that several formats share and that mean this one when a file is written.
     """
 
     name: str
@@ -113,7 +115,8 @@ class Format:
     source: str
     read: Callable[[bytes, Asked], Lut]
     write: Callable[[Lut], bytes]
-    sniff: Callable[[bytes], bool] = field(default=lambda _data: True)
+    sniff: Callable[[bytes], bool] | None = None
+    usual: tuple[str, ...] = ()
 
 
 def numeric_order(kind: Kind) -> NDArray[np.int64]:

@@ -157,6 +157,7 @@ ADAPT = Format(
     source="AdaPT, adapt/cpu-kernels/axx_conv2d.cpp and axx_linear.cpp",
     read=_read,
     write=_write_adapt,
+    usual=(".h",),
 )
 TRANSAXX = Format(
     name="transaxx",

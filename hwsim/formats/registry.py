@@ -2,7 +2,10 @@
 """Every format by name and suffix, and reading and writing files in them."""
 
 import hashlib
+import importlib
 import os
+import pkgutil
+import sys
 from pathlib import Path
 
 from ..errors import HwsimError
@@ -10,26 +13,44 @@ from ..files import write_atomically
 from ..lut import Lut
 from ..metrics import error_metrics
 from .format import Asked, Format, Kind, UnknownKindError
-from .headers import ADAPT, TRANSAXX
-from .plain import CSV, HEX, NPY
-from .texts import APPMULT, APPROXTORCH
-from .tfapprox import TFAPPROX
 
-# Where formats share a suffix, the one that can be told by its content stands first.
-FORMATS: dict[str, Format] = {
-    one.name: one for one in (TRANSAXX, ADAPT, TFAPPROX, APPMULT, APPROXTORCH, NPY, HEX, CSV)
-}
-_WRITTEN_BY_SUFFIX = {".h": ADAPT, ".hpp": ADAPT, ".cuh": TRANSAXX}
 NPZ = "npz"
 """The name of axhil's own tables, which are read and written by `Lut`."""
 
-NAMES = (NPZ, *FORMATS)
+FORMATS: dict[str, Format] = {}
+"""Every other format by name; a new one is a `Format` in a module of this package."""
+
+
+def discover() -> None:
+    """Fills FORMATS from the modules of this package."""
+    package = sys.modules[__package__]
+    found = [
+        one
+        for module in sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+        if module != "registry"
+        for one in vars(importlib.import_module(f".{module}", __package__)).values()
+        if isinstance(one, Format)
+    ]
+    # Where formats share a suffix, those that can be told by their content are asked first.
+    FORMATS.update({one.name: one for one in sorted(found, key=lambda one: one.sniff is None)})
+
+
+discover()
+
+
+def format_names() -> tuple[str, ...]:
+    """Names of all formats, axhil's own among them."""
+    return (NPZ, *FORMATS)
+
+
+def table_suffixes() -> tuple[str, ...]:
+    """Suffixes that mean a table file."""
+    return tuple(dict.fromkeys([f".{NPZ}", *(s for one in FORMATS.values() for s in one.suffixes)]))
 
 
 def has_format(path: Path) -> bool:
     """Whether the suffix means a table file."""
-    suffix = path.suffix.lower()
-    return suffix == ".npz" or any(suffix in one.suffixes for one in FORMATS.values())
+    return path.suffix.lower() in table_suffixes()
 
 
 def read_table(
@@ -39,7 +60,8 @@ def read_table(
 
     Args:
         path: the file.
-        form: one of NAMES; None goes by the suffix and, where several share it, the content.
+        form: a name of `format_names`; None goes by the suffix and, where several share it, the
+            content.
         asked: what the user, or the table compared with, says of the operands.
 
     Returns:
@@ -83,7 +105,7 @@ def write_table(lut: Lut, path: str | os.PathLike[str], *, form: str | None = No
     Args:
         lut: the table.
         path: the file; its folder must exist.
-        form: one of NAMES; None goes by the suffix.
+        form: one of `format_names`; None goes by the suffix.
 
     Returns:
         The format's name.
@@ -107,7 +129,7 @@ def write_table(lut: Lut, path: str | os.PathLike[str], *, form: str | None = No
 
 def _format(name: str) -> Format:
     if name not in FORMATS:
-        raise HwsimError(f"unknown format {name!r}: expected one of {', '.join(NAMES)}")
+        raise HwsimError(f"unknown format {name!r}: expected one of {', '.join(format_names())}")
     return FORMATS[name]
 
 
@@ -119,7 +141,7 @@ def _named_by(path: Path, data: bytes) -> str:
     if path.suffix.lower() == ".npz":
         return NPZ
     for one in _candidates(path):
-        if one.sniff(data):
+        if one.sniff is None or one.sniff(data):
             return one.name
     raise HwsimError(_unknown_suffix(path, "--from"))
 
@@ -128,9 +150,8 @@ def _chosen_by_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return NPZ
-    if suffix in _WRITTEN_BY_SUFFIX:
-        return _WRITTEN_BY_SUFFIX[suffix].name
     candidates = _candidates(path)
+    candidates = [one for one in candidates if suffix in one.usual] or candidates
     if not candidates:
         raise HwsimError(_unknown_suffix(path, "--to"))
     if len(candidates) > 1:
@@ -141,7 +162,8 @@ def _chosen_by_suffix(path: Path) -> str:
 
 def _unknown_suffix(path: Path, option: str) -> str:
     suffix = f"the suffix {path.suffix}" if path.suffix else "a name without suffix"
-    return f"{path}: {suffix} tells no table format, say {option} with one of {', '.join(NAMES)}"
+    names = ", ".join(format_names())
+    return f"{path}: {suffix} tells no table format, say {option} with one of {names}"
 
 
 def _agree(asked: Asked, lut: Lut, path: str | os.PathLike[str]) -> None:

@@ -2,7 +2,7 @@
 """The multipliers of `rtl/`, as people write them: `exact`, `drum(4)`, `scaletrim(4,8)`."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +17,9 @@ from ..operands import Operand
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import Parameter
 from ..verilog.wrapper import wrapped
-from .tabulation import Progress, tabulate
+from .cache import circuit_facts, through_cache
+from .multiplier import KeptTable, Progress
+from .tabulation import TIME_LIMIT, tabulate
 
 GOLDEN_DIR = Path(__file__).resolve().parents[1] / "golden"
 """The committed tables of the paper's seven multipliers."""
@@ -33,7 +35,7 @@ _SPELLING = re.compile(
 
 
 @dataclass(frozen=True)
-class Catalogued:
+class Catalogued(KeptTable):
     """A multiplier of the catalogue.
 
     >>> drum = Catalogued.parse("drum(4)")
@@ -47,6 +49,9 @@ class Catalogued:
         args: (), (K,), (H, M), ...
         operand: what both operands are; the sign needs no argument of its own in a name.
         rtl: another Verilog folder than the project's own.
+        simulate: even if there is a golden table, and not from the cache.
+        cache: take a simulated table from the cache, and keep it there.
+        time_limit: seconds without progress before a simulation is ended.
 
     Raises:
         HwsimError: unknown family, or arguments that are illegal for this operand.
@@ -56,6 +61,9 @@ class Catalogued:
     args: tuple[int, ...] = ()
     operand: Operand = S8
     rtl: Path | None = None
+    simulate: bool = field(default=False, compare=False)
+    cache: bool = field(default=True, compare=False)
+    time_limit: float = field(default=TIME_LIMIT, compare=False)
 
     def __post_init__(self) -> None:
         if self.family not in families():
@@ -140,22 +148,16 @@ class Catalogued:
         )
         return wrapped(circuit) if signed and not is_signed else circuit
 
-    def table(
-        self, *, jobs: int | None = None, progress: Progress | None = None, simulate: bool = False
-    ) -> Lut:
-        """All products: the golden table where there is one, else simulated.
-
-        Args:
-            jobs: simulators at a time; None is one per processor core.
-            progress: called with (products so far, products in all).
-            simulate: even if there is a golden table.
-
-        Raises:
-            HwsimError: as `tabulate`.
-        """
-        if self in PAPER_MULTIPLIERS and not simulate:
-            return golden(self)
-        return tabulate(self.circuit(), jobs=jobs, progress=progress)
+    def _make(self, jobs: int | None, progress: Progress | None) -> tuple[Lut, tuple[str, ...]]:
+        if self in PAPER_MULTIPLIERS and not self.simulate:
+            return golden(self), ()
+        circuit = self.circuit()
+        lut, origin = through_cache(
+            circuit_facts(circuit),
+            lambda: tabulate(circuit, jobs=jobs, limit=self.time_limit, progress=progress),
+            enabled=self.cache and not self.simulate,
+        )
+        return lut, (f"{self.name}: {origin}",)
 
 
 PAPER_MULTIPLIERS: tuple[Catalogued, ...] = (

@@ -4,6 +4,7 @@
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 
 from ..errors import HwsimError
 from ..lut import Lut
@@ -43,7 +44,7 @@ def extract(
     tables: dict[Catalogued, Lut] = {}
     # Threads suffice: the work is in the simulator's processes.
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        futures = {pool.submit(m.table, jobs=each, simulate=True): m for m in wanted}
+        futures = {pool.submit(replace(m, simulate=True).table, jobs=each): m for m in wanted}
         try:
             for future in as_completed(futures):
                 multiplier = futures[future]

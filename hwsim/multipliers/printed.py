@@ -34,6 +34,9 @@ _LINE = re.compile(
 _SCANNED = 1 << 16
 """Characters at the start of a file in which figures are looked for."""
 
+PREFIX = "figures:"
+"""Before a file: the figures that are printed in it, and not what it is."""
+
 
 @dataclass(frozen=True)
 class Figure:

@@ -300,7 +300,7 @@ def choose_top(
     if len(chosen) > 1:
         raise HwsimError(
             f"{where}: expected one top module, got {' and '.join(chosen)}, which no other "
-            "module instantiates; choose one with --top"
+            "module instantiates; choose one with --top, or [top=NAME] behind the file"
         )
     unused = [name for name in candidates if name != chosen[0]]
     if unused and notes is not None:
@@ -325,7 +325,9 @@ def _signedness(roles: Roles, word: bool | None, top: str, name: str) -> tuple[b
     hint = _NAMED_SIGN.search(top)
     if hint is not None:
         return hint[1].lower() == "s", "name"
+    file = name.rpartition("(")[2].partition(",")[0].rstrip(")")
     raise HwsimError(
         f"{name}: the Verilog does not declare its operands signed, which netlists leave out; "
-        "say --signed (two's complement) or --unsigned"
+        f"say {file}[signed] (two's complement), {file}[unsigned], or {file}[wrap] to put an "
+        "unsigned core into a sign-magnitude wrapper"
     )

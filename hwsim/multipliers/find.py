@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one reader of everything that names a multiplier: words, files, models."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from ..designs import families
+from ..errors import HwsimError
+from ..formats import Asked, Kind, UnknownKindError, has_format, table_suffixes
+from ..lut import Lut
+from ..models.cmodel import TIME_LIMIT
+from ..operands import Operand
+from .catalogued import S8, Catalogued
+from .from_file import FromFile, Tabulated
+from .from_model import C_SUFFIX, FromModel
+from .from_verilog import FromVerilog
+from .multiplier import Multiplier
+from .source import TOML_SUFFIX, VERILOG_SUFFIXES, VerilogSource, did_you_mean, read_toml
+
+
+class Origin(StrEnum):
+    """What a word means."""
+
+    catalogue = "a multiplier of the catalogue"
+    verilog = "Verilog"
+    table = "a table"
+    c_model = "a C model"
+    python_model = "a Python model"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is requested beyond the word that names a multiplier.
+
+    Attributes:
+        operands: width, sign, and the default for what nothing else says.
+        facts: about Verilog; what stands in brackets behind the file wins over them.
+        function: of a C model.
+        simulate: simulate multipliers of the catalogue; else golden tables are taken.
+        rtl: another Verilog folder for the catalogue.
+        luts: folder with tables of the catalogue's multipliers, by `axhil lut`.
+        time_limit: seconds that a model may take, or Verilog without progress.
+        cache: take simulated tables from the cache, and keep them there.
+    """
+
+    operands: Asked = field(default_factory=Asked)
+    facts: VerilogSource = field(default_factory=VerilogSource)
+    function: str | None = None
+    simulate: bool = False
+    rtl: Path | None = None
+    luts: Path | None = None
+    time_limit: float = TIME_LIMIT
+    cache: bool = True
+
+
+NETWORKS = Request(operands=Asked(default=Kind(8, signed=True)))
+"""For networks, which are quantised to signed 8-bit codes."""
+
+
+def find(text: str, request: Request | None = None) -> Multiplier:
+    """The multiplier that a word names; its table is made when it is needed.
+
+    >>> find("scaletrim(4, 8)").name, find("drum_5").label
+    ('scaletrim(4,8)', 'DR5')
+
+    Args:
+        text: `exact`, `drum(5)`, `drum_5`; Verilog with facts in brackets, `mul.v[K=3]`, or a TOML
+            file of facts; a table of any format; a C model, `model.c` or `model.c:function`; a
+            Python model, `module:function` or `model.py:function`.
+        request: what else is known; None: nothing.
+
+    Raises:
+        HwsimError: one sentence with a way out: no such file, no such multiplier, facts that
+            contradict each other, arguments that these operands do not allow.
+    """
+    text, request = text.strip(), request or Request()
+    return _BUILDERS[origin_of(text)](text, request)
+
+
+def find_pair(x: str, y: str, first: Request, second: Request) -> tuple[Multiplier, Multiplier]:
+    """Two multipliers; where one does not say what its operands are, the other does.
+
+    Args:
+        x: a word.
+        y: another.
+        first: what else is known of x.
+        second: of y.
+
+    Raises:
+        UnknownKindError: neither says.
+        HwsimError: as `find`, or a table cannot be made.
+    """
+    words, requests = (x, y), (first, second)
+    # The catalogue has every multiplier for any operands, so the other side is asked first.
+    order = sorted(range(2), key=lambda side: origin_of(words[side]) is Origin.catalogue)
+    settled: dict[int, Multiplier] = {}
+    kind: Kind | None = None
+    unknown: UnknownKindError | None = None
+    for side in order * 2:
+        if side in settled:
+            continue
+        default = kind or requests[side].operands.default
+        asked = replace(requests[side].operands, default=default)
+        multiplier = find(words[side], replace(requests[side], operands=asked))
+        try:
+            operand, _ = multiplier.operands
+        except UnknownKindError as error:
+            unknown = unknown or error
+            continue
+        settled[side] = multiplier
+        kind = kind or Kind(operand.bits, operand.signed)
+    if len(settled) < 2:
+        assert unknown is not None
+        raise unknown
+    return settled[0], settled[1]
+
+
+def origin_of(text: str) -> Origin:
+    """What a word means; files are not looked at.
+
+    Raises:
+        HwsimError: nothing that is known.
+    """
+    file, bracket, _ = text.strip().partition("[")
+    suffix = Path(file).suffix.lower()
+    if suffix in {*VERILOG_SUFFIXES, TOML_SUFFIX}:
+        return Origin.verilog
+    if bracket and text.endswith("]"):
+        raise HwsimError(
+            f"{text}: expected Verilog ({', '.join(VERILOG_SUFFIXES)}) or a TOML file before the "
+            "brackets"
+        )
+    if has_format(Path(text)):
+        return Origin.table
+    if suffix == C_SUFFIX:
+        return Origin.c_model
+    if ":" in text:
+        module = text.rpartition(":")[0]
+        return Origin.c_model if module.lower().endswith(C_SUFFIX) else Origin.python_model
+    if text.partition("(")[0].partition("_")[0].strip() in families():
+        return Origin.catalogue
+    raise HwsimError(_nothing_known(text))
+
+
+def located(text: str, folder: Path) -> str:
+    """The same word with the files that it names taken from a folder.
+
+    >>> located("mul.v[with=cells.v]", Path("rtl")), located("drum(4)", Path("rtl"))
+    ('rtl/mul.v[with=rtl/cells.v]', 'drum(4)')
+
+    Raises:
+        HwsimError: as `origin_of`, or arguments that the catalogue does not have.
+    """
+    origin = origin_of(text)
+    if origin is Origin.catalogue:
+        find(text)
+    if origin is Origin.verilog:
+        return str(VerilogSource.parse(text).located(folder))
+    is_file = origin is Origin.python_model and text.rpartition(":")[0].endswith(".py")
+    return str(folder / text) if is_file or origin in {Origin.table, Origin.c_model} else text
+
+
+def _from_catalogue(text: str, request: Request) -> Multiplier:
+    if request.luts is not None:
+        entry = Catalogued.parse(text)
+        return Tabulated(entry.name, entry.label, Lut.load(request.luts / f"{entry.slug}.npz"))
+    asked = request.operands
+    default = asked.default or Kind(S8.bits, S8.signed)
+    try:
+        kind = replace(asked, default=default).settle()
+    except HwsimError as error:
+        raise HwsimError(f"{text}: {error}") from error
+    return replace(
+        Catalogued.parse(text, operand=Operand(kind.width, kind.signed), rtl=request.rtl),
+        simulate=request.simulate,
+        cache=request.cache,
+        time_limit=request.time_limit,
+    )
+
+
+def _from_verilog(text: str, request: Request) -> Multiplier:
+    spelt = VerilogSource.parse(text)
+    assert spelt.file is not None
+    _require(spelt.file)
+    is_toml = spelt.file.suffix.lower() == TOML_SUFFIX
+    beside = spelt.file if is_toml else spelt.file.with_suffix(TOML_SUFFIX)
+    facts = read_toml(beside) if beside.is_file() else VerilogSource()
+    if is_toml and facts.file is None:
+        raise HwsimError(f'{beside}: expected the key verilog, e.g. verilog = "mul.v"')
+    own = replace(spelt, file=facts.file if is_toml else spelt.file)
+    said = request.facts
+    if said.sign is None and request.operands.signed is not None:
+        said = replace(said, sign="signed" if request.operands.signed else "unsigned")
+    source = own.over(said).over(replace(facts, file=None))
+    return FromVerilog(
+        source, request.operands.width, time_limit=request.time_limit, cache=request.cache
+    )
+
+
+def _from_file(text: str, request: Request) -> Multiplier:
+    _require(Path(text))
+    return FromFile(Path(text), requested=request.operands)
+
+
+def _from_model(text: str, request: Request) -> Multiplier:
+    module, colon, function = text.rpartition(":") if ":" in text else (text, "", "")
+    if colon and not function:
+        raise HwsimError(f"{text}: expected a function behind the colon")
+    if module.lower().endswith((C_SUFFIX, ".py")):
+        _require(Path(module))
+    return FromModel(
+        module, function or request.function, request.operands, time_limit=request.time_limit
+    )
+
+
+_BUILDERS: dict[Origin, Callable[[str, Request], Multiplier]] = {
+    Origin.catalogue: _from_catalogue,
+    Origin.verilog: _from_verilog,
+    Origin.table: _from_file,
+    Origin.c_model: _from_model,
+    Origin.python_model: _from_model,
+}
+
+
+def _require(path: Path) -> None:
+    if path.is_file():
+        return
+    if path.is_dir():
+        raise HwsimError(f"expected a file at {path}, but it is a folder")
+    try:
+        names = [one.name for one in path.parent.iterdir()]
+    except OSError:
+        names = []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    hint = f"; did you mean {path.with_name(close[0])}?" if close else ""
+    raise HwsimError(f"expected a file at {path}, but there is no such file{hint}")
+
+
+def _nothing_known(text: str) -> str:
+    spelt = [
+        f"{name}({','.join(family.parameters)})" if family.parameters else name
+        for name, family in families().items()
+    ]
+    if text and Path(text).exists():
+        suffixes = ", ".join([*VERILOG_SUFFIXES, TOML_SUFFIX, *table_suffixes(), C_SUFFIX])
+        return (
+            f"{text}: expected a file that ends in one of {suffixes}; axhil convert reads a table "
+            "of another name with --from"
+        )
+    head = text.partition("(")[0].strip()
+    hint = did_you_mean(head, families())
+    return (
+        f"{text or repr('')}: no such file, and no multiplier: {hint}expected {', '.join(spelt)}, "
+        "a file or module:function"
+    )

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Verilog does not say of itself, as one value with one spelling and one small file.
+
+In brackets behind the file: `mul.v[top=mul8,a=x,b=y,K=3,signed,tie.en=1,with=cells.v,include=inc]`.
+
+    top=MODULE                   the top module; else the one that no other instantiates
+    a=PORT, b=PORT, p=PORT       first operand, second operand, product
+    weight=PORT                  the operand that is the weight, the table's column; else the second
+    NAME=VALUE                   a parameter of the top; parameter.NAME=VALUE where NAME is one of
+                                 the words of this list; a text that looks like a number in quotes
+    signed, unsigned             what the operands are, where the Verilog does not declare it
+    wrap                         an unsigned core, to be put into a sign-magnitude wrapper
+    tie.PORT=NUMBER              an input held at a value
+    with=FILE                    another file of the design, in compilation order; repeatable
+    include=FOLDER               a folder of included files; repeatable
+
+The same in TOML, `mul.toml` beside `mul.v`, where it is read unasked, or anywhere with
+`verilog = "mul.v"` in it:
+
+    top = "mul8"
+    signed = true                # or: wrap = true
+    with = ["cells.v"]
+    parameters = { K = 3 }
+    ties = { en = 1 }
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from ..errors import HwsimError
+from ..verilog.parameters import Parameter
+
+Sign = Literal["signed", "unsigned", "wrap"]
+SIGNS: tuple[Sign, ...] = get_args(Sign)
+VERILOG_SUFFIXES = (".v", ".sv")
+TOML_SUFFIX = ".toml"
+
+_NAMES = ("top", "a", "b", "p", "weight")
+_PATHS = ("with", "include")
+_WORDS = {*_NAMES, *_PATHS, *SIGNS}
+_KEYS = ("verilog", *_NAMES, "parameters", "signed", "wrap", "ties", *_PATHS)
+_IDENTIFIER = re.compile(r"[A-Za-z_][\w$]*", re.ASCII)
+_NUMBER = re.compile(r"-?\d+|0[xX][0-9a-fA-F]+", re.ASCII)
+_WORD = re.compile(r"[\w.+-]+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class VerilogSource:
+    """Verilog files and all that they do not say of themselves.
+
+    >>> source = VerilogSource.parse("rtl/mul.v[wrap, K=0x3, top=mul8]")
+    >>> print(source)
+    rtl/mul.v[top=mul8,K=3,wrap]
+    >>> source.name, source.label
+    ('mul.v[top=mul8,K=3,wrap]', 'mul8 K=3')
+
+    Attributes:
+        file: the first file; None where these are facts alone.
+        more: further files of the design, in compilation order.
+        top: top module.
+        a: first operand port.
+        b: second operand port.
+        p: product port.
+        weight: the operand port that is the weight.
+        parameters: in place of the top's defaults.
+        sign: what the operands are; `wrap` for an unsigned core to be put into a wrapper.
+        ties: inputs to hold at a value.
+        includes: folders of included files.
+
+    Raises:
+        HwsimError: a value that has no spelling.
+    """
+
+    file: Path | None = None
+    more: tuple[Path, ...] = ()
+    top: str | None = None
+    a: str | None = None
+    b: str | None = None
+    p: str | None = None
+    weight: str | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict, hash=False)
+    sign: Sign | None = None
+    ties: Mapping[str, int] = field(default_factory=dict, hash=False)
+    includes: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        # One order of names, so that equal facts have equal spellings.
+        for name in ("parameters", "ties"):
+            object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
+        for path in (*self.more, *self.includes):
+            if set(str(path)) & set('[],"'):
+                raise HwsimError(f"expected a path without brackets, commas and quotes, got {path}")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `FILE[ITEM,...]`, or `FILE`; see the module's head.
+
+        Raises:
+            HwsimError: an item that means nothing, or is there twice.
+        """
+        file, bracket, inside = text.strip().partition("[")
+        if not bracket:
+            return cls(Path(file))
+        if not inside.endswith("]"):
+            raise HwsimError(f"{text}: expected ] at the end of the facts")
+        facts: dict[str, Any] = {"parameters": {}, "ties": {}}
+        for item in split_items(inside[:-1]):
+            _add(facts, item, where=text)
+        return cls(Path(file), **facts)
+
+    def __str__(self) -> str:
+        return self._spelling(str)
+
+    @property
+    def name(self) -> str:
+        """The spelling without folders: the same wherever the files lie."""
+        return self._spelling(lambda path: path.name)
+
+    @property
+    def label(self) -> str:
+        """For figures: the module or the file, and the parameters that were given."""
+        head = self.top or (self.file.stem if self.file else "")
+        return " ".join([head, *(f"{name}={value}" for name, value in self.parameters.items())])
+
+    def _spelling(self, shown: Any) -> str:
+        items = [f"{name}={getattr(self, name)}" for name in _NAMES if getattr(self, name)]
+        items += [
+            f"{'parameter.' if name in _WORDS else ''}{name}={_spelt(value)}"
+            for name, value in self.parameters.items()
+        ]
+        items += [self.sign] if self.sign else []
+        items += [f"tie.{name}={value}" for name, value in self.ties.items()]
+        items += [f"with={shown(path)}" for path in self.more]
+        items += [f"include={shown(path)}" for path in self.includes]
+        file = "" if self.file is None else shown(self.file)
+        return f"{file}[{','.join(items)}]" if items else file
+
+    def over(self, others: "VerilogSource") -> "VerilogSource":
+        """These facts; where they say nothing, those of another. Files and folders add up."""
+        own = {name: getattr(self, name) or getattr(others, name) for name in (*_NAMES, "sign")}
+        return VerilogSource(
+            file=self.file or others.file,
+            more=tuple(dict.fromkeys((*self.more, *others.more))),
+            parameters={**others.parameters, **self.parameters},
+            ties={**others.ties, **self.ties},
+            includes=tuple(dict.fromkeys((*self.includes, *others.includes))),
+            **own,
+        )
+
+    def located(self, folder: Path) -> "VerilogSource":
+        """The same with its paths taken from a folder."""
+        return replace(
+            self,
+            file=None if self.file is None else folder / self.file,
+            more=tuple(folder / path for path in self.more),
+            includes=tuple(folder / path for path in self.includes),
+        )
+
+
+def setting(text: str, *, where: str) -> tuple[str, Parameter]:
+    """Reads `NAME=VALUE`; a value is a Verilog number or a word.
+
+    Args:
+        text: what to read.
+        where: what a complaint begins with.
+
+    Raises:
+        HwsimError: it is anything else.
+    """
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not _IDENTIFIER.fullmatch(name) or not value:
+        raise HwsimError(f"{where}: expected NAME=VALUE, got {text}")
+    if _NUMBER.fullmatch(value):
+        return name, int(value, 16 if value[:2].lower() == "0x" else 10)
+    if len(value) > 1 and value[0] == value[-1] == '"' and '"' not in value[1:-1]:
+        return name, value[1:-1]
+    if not _WORD.fullmatch(value):
+        raise HwsimError(f"{where}: expected a number or a word as the value, got {text}")
+    return name, value
+
+
+def tie(text: str, *, where: str) -> tuple[str, int]:
+    """Reads `PORT=NUMBER`.
+
+    Raises:
+        HwsimError: it is anything else.
+    """
+    name, value = setting(text, where=where)
+    if isinstance(value, str):
+        raise HwsimError(f"{where}: expected PORT=NUMBER, got {text}")
+    return name, value
+
+
+def read_toml(path: Path) -> VerilogSource:
+    """Reads the facts in a TOML file; its paths are relative to it.
+
+    Raises:
+        HwsimError: it cannot be read, or a key is unknown or of another type.
+    """
+    try:
+        body = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HwsimError(f"{path} is no TOML file: {error}") from error
+    for key in body:
+        if key not in _KEYS:
+            raise HwsimError(
+                f"{path}: unknown key {key}: {did_you_mean(key, _KEYS)}expected {', '.join(_KEYS)}"
+            )
+
+    def typed(key: str, kind: type, what: str) -> Any:
+        value = body.get(key)
+        # Python's bool is an int, TOML's is not.
+        if value is not None and type(value) is not kind:
+            raise HwsimError(f"{path}: {key}: expected {what}, got {value!r:.60}")
+        return value
+
+    def paths(key: str) -> tuple[Path, ...]:
+        value = body.get(key, [])
+        value = [value] if isinstance(value, str) else value
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise HwsimError(
+                f"{path}: {key}: expected a path or a list of paths, got {value!r:.60}"
+            )
+        return tuple(map(Path, value))
+
+    def table(key: str, kinds: tuple[type, ...], what: str) -> dict[str, Any]:
+        values = typed(key, dict, "a table") or {}
+        for name, value in values.items():
+            if type(value) not in kinds or not _IDENTIFIER.fullmatch(name):
+                raise HwsimError(f"{path}: {key}.{name}: expected {what}, got {value!r:.60}")
+        return values
+
+    signed, wrap = typed("signed", bool, "true or false"), typed("wrap", bool, "true or false")
+    if wrap and signed:
+        raise HwsimError(f"{path}: expected signed or wrap, which is for unsigned cores, got both")
+    sign: Sign | None = "wrap" if wrap else None if signed is None else _signs(signed)
+    verilog = paths("verilog")
+    source = VerilogSource(
+        file=verilog[0] if verilog else None,
+        more=(*verilog[1:], *paths("with")),
+        parameters=table("parameters", (int, str), "a number or a text"),
+        sign=sign,
+        ties=table("ties", (int,), "a number"),
+        includes=paths("include"),
+        **{name: typed(name, str, "a text") for name in _NAMES},
+    )
+    return source.located(path.parent)
+
+
+def split_items(text: str) -> list[str]:
+    """Splits at commas outside parentheses, brackets and quotes; empty items are left out.
+
+    >>> split_items('scaletrim(4,8), mul.v[K=3,signed],')
+    ['scaletrim(4,8)', 'mul.v[K=3,signed]']
+    """
+    commas = [place for place, character in outside_brackets(text) if character == ","]
+    starts, ends = [0, *(place + 1 for place in commas)], [*commas, len(text)]
+    items = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    return [item for item in items if item]
+
+
+def outside_brackets(text: str) -> Iterator[tuple[int, str]]:
+    """(place, character) of what stands outside of parentheses, brackets and quotes."""
+    depth, quoted = 0, False
+    for place, character in enumerate(text):
+        quoted ^= character == '"'
+        if not quoted:
+            depth += (character in "([") - (character in ")]")
+            if depth == 0:
+                yield place, character
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean X? ` where a known word is near, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]}? " if close else ""
+
+
+def _signs(signed: bool) -> Sign:
+    return "signed" if signed else "unsigned"
+
+
+def _spelt(value: Parameter) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return value if _WORD.fullmatch(value) and not _NUMBER.fullmatch(value) else f'"{value}"'
+
+
+def _add(facts: dict[str, Any], item: str, *, where: str) -> None:
+    """Adds one item between the brackets to the facts."""
+
+    def once(key: str, values: dict[str, Any], value: Any) -> None:
+        if key in values:
+            raise HwsimError(f"{where}: expected one {item.partition('=')[0].strip()}, got two")
+        values[key] = value
+
+    if "=" not in item:
+        if item not in SIGNS:
+            hint = did_you_mean(item, SIGNS)
+            raise HwsimError(
+                f"{where}: {hint}expected {', '.join(SIGNS)} or NAME=VALUE in the brackets, "
+                f"got {item}"
+            )
+        if "sign" in facts:
+            raise HwsimError(f"{where}: expected one of {', '.join(SIGNS)}, got two")
+        facts["sign"] = item
+        return
+    key, _, value = (part.strip() for part in item.partition("="))
+    if not value:
+        raise HwsimError(f"{where}: expected NAME=VALUE, got {item}")
+    if key in _NAMES:
+        once(key, facts, value)
+    elif key in _PATHS:
+        name = "more" if key == "with" else "includes"
+        facts[name] = (*facts.get(name, ()), Path(value))
+    elif key.startswith("tie."):
+        name, number = tie(item.removeprefix("tie."), where=where)
+        once(name, facts["ties"], number)
+    else:
+        name, given = setting(item.removeprefix("parameter."), where=where)
+        if key in SIGNS:
+            raise HwsimError(f"{where}: expected {key} alone, got {item}")
+        once(name, facts["parameters"], given)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what the user typed to what networks are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError
+from axhil.hwsim.multipliers import (
+    NETWORKS,
+    Assignment,
+    FromVerilog,
+    Multiplier,
+    assignments,
+)
+from axhil.hwsim.operands import Operand
+
+CODES = Operand(8, signed=True)
+"""What networks are quantised to."""
+
+
+def network_assignments(
+    texts: Sequence[str] | None, *, luts: Path | None = None
+) -> list[Assignment]:
+    """Find multipliers for a network.
+
+    Args:
+        texts: see `hwsim.multipliers.assignments`; None: the paper's seven.
+        luts: folder where ``axhil lut`` wrote tables of the catalogue; None for the golden ones.
+
+    Raises:
+        HwsimError: none, one named twice, one that cannot be read, or operands that networks do not
+            have.
+    """
+    words = [str(one) for one in PAPER_MULTIPLIERS] if texts is None else texts
+    found = assignments(words, replace(NETWORKS, luts=luts))
+    for one in distinct(found):
+        require_codes(one)
+    return found
+
+
+def distinct(found: Sequence[Assignment]) -> list[Multiplier]:
+    """The multipliers of several assignments, each once."""
+    return list(dict.fromkeys(one for each in found for one in each.multipliers))
+
+
+def require_codes(multiplier: Multiplier) -> None:
+    """Refuses operands that networks are not quantised to.
+
+    Raises:
+        HwsimError: says what they are, and for an unsigned core in Verilog what to do.
+    """
+    if multiplier.operands == (CODES, CODES):
+        return
+    activation, weight = multiplier.operands
+    kinds = f"{activation}" if activation == weight else f"{activation} x {weight}"
+    way_out = ""
+    if isinstance(multiplier, FromVerilog) and CODES.bits == activation.bits == weight.bits:
+        wrapped = replace(multiplier.source, sign="wrap")
+        way_out = f"; put the unsigned core into a sign-magnitude wrapper: {wrapped}"
+    raise HwsimError(
+        f"{multiplier.name}: networks are quantised to {CODES} codes, its operands are {kinds}"
+        f"{way_out}"
+    )
