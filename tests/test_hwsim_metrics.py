@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from axhil.hwsim import Catalogued, Lut, error_metrics, reference
+from axhil.hwsim import Catalogued, Lut, Operand, error_metrics
 
 
 def exact_table(width, *, signed):
-    return reference.table(Catalogued.parse("exact"), width=width, signed=signed).copy()
+    return Catalogued("exact", operand=Operand(width, signed)).reference_table()
 
 
 def test_an_exact_table_has_no_error():

@@ -20,7 +20,7 @@ from axhil.emulation import Accumulator, External, Geometry
 from axhil.emulation.arithmetic import ExternalArithmetic
 from axhil.emulation.backends import BACKENDS, Computation
 from axhil.emulation.quantize import S8, Quantizer
-from axhil.hwsim import Catalogued, Design, HwsimError, golden
+from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.simulation.live import LiveMultiplier
 from axhil.study.cosim import chosen_layers, cosim, products_of
@@ -132,7 +132,7 @@ def test_a_small_layer_in_icarus_has_the_sums_of_a_register_step_by_step(overflo
     rng = np.random.default_rng(3)
     x = rng.integers(-127, 128, (1, 2, 4, 4)).astype(np.int8)
     w = rng.integers(-127, 128, (3, 2, 3, 3)).astype(np.int8)
-    with LiveMultiplier(Design.of(DRUM, width=8, signed=True), processes=1) as live:
+    with LiveMultiplier(DRUM.circuit(), processes=1) as live:
         arithmetic = ExternalArithmetic(External("RTL", live), Accumulator(15, overflow))
         what = Computation(arithmetic, Quantizer(S8, torch.ones(())), Geometry())
         layer = BACKENDS["external"](what, torch.from_numpy(w))
@@ -272,7 +272,7 @@ def test_a_simulator_that_dies_under_the_network_is_one_sentence(subject, images
     lives = []
 
     def start():
-        lives.append(LiveMultiplier(Design.of(DRUM, width=8, signed=True), processes=1, batch=4096))
+        lives.append(LiveMultiplier(DRUM.circuit(), processes=1, batch=4096))
         lives[0]._progress = lambda _: os.kill(lives[0].pids[0], signal.SIGKILL)
         return lives[0]
 
