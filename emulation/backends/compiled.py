@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ class Compiled(Backend):
     def _prepare(self, codes: torch.Tensor) -> None:
         activation, half = self.computation.activation, 1 << (width_of(self.computation) - 1)
         steps = activation.steps
-        self._quantiser = {
+        self._quantiser: dict[str, Any] = {
             "inv_scale": float(activation.inv_scale), "qmin": steps[0], "qmax": steps[-1]
         }  # fmt: skip
         self._signed = steps[0] < 0 or steps[-1] < half

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
-from ..operands import Operand
 from ..tools.runner import Simulation
 from ..tools.simulators import SIMULATORS
 from ..verilog.circuit import Circuit
@@ -104,7 +103,8 @@ class LiveProcess:
         assert self._pending is None
         count = len(a)
         padding = -count % self._instances
-        pairs = np.stack([a, b], axis=1) & (2**self._circuit.roles.width - 1)
+        activation, weight = self._circuit.operands
+        pairs = np.stack([activation.pattern(a), weight.pattern(b)], axis=1)
         # Every instance needs as many pairs: the last one is repeated.
         pairs = np.pad(pairs, ((0, padding), (0, 0)), mode="edge")
         # $fread fills a word from its top byte: the first operand stands in the upper half.
@@ -124,25 +124,22 @@ class LiveProcess:
         if answer is None:
             return None
         self._busy = False
-        (a, b), bits = self._pending, self._circuit.roles.product_width
+        (a, b), roles = self._pending, self._circuit.roles
         if "bad" in answer:
             # An index beyond the pairs is the padding, which repeats the last pair.
             first = min(int(answer["bad"]), len(a) - 1)
-            shown = str(answer["product"])[-bits:]
-            roles = self._circuit.roles
+            shown = str(answer["product"])[-roles.product_bits :]
             raise HwsimError(
                 f"{self._circuit.name}: expected 0 and 1 only on {roles.product}, got {shown} for "
                 f"{roles.activation}={a[first]}, {roles.weight}={b[first]}"
             )
         words = np.fromfile(self._folder / PRODUCTS, dtype=np.uint32)[: len(a)]
-        products = words.astype(np.int64)
+        products = self._circuit.product.value(words)
         if len(products) != len(a):
             raise HwsimError(
                 f"{self._circuit.name}: expected {len(a)} products from the simulator, got "
                 f"{len(products)}; is the disk under {tempfile.gettempdir()} full?"
             )
-        if self._circuit.signed:
-            products = Operand(bits, signed=True).value(products)
         self._pending = None
         self._served += len(a)
         return products

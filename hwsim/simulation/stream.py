@@ -66,12 +66,12 @@ def run_stream(
     Raises:
         HwsimError: the Verilog does not compile, stops the simulation or never settles.
     """
-    width = circuits[0].roles.width
-    assert all(circuit.roles.width == width for circuit in circuits)
+    bits = circuits[0].roles.bits
+    assert all(circuit.roles.bits == bits for circuit in circuits)
     assert len(circuits) == 1 or all(circuit.roles.clock is None for circuit in circuits)
     with tempfile.TemporaryDirectory(prefix="axhil-stream-") as scratch:
         folder = Path(scratch)
-        pairs = np.stack([a, b], axis=1).astype(f">u{operand_bytes(width)}")
+        pairs = np.stack([a, b], axis=1).astype(f">u{operand_bytes(bits)}")
         (folder / OPERANDS).write_bytes(pairs.tobytes())
         said = [{"name": circuit.name, "ports": _ports(circuit.roles)} for circuit in circuits]
         settings = {"cycles": len(a), "circuits": said}
@@ -97,12 +97,12 @@ def _names(every: Sequence[str]) -> str:
 
 
 def _ports(roles: Roles) -> dict[str, int]:
-    operands = {roles.activation: roles.width, roles.weight: roles.width}
-    return {**operands, roles.product: roles.product_width}
+    operands = dict(zip((roles.activation, roles.weight), roles.bits, strict=True))
+    return {**operands, roles.product: roles.product_bits}
 
 
 def _read(folder: Path, circuits: Sequence[Circuit], *, cycles: int) -> list[Outputs]:
-    counts = [product_words(circuit.roles.product_width) for circuit in circuits]
+    counts = [product_words(circuit.roles.product_bits) for circuit in circuits]
     raw = np.fromfile(folder / PRODUCTS, dtype="<u4")
     if len(raw) != cycles * sum(counts):
         raise HwsimError(
