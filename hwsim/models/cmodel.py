@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from ..errors import HwsimError
 from ..formats import Asked, Kind, UnknownKindError
 from ..lut import Lut
+from ..tools.process import OverLimitError, run
 
 TIME_LIMIT = 60.0
 """Seconds that a model may take for all products."""
@@ -248,42 +248,22 @@ def _compile(path: Path, folder: Path, which: CFunction) -> None:
         raise HwsimError(f"{path}: no C compiler on PATH (Debian: apt-get install gcc; or set CC)")
     command = [*compiler, "-O1", "-w", "-std=gnu11", "-o", "model", "model.c", "-lm"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=120,
-            check=False,
-        )  # fmt: skip  (one line of options)
-    except subprocess.TimeoutExpired:
+        done = run(command, folder=folder, seconds=120)
+    except OverLimitError:
         raise HwsimError(f"{path}: the C compiler took more than 120 s") from None
-    if done.returncode:
+    if done.code:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         first = next((line for line in lines if "error" in line or "undefined" in line), None)
-        said = first or (lines[0] if lines else f"exit code {done.returncode}")
+        said = first or (lines[0] if lines else f"exit code {done.code}")
         raise HwsimError(f"{path}: {which.name} does not compile: {said}")
 
 
 def _call(command: list[str], folder: Path, time_limit: float) -> str | None:
     """Runs the model's program; what went wrong, as a verb."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
     try:
-        code = process.wait(time_limit)
-    except subprocess.TimeoutExpired:
+        code = run(command, folder=folder, seconds=time_limit, log=Path(os.devnull)).code
+    except OverLimitError:
         return f"took more than {time_limit:g} s for all products"
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
     if code < 0:
         return f"crashed ({signal.Signals(-code).name})"
     return f"ended with exit code {code}" if code else None

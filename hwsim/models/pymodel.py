@@ -4,9 +4,6 @@
 The model runs in a process of its own, so that whatever it does to its interpreter ends with it.
 """
 
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +13,7 @@ import numpy as np
 from ..errors import HwsimError
 from ..formats import Asked, UnknownKindError
 from ..lut import Lut
+from ..tools.process import OverLimitError, run
 from .pymodel_process import FAILED
 
 TIME_LIMIT = 60.0
@@ -49,31 +47,19 @@ def python_model_table(
     except UnknownKindError as error:
         raise UnknownKindError(f"{spec}: {error}") from error
     with tempfile.TemporaryDirectory(prefix="axhil-pymodel-") as scratch:
-        result, said = Path(scratch) / "products.npy", Path(scratch) / "stderr"
+        result = Path(scratch) / "products.npy"
         command = [sys.executable, "-m", f"{__package__}.pymodel_process"]
         command += [module, function, str(kind.width), str(int(kind.signed)), str(result)]
-        with said.open("wb") as stderr:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
         try:
-            code = process.wait(time_limit)
-        except subprocess.TimeoutExpired:
+            done = run(command, seconds=time_limit, quiet=True)
+        except OverLimitError:
             raise HwsimError(
                 f"{spec} took more than {time_limit:g} s for all products of {kind}"
             ) from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        if code or not result.exists():
-            lines = said.read_text(errors="replace").strip().splitlines()
-            why = lines[-1] if lines and code == FAILED else f"it ended Python (exit code {code})"
-            raise HwsimError(f"{spec}: {why}")
+        if done.code or not result.exists():
+            lines = done.stderr.strip().splitlines()
+            ended = f"it ended Python (exit code {done.code})"
+            raise HwsimError(f"{spec}: {lines[-1] if lines and done.code == FAILED else ended}")
         products = np.load(result)
     manifest = {"top": function, "model": {"file": module, "language": "Python"}}
     return Lut(products, width=kind.width, signed=kind.signed, manifest=manifest)
