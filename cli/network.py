@@ -92,7 +92,8 @@ def accuracy(
 ) -> None:
     """Accuracy of a network in float, in exact int8 and with each multiplier."""
     from axhil.emulation import Settings
-    from axhil.report.tables import accuracy_table
+    from axhil.report import measurements
+    from axhil.report.terminal import terminal_table
     from axhil.study.accuracy import measure, write_accuracy
     from axhil.study.subject import load_subject, set_threads
     from axhil.zoo.data import load
@@ -128,7 +129,7 @@ def accuracy(
     path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
     write_accuracy(path, subject, selected, rows, batch=batch, device=where)
     title = f"{network} on {len(selected):,} images of {selected.name}"
-    out.print(accuracy_table(rows, title=title))
+    out.print(terminal_table(measurements.accuracy(rows, title=title)))
     out.print(f"record: {path}", soft_wrap=True)
 
 
@@ -220,11 +221,15 @@ def plan(
     multiplier: opt.Multiplier = "exact",
     weights: opt.Weights = None,
     allow_float: opt.AllowFloat = False,
+    device: Annotated[
+        opt.Device, typer.Option(help="Where networks would run; it need not be there.")
+    ] = opt.Device.cpu,
     data_dir: opt.DataDir = None,
 ) -> None:
     """Show which path each layer takes, and why."""
     from axhil.emulation import native
-    from axhil.report.tables import plan_table
+    from axhil.report import measurements
+    from axhil.report.terminal import terminal_table
     from axhil.study.subject import plan_subject
 
     chosen, *more = assigned([multiplier], luts=None)
@@ -233,10 +238,13 @@ def plan(
     subject, missing = plan_subject(
         network, weights=weights, root=data_dir, allow_float=allow_float
     )
-    emulated = subject.prepared.emulate(chosen.mapping(), layers=subject.network.approximate)
+    mapping = chosen.mapping()
+    layers = subject.prepared.plan(mapping, layers=subject.network.approximate, device=device.value)
     if missing:
         notice(f"planning with random weights: {missing}")
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
-    share = emulated.float_share
+    where = kernels if device is opt.Device.cpu else f"on {device.value}"
+    share = subject.prepared.float_share(mapping)
     in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
-    out.print(plan_table(emulated.plan, title=f"{network} with {chosen.name}; {kernels}{in_float}"))
+    title = f"{network} with {chosen.name}; {where}{in_float}"
+    out.print(terminal_table(measurements.plan(layers, title=title)))

@@ -69,8 +69,9 @@ class CellWorker:
                 multiplier.mapping(),
                 layers=self._subject.network.approximate,
                 gradient=settings.gradient,
+                device=self._device,
             )
-            self._network = (which, network.to(self._device))
+            self._network = (which, network)
         evaluation = evaluate(
             self._network[1],
             self._x,

@@ -472,6 +472,14 @@ def test_plan_adds_up_to_lenet5s_multiplications(axhil):
     assert sum(macs.values()) == 281_640
 
 
+def test_plan_tells_what_would_run_on_a_device_that_is_not_there(axhil):
+    code, out, _ = axhil("plan", "--multiplier", "scaletrim(4,8)", "--device", "cuda")
+    assert code == 0
+    assert "on cuda" in out
+    assert len(re.findall(r"^ +\w+\d .* row sums ", out, re.M)) == 5
+    assert "native kernels run on the CPU" in re.sub(r"\s+", " ", out)
+
+
 def test_what_no_table_reaches_is_refused_until_it_is_allowed(
     axhil, refused, tmp_path, monkeypatch
 ):
@@ -492,7 +500,8 @@ def test_what_no_table_reaches_is_refused_until_it_is_allowed(
     code, _, err = axhil("accuracy", *network, *data, "--allow-float")
     assert code == 0, err
     (record,) = (tmp_path / "out").glob("accuracy_*.json")
-    assert json.loads(record.read_text())["float_share"] == pytest.approx(share)
+    shares = [row["float_share"] for row in json.loads(record.read_text())["rows"]]
+    assert shares == [1, pytest.approx(share)]
     few = ["--attack", "fgsm", "--norm", "linf", "--eps", 0.1]
     assert axhil("eval", "--network", *network, *data, *few, "--allow-float")[0] == 0
 

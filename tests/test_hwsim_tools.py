@@ -58,9 +58,11 @@ def test_a_process_ends_with_the_block_that_waits_for_it(tmp_path):
             time.sleep(0.01)
         raise KeyboardInterrupt(pid)
 
-    with pytest.raises(KeyboardInterrupt) as interrupt:
-        with Process(["sh", "-c", GRANDCHILD, str(file)]) as sleeper:
-            fail(sleeper.pid)
+    with (
+        pytest.raises(KeyboardInterrupt) as interrupt,
+        Process(["sh", "-c", GRANDCHILD, str(file)]) as sleeper,
+    ):
+        fail(sleeper.pid)
     assert gone(interrupt.value.args[0])
     assert gone(int(file.read_text()))
 
@@ -102,10 +104,10 @@ def inside(folder):
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                where = os.readlink(entry / "cwd")
+                where = (entry / "cwd").readlink()
             except OSError:
                 continue
-            if where.startswith(str(folder)):
+            if where.is_relative_to(folder):
                 found.append(int(entry.name))
     return found
 

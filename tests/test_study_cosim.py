@@ -17,7 +17,9 @@ from axhil import cli
 from axhil.cli import cosim as cli_cosim
 from axhil.cli import design as cli_design
 from axhil.emulation import Accumulator, External, Geometry
-from axhil.emulation.external import ExternalPath
+from axhil.emulation.arithmetic import ExternalArithmetic
+from axhil.emulation.backends import BACKENDS, Computation
+from axhil.emulation.quantize import S8, Quantizer
 from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.simulation.live import LiveMultiplier
@@ -131,9 +133,9 @@ def test_a_small_layer_in_icarus_has_the_sums_of_a_register_step_by_step(overflo
     x = rng.integers(-127, 128, (1, 2, 4, 4)).astype(np.int8)
     w = rng.integers(-127, 128, (3, 2, 3, 3)).astype(np.int8)
     with LiveMultiplier(DRUM.circuit(), processes=1) as live:
-        layer = ExternalPath(
-            External("RTL", live), torch.from_numpy(w), Geometry(), Accumulator(15, overflow)
-        )
+        arithmetic = ExternalArithmetic(External("RTL", live), Accumulator(15, overflow))
+        what = Computation(arithmetic, Quantizer(S8, torch.ones(())), Geometry())
+        layer = BACKENDS["external"](what, torch.from_numpy(w))
         found = layer.accumulate(torch.from_numpy(x).float()).numpy()
     table = golden(DRUM).table
     low, high, overflowed = -(2**14), 2**14 - 1, 0
