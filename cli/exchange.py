@@ -171,11 +171,14 @@ def _details(comparison: Comparison) -> list[str]:
 
 
 def _draw(comparison: Comparison, x: Lut, y: Lut, path: Path) -> None:
-    from axhil.report.heatmap import difference_figure, save_png
+    from axhil.hwsim.files import write_atomically
+    from axhil.report.figures.errors import difference_figure
+    from axhil.report.figures.saving import png
 
     path.parent.mkdir(parents=True, exist_ok=True)
     names = (comparison.x, comparison.y)
-    save_png(difference_figure(x, y, names=names, title=comparison.sentence()), path)
+    figure = difference_figure(x, y, names=names, title=comparison.sentence())
+    write_atomically(path, png(figure))
 
 
 def _slug(text: str) -> str:

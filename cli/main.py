@@ -180,7 +180,8 @@ def metrics(
     from axhil.hwsim import PAPER_MULTIPLIERS, error_metrics
     from axhil.hwsim.formats import Asked, Kind
     from axhil.hwsim.multipliers import Request, find, make_tables
-    from axhil.report.tables import metrics_table
+    from axhil.report.measurements import errors
+    from axhil.report.terminal import terminal_table
 
     request = Request(operands=Asked(default=Kind(8, signed=True)), luts=luts)
     wanted = [find(text, request) for text in multipliers or map(str, PAPER_MULTIPLIERS)]
@@ -188,12 +189,11 @@ def metrics(
         make_tables(wanted, progress=lambda made, _, name: tick(made, f"made {name}"))
     for note in dict.fromkeys(note for one in wanted for note in one.notes):
         notice(note)
-    entries = [(one, error_metrics(one.table())) for one in wanted]
     if as_json:
-        body = {one.name: found.as_dict() for one, found in entries}
+        body = {one.name: error_metrics(one.table()).as_dict() for one in wanted}
         typer.echo(json.dumps(body, indent=2))
     else:
-        out.print(metrics_table(entries))
+        out.print(terminal_table(errors(wanted)))
 
 
 @app.command()

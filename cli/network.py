@@ -92,7 +92,8 @@ def accuracy(
 ) -> None:
     """Accuracy of a network in float, in exact int8 and with each multiplier."""
     from axhil.emulation import Settings
-    from axhil.report.tables import accuracy_table
+    from axhil.report import measurements
+    from axhil.report.terminal import terminal_table
     from axhil.study.accuracy import measure, write_accuracy
     from axhil.study.subject import load_subject, set_threads
     from axhil.zoo.data import load
@@ -128,7 +129,7 @@ def accuracy(
     path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
     write_accuracy(path, subject, selected, rows, batch=batch, device=where)
     title = f"{network} on {len(selected):,} images of {selected.name}"
-    out.print(accuracy_table(rows, title=title))
+    out.print(terminal_table(measurements.accuracy(rows, title=title)))
     out.print(f"record: {path}", soft_wrap=True)
 
 
@@ -227,7 +228,8 @@ def plan(
 ) -> None:
     """Show which path each layer takes, and why."""
     from axhil.emulation import native
-    from axhil.report.tables import plan_table
+    from axhil.report import measurements
+    from axhil.report.terminal import terminal_table
     from axhil.study.subject import plan_subject
 
     chosen, *more = assigned([multiplier], luts=None)
@@ -244,4 +246,5 @@ def plan(
     where = kernels if device is opt.Device.cpu else f"on {device.value}"
     share = subject.prepared.float_share(mapping)
     in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
-    out.print(plan_table(layers, title=f"{network} with {chosen.name}; {where}{in_float}"))
+    title = f"{network} with {chosen.name}; {where}{in_float}"
+    out.print(terminal_table(measurements.plan(layers, title=title)))

@@ -77,7 +77,9 @@ def status(
     """How far a study is: evaluations done, seconds spent, seconds left."""
     import json
 
-    from axhil.report.status import status_of, status_table
+    from axhil.report.measurements import progress
+    from axhil.report.status import status_of
+    from axhil.report.terminal import terminal_table
     from axhil.study.run import Plan
     from axhil.study.store import CellStore
 
@@ -93,7 +95,8 @@ def status(
 
         typer.echo(json.dumps({name: asdict(one) for name, one in states.items()}, indent=1))
     else:
-        out.print(status_table(states, title=f"{plan.spec.name} in {folder}"))
+        title = f"{plan.spec.name} in {folder}"
+        out.print(terminal_table(progress(states, title=title)))
 
 
 @app.command("report")

@@ -18,7 +18,7 @@ from axhil import cli
 from axhil.hwsim import Catalogued, Lut, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.formats import read_table, write_table
-from axhil.report.heatmap import difference_figure
+from axhil.report.figures.errors import difference_figure
 
 ROOT = Path(__file__).resolve().parent.parent
 DRUM, EXACT = (golden(Catalogued.parse(name)) for name in ("drum(4)", "exact"))

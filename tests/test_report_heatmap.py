@@ -6,8 +6,8 @@ import pytest
 
 from axhil.hwsim import Lut
 from axhil.hwsim.multipliers import Tabulated, find
-from axhil.report.figure import save_figure
-from axhil.report.heatmap import tables_figure
+from axhil.report.figures.errors import tables_figure
+from axhil.report.figures.saving import save_figure
 
 
 def named(label, changes=(), *, width=4, signed=True):

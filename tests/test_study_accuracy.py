@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, golden
-from axhil.report.tables import accuracy_table
+from axhil.report.measurements import accuracy
 from axhil.study.accuracy import measure, write_accuracy
 from axhil.study.assignments import network_assignments
 from axhil.study.statistics import proportion
@@ -138,8 +138,8 @@ def test_the_calibration_images_are_not_among_those_evaluated(images):
 
 
 def test_the_table_on_screen_shows_percent_and_the_difference_to_float(rows):
-    table = accuracy_table(rows, title="a title")
-    names, shares, _, differences, *_ = ([*column.cells] for column in table.columns)
+    columns = zip(*accuracy(rows, title="a title").rows, strict=True)
+    names, shares, _, differences, *_ = ([entry.text for entry in column] for column in columns)
     assert names[0] == "float32"
     assert shares == [f"{100 * row.correct.count('1') / 4500:.2f}" for row in rows]
     assert differences[0] == ""

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write docs/results.md and docs/studies from the records in docs/records, and nothing else.
 
-python docs/build_results.py           write it
-python docs/build_results.py --check   exit 1 if it is not what the records say
+python scripts/build_results.py           write it
+python scripts/build_results.py --check   exit 1 if it is not what the records say
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import study_sections as sections
 from in_short import in_short
 
+from axhil.report.markdown import markdown_table
+from axhil.report.table import Table, rows_of
 from axhil.study import paper
 from axhil.study.statistics import holm, paired_difference
 
-DOCS = Path(__file__).parent
+DOCS = sections.DOCS
 RECORDS = DOCS / "records"
 TARGET = DOCS / "results.md"
 NETWORKS = {
@@ -34,9 +36,8 @@ def _read(name: str) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.is_file() else None
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    align = ["---"] + ["---:"] * (len(header) - 1)
-    return "\n".join("| " + " | ".join(row) + " |" for row in [header, align, *rows])
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return markdown_table(Table("", tuple(headings), rows_of(rows)))
 
 
 def _percent(value: float) -> str:
@@ -46,10 +47,10 @@ def _percent(value: float) -> str:
 def clean_accuracy() -> str:
     """Table III beside the paper's, with paired tests."""
     found = {name: _read(file) for name, (_, file) in NETWORKS.items()}
-    header = ["multiplier"]
+    headings = ["multiplier"]
     for name, (title, _) in NETWORKS.items():
         if found[name]:
-            header += [title, "95 % interval", "paper"]
+            headings += [title, "95 % interval", "paper"]
     rows = []
     for label in ("float", *LABELS):
         row = ["float32" if label == "float" else label]
@@ -60,7 +61,7 @@ def clean_accuracy() -> str:
                 published = "" if label == "float" else f"{paper.CLEAN_ACCURACY[name][label]:.2f}"
                 row += [_percent(entry["accuracy"]), f"{low} to {high}", published]
         rows.append(row)
-    parts = [_table(header, rows)]
+    parts = [_table(headings, rows)]
     for name, record in found.items():
         if record:
             seconds = sum(r["seconds"] for r in record["rows"])
@@ -99,8 +100,9 @@ def clean_differences() -> str:
                     verdict,
                 ]
             )
-    header = ["against ACC", "points", "gained", "lost", "p (Holm)", "significant at 5 %"]
-    return _table(header, rows)
+    return _table(
+        ["against ACC", "points", "gained", "lost", "p (Holm)", "significant at 5 %"], rows
+    )
 
 
 def departures() -> str:
@@ -180,10 +182,16 @@ def speed() -> str:
         ]
         for r in body["networks"]
     ]
-    header = ["network, multiplier", "forward images/s", "x float32", "with gradient", "x float32"]
+    headings = [
+        "network, multiplier",
+        "forward images/s",
+        "x float32",
+        "with gradient",
+        "x float32",
+    ]
     memory = ", ".join(f"{k} {v / 2**20:,.0f} MiB" for k, v in body["peak_bytes"].items())
     return (
-        _table(header, rows)
+        _table(headings, rows)
         + f"\n\n`make bench` on {body['processor']}, {body['networks'][0]['threads']} threads, "
         f"{body['isa']}, torch {body['torch']}; every row of a network was measured in turn with "
         f"the others. Peak memory of `axhil accuracy`: {memory}."
@@ -192,7 +200,7 @@ def speed() -> str:
 
 PAGE = """# Results
 
-Written by `python docs/build_results.py` from the records in `docs/records`; edit those or the
+Written by `python scripts/build_results.py` from the records in `docs/records`; edit those or the
 script, never this page.
 
 ## In short

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import SymLogNorm
@@ -14,7 +12,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from axhil.hwsim import Lut, error_metrics
-from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Multiplier
 
 _MOST_PIXELS = 1024
@@ -150,17 +147,6 @@ def _powers(limit: int) -> list[int]:
     """Powers of ten up to the limit, on both sides of 0."""
     found = [10**power for power in range(len(str(limit)))]
     return [*(-one for one in reversed(found)), 0, *found]
-
-
-def save_png(figure: Figure, path: Path) -> None:
-    """Write a PNG atomically; the bytes depend on the data alone.
-
-    Raises:
-        HwsimError: the file cannot be written.
-    """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    write_atomically(path, buffer.getvalue())
 
 
 def _largest_of_blocks(values: NDArray[np.int64], block: int) -> NDArray[np.int64]:

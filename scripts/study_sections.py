@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,19 @@ from PIL import Image
 
 from axhil.attacks import attack_title
 from axhil.report.claims import judge, judge_clean
-from axhil.report.figure import robustness_figure
-from axhil.report.markdown import report_markdown
-from axhil.report.markdown_tables import plain, table, timing_table
-from axhil.report.page_findings import caution, finding
+from axhil.report.figures.curves import robustness_figure
+from axhil.report.findings import caution, finding
+from axhil.report.markdown import markdown_table, plain, report_markdown
+from axhil.report.provenance import seconds_beside_the_papers
+from axhil.report.table import Entry, Table, rows_of
+from axhil.report.titles import network_title
 from axhil.study.cells import Cell
-from axhil.study.paper import TITLES
 from axhil.study.results import Results
 from axhil.study.spec import read_spec
 from axhil.study.statistics import PairedDifference, holm, paired_difference, proportion
 from axhil.study.store import read_cells
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parent.parent / "docs"
 RECORDS = DOCS / "records" / "studies"
 RUNS = DOCS / "records" / "runs.json"
 PAPER = ("paper_lenet5", "lenet5_1000", "paper_resnet50", "paper_vgg19")
@@ -101,13 +103,19 @@ def draw() -> None:
             drawn.quantize(256, kmeans=3).save(path, optimize=True)
 
 
+def _table(
+    headings: Sequence[str], rows: Sequence[Sequence[Entry | str]], *, align: str = ""
+) -> str:
+    return markdown_table(Table("", tuple(headings), rows_of(rows), align=align))
+
+
 def _whose(one: Results, results: list[Results]) -> str:
     """The network, where a study has several."""
-    return "" if len(results) == 1 else f"**{TITLES[one.network]}**: "
+    return "" if len(results) == 1 else f"**{network_title(one.network)}**: "
 
 
 def _data(name: str, one: Results, results: list[Results]) -> str:
-    return plain(_title(name)) + ("" if len(results) == 1 else f": {TITLES[one.network]}")
+    return _title(name) + ("" if len(results) == 1 else f": {network_title(one.network)}")
 
 
 def _stem(one: Results, results: list[Results]) -> str:
@@ -137,37 +145,39 @@ def findings() -> str:
 def timing() -> str:
     """Table IV beside the paper's."""
     every = [one for results in studies(PAPER).values() for one in results]
-    return timing_table(every) if every else ""
+    return markdown_table(seconds_beside_the_papers(every)) if every else ""
 
 
 def wall_times() -> str:
     """How long the commands took, as recorded when they ran."""
     runs: list[dict[str, Any]] = json.loads(RUNS.read_text())["runs"] if RUNS.is_file() else []
-    rows = [(f"`{r['command']}`", f"{r['minutes']:.1f}", plain(r["conditions"])) for r in runs]
-    return table(("command", "minutes", "conditions"), rows) if rows else ""
+    rows = [
+        (Entry(r["command"], code=True), f"{r['minutes']:.1f}", str(r["conditions"])) for r in runs
+    ]
+    return _table(("command", "minutes", "conditions"), rows) if rows else ""
 
 
 def claims() -> str:
     """The paper's claims, against the whole test sets and study by study."""
     from_tests = [
         (
-            plain(v.claim),
-            f"{TITLES[body['network']]}, {body['images']:,} test images, no attack",
-            f"**{v.outcome}**",
-            plain(v.evidence),
+            v.claim,
+            f"{network_title(body['network'])}, {body['images']:,} test images, no attack",
+            Entry(v.outcome, mark="strong"),
+            v.evidence,
         )
         for body in (json.loads(path.read_text()) for path in TEST_SETS if path.is_file())
         for v in judge_clean({r["label"]: r["correct"] for r in body["rows"] if r["lut_sha256"]})
     ]
     from_studies = [
-        (plain(v.claim), _data(name, one, results), f"**{v.outcome}**", plain(v.evidence))
+        (v.claim, _data(name, one, results), Entry(v.outcome, mark="strong"), v.evidence)
         for name, results in studies().items()
         for one in results
         for v in judge(one)
     ]
     order = list(dict.fromkeys(row[0] for row in (*from_studies, *from_tests)))
     rows = sorted((*from_tests, *from_studies), key=lambda row: order.index(row[0]))
-    return table(("the paper says", "data", "here", "the numbers"), rows, left=4)
+    return _table(("the paper says", "data", "here", "the numbers"), rows, align="llll")
 
 
 def _flags(results: Results) -> dict[Point, str]:
@@ -240,13 +250,13 @@ def strongest() -> str:
     rows = []
     for label in labels:
         own = [i for i, (other, _) in enumerate(pairs) if other == label]
-        row = [plain(label)]
+        row = [label]
         for family, p in zip((white, strong), adjusted, strict=True):
             best = max(own, key=lambda i: family[i].value)
             _, attack, norm, eps = pairs[best][1]
             row += [
                 f"{100 * family[best].value:+.1f}",
-                f"{plain(attack_title(attack, norm))}, eps {eps:g}",
+                f"{attack_title(attack, norm)}, eps {eps:g}",
                 f"{sum(p[i] < 0.05 and family[i].value > 0 for i in own)} of {len(own)}",
                 f"{sum(p[i] < 0.05 and family[i].value < 0 for i in own)} of {len(own)}",
             ]
@@ -257,28 +267,32 @@ def strongest() -> str:
     )  # fmt: skip
     curve = [point for point in points if point[1:3] == ("pgd", "linf")]
     headings_2 = ["PGD L∞", *(f"eps {point[3]:g}" for point in curve)]
-    rows_2 = []
+    rows_2: list[list[Entry | str]] = []
     for label in ("ACC", "DR3"):
         for name, one in found.flags.items():
             shares = [proportion(one[label, *p[1:]].count("1"), images) for p in curve]
             rows_2.append([f"{label}, {name}", *(f"{100 * share.value:.1f}" for share in shares)])
         shares = [proportion(found.worst(label, p).count("1"), images) for p in curve]
-        rows_2.append([f"**{label}, all four**", *(f"**{100 * s.value:.1f}**" for s in shares)])
+        texts = (f"{label}, all four", *(f"{100 * share.value:.1f}" for share in shares))
+        rows_2.append([Entry(text, mark="strong") for text in texts])
     return (
-        table(headings, rows)
+        _table(headings, rows)
         + f"\n\n{len(points)} attack settings in common, {images:,} images; exact McNemar "
-        f"test, Holm's correction over each family of {len(pairs)}.\n\n" + table(headings_2, rows_2)
+        f"test, Holm's correction over each family of {len(pairs)}.\n\n"
+        + _table(headings_2, rows_2)
     )
 
 
 def departures() -> list[str]:
     """What the paper's claims of robustness come to, counted study by study."""
-    small, large, worst = [], [], []
+    small: list[str] = []
+    large: list[str] = []
+    worst: list[str] = []
     for name, results in studies().items():
         for one in results:
             attacked = [c for c in one.comparisons if not c.clean]
             survive = sum(c.survives for c in attacked)
-            where = f"`{name}`{'' if len(results) == 1 else f' ({TITLES[one.network]})'}"
+            where = f"`{name}`{'' if len(results) == 1 else f' ({network_title(one.network)})'}"
             counted = f"{survive:,} of {len(attacked):,} in {where}"
             (small if one.images <= 64 else large).append(counted)
             own = [c for c in attacked if c.record.cell.label == "DR3" and c.survives]
@@ -302,9 +316,9 @@ def reproducibility() -> str:
     body = json.loads(path.read_text())
     rows = [
         (
-            plain(r["network"]),
-            plain(r["first"]),
-            plain(r["second"]),
+            r["network"],
+            r["first"],
+            r["second"],
             f"{r['evaluations']:,}",
             f"{r['flags']:,}",
             f"{r['changed']:,}",
@@ -312,4 +326,4 @@ def reproducibility() -> str:
         for r in body["comparisons"]
     ]
     headings = ("network", "one run", "another", "evaluations", "flags", "flags that differ")
-    return table(headings, rows, left=3) + f"\n\n{plain(body['what'])}"
+    return _table(headings, rows, align="lllrrr") + f"\n\n{plain(body['what'])}"

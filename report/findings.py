@@ -6,29 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from axhil.attacks import attack_title
+from axhil.study.cells import Cell
 from axhil.study.comparisons import Comparison, detectable_difference, fewest_changed
+from axhil.study.experiment import cross_checks
 from axhil.study.records import Record
 
-
-def panel_title(record: Record) -> str:
-    """Attack and norm of a record."""
-    key = (record.cell.settings.attack, record.cell.settings.norm)
-    return attack_title(*key)
-
-
-def where(record: Record) -> str:
-    """Attack, norm and budget of a record."""
-    return "clean" if record.eps == 0 else f"{panel_title(record)}, eps {record.eps:g}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Count and noun: 1 image, 2 images."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def points(share: float) -> str:
-    """A difference of shares in percentage points, with its sign."""
-    return f"{100 * share:+.1f}"
+from .titles import plural, points
 
 
 def finding(comparisons: Sequence[Comparison], reference: str | None) -> str:
@@ -112,12 +95,18 @@ def _clauses(
 def caution(records: Sequence[Record], comparisons: Sequence[Comparison]) -> str:
     """What the finding must not be mistaken for."""
     model = records[0].cell.settings.threat_model
+    share = records[0].cell.settings.float_share
     gains = any(c.survives and not c.clean and c.difference.value > 0 for c in comparisons)
-    worst = (
+    more = (
         " An image counts as broken when any iterate of its attack was misclassified."
         if records[0].cell.settings.worst_iterate
         else ""
     )
+    if share:
+        more += (
+            f" {100 * share:.3g} % of the network's multiply-accumulates are in float32, in no "
+            "multiplier."
+        )
     if model == "whitebox":
         gradient = records[0].cell.settings.gradient
         text = (
@@ -132,12 +121,12 @@ def caution(records: Sequence[Record], comparisons: Sequence[Comparison]) -> str
                 " More images right may therefore mean a less useful gradient rather than a more "
                 "robust network; a transfer attack from the exact network can tell the two apart."
             )
-        return text + worst
+        return text + more
     source = model.partition(":")[2]
     return (
         f"Transfer: the adversarial images come from the gradient of the {source} network, not of "
         "the network under attack. A white-box attack is mostly stronger; where it leaves more "
-        "images right than this one, its gradient is masked." + worst
+        "images right than this one, its gradient is masked." + more
     )
 
 
@@ -160,3 +149,23 @@ def smallest_difference(samples: int, family: int) -> str:
         "or more even so (the binomial chance of at least that many changed images), and more "
         "where images change in both directions."
     )
+
+
+def warnings(cells: Sequence[Cell]) -> list[str]:
+    """Reasons to doubt single numbers.
+
+    Returns:
+        One sentence for each kind under each attack, with the multipliers it is about; then those
+        that only several attacks together show.
+    """
+    groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for cell in cells:
+        for warning in cell.warnings:
+            code, _, sentence = warning.partition(": ")
+            key = (cell.settings.attack, cell.settings.norm, code)
+            groups.setdefault(key, []).append((cell.label, sentence))
+    return [
+        f"{attack_title(attack, norm)}, {code} ({', '.join(label for label, _ in found)}): "
+        f"{found[0][1]}{f' (figures of {found[0][0]})' if len(found) > 1 else ''}"
+        for (attack, norm, code), found in groups.items()
+    ] + cross_checks(cells)

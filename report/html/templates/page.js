@@ -174,8 +174,8 @@
     let count = 0;
     const rows = [...document.getElementById("comparisons").tBodies[0].rows];
     for (const row of rows) {
-      const survives = row.lastElementChild.className === "yes";
-      const wanted = !which.value || row.cells[0].dataset.v === which.value;
+      const survives = row.lastElementChild.classList.contains("strong");
+      const wanted = !which.value || String(key(row.cells[0])) === which.value;
       row.hidden = !wanted || (only.checked && !survives);
       count += !row.hidden;
     }

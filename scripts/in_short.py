@@ -8,8 +8,9 @@ import json
 import study_sections as sections
 
 from axhil.attacks import attack_title
-from axhil.report.markdown_tables import plain
-from axhil.study.paper import EVALUATIONS, HOURS, NEAR, TITLES, WORST
+from axhil.report.markdown import plain
+from axhil.report.titles import network_title
+from axhil.study.paper import EVALUATIONS, HOURS, NEAR, WORST
 from axhil.study.results import Results
 from axhil.study.statistics import holm, paired_difference
 
@@ -35,9 +36,9 @@ def _clean() -> str:
         by_label = dict(zip(labels, found, strict=True))
         near = min(by_label[label].value for label in NEAR)
         parts.append(
-            f"on {TITLES[body['network']]} {WORST} {100 * by_label[WORST].value:+.1f} points, the "
-            f"scaleTRIMs down to {100 * near:+.1f}, {surviving} of {len(labels)} differences from "
-            f"{REFERENCE} more than chance"
+            f"on {network_title(body['network'])} {WORST} {100 * by_label[WORST].value:+.1f} "
+            f"points, the scaleTRIMs down to {100 * near:+.1f}, {surviving} of {len(labels)} "
+            f"differences from {REFERENCE} more than chance"
         )
     return f"**Clean accuracy**, 10,000 test images: {'; '.join(parts)}." if parts else ""
 
@@ -71,7 +72,7 @@ def _worst_under_attack() -> str:
         fewer = sum(c.survives and c.difference.value < 0 for c in own)
         parts.append(
             f"more images right at {more} and fewer at {fewer} of {len(own)} settings on "
-            f"{TITLES[one.network]}{_which(one)}"
+            f"{network_title(one.network)}{_which(one)}"
         )
     found = sections.gradients()
     if not parts or found is None:

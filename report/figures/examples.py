@@ -15,12 +15,12 @@ from axhil.attacks import attack_title
 from axhil.hwsim.multipliers import Assignment
 from axhil.study.cells import Cell
 from axhil.study.comparisons import accurate_multiplier
-from axhil.study.paper import TITLES
 from axhil.study.records import records_of
 from axhil.study.subject import Subject
 from axhil.zoo import Images
 
-from .example_search import Examples, find_examples
+from ..example_search import Examples, find_examples
+from ..titles import network_title
 
 _RIGHT, _WRONG = "#dff0d8", "#f3b8ae"
 _INK = {True: "#1b5e20", False: "#7f0000"}
@@ -78,8 +78,8 @@ def examples_figure(
         count=count,
         device=device,
     )
-    title, name = attack_title(attack, norm), subject.network.name
-    return draw_examples(found, title=f"{TITLES.get(name, name)}, {title}, eps {eps:g}")
+    network, panel = network_title(subject.network.name), attack_title(attack, norm)
+    return draw_examples(found, title=f"{network}, {panel}, eps {eps:g}")
 
 
 def draw_examples(found: Examples, *, title: str) -> Figure:

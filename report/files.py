@@ -15,11 +15,12 @@ from axhil.study.errors import StudyError
 from axhil.study.records import write_records
 from axhil.study.results import Results
 
-from .figure import robustness_figure, save_figure
-from .heatmap import tables_figure
+from .figures.curves import robustness_figure
+from .figures.errors import tables_figure
+from .figures.saving import save_figure
+from .html.page import write_page
 from .markdown import report_markdown
-from .page import write_page
-from .page_findings import plural
+from .titles import plural
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,8 @@ def write_report(
     paths.append(folder / "report.md")
     return paths + [
         write_page(
-            one.cells,
+            one,
             folder / f"report{suffix}.html",
-            tables=one.tables,
             pictures={
                 picture.caption: (folder / f"{picture.stem}.png").read_bytes()
                 for picture in pictures

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure what jobs, threads and batch size change in the flags: docs/records/reproducibility.json.
 
-python docs/measure_reproducibility.py [NETWORK ...]
+python scripts/measure_reproducibility.py [NETWORK ...]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from axhil.report.page_findings import plural
+from axhil.report.titles import plural
 from axhil.study.assignments import network_assignments
 from axhil.study.difference import difference
 from axhil.study.experiment import Experiment, Grid, Threads, run
@@ -20,10 +20,10 @@ from axhil.study.store import CellStore
 from axhil.study.subject import load_subject, set_threads
 from axhil.zoo.data import load
 
-TARGET = Path(__file__).parent / "records" / "reproducibility.json"
+TARGET = Path(__file__).parent.parent / "docs" / "records" / "reproducibility.json"
 MULTIPLIERS = ("exact", "drum(3)", "scaletrim(4,8)")
 # By network: images, and budgets where its curves fall.
-SIZES = {
+SIZES: dict[str, tuple[int, dict[str, tuple[float, ...]]]] = {
     "lenet5": (200, {"linf": (0.0, 0.1, 0.15, 0.2), "l2": (0.0, 1.2, 1.6, 2.0)}),
     "resnet50": (8, {"linf": (0.0, 0.005), "l2": (0.0, 0.2)}),
     "vgg19": (8, {"linf": (0.0, 0.005), "l2": (0.0, 0.2)}),
