@@ -217,7 +217,7 @@ def _newer(path):
 
 
 def _other_width(path):
-    Lut(np.zeros((16, 16), np.int32), *Operands.parse("s4")).save(path)
+    Lut(np.zeros((512, 512), np.int32), *Operands.parse("s9")).save(path)
 
 
 @pytest.mark.parametrize(
@@ -229,9 +229,9 @@ def _other_width(path):
         (_newer, r"format version 99 is newer than this axhil reads"),
         (lambda path: path.write_bytes(b""), r"is damaged or no \.npz file"),
         (lambda path: path.write_text("hello"), r"is damaged or no \.npz file"),
-        (_other_width, r"signed 8-bit codes; .* is signed 4-bit"),
+        (_other_width, r"operands of 2 to 8 bits, its operands are signed 9-bit"),
     ],
-    ids=["cut", "directory", "wrong hash", "newer", "empty", "text", "4 bits"],
+    ids=["cut", "directory", "wrong hash", "newer", "empty", "text", "9 bits"],
 )
 def test_a_table_that_cannot_be_used_is_a_sentence(damage, sentence, refused, axhil, tmp_path):
     path = tmp_path / "mine.npz"
