@@ -179,16 +179,16 @@ def test_a_c_model_becomes_a_table(axhil, tmp_path):
 
 MISTAKES = {
     "no such thing": (["compare", "nothing", "exact"], "no such file, and no multiplier"),
-    "no such table": (["compare", "nothing.npz", "exact"], "No such file"),
-    "no such model": (["compare", "nothing.c", "exact"], "No such file"),
-    "no such header": (["convert", "nothing.h", "x.npz"], "No such file"),
+    "no such table": (["compare", "nothing.npz", "exact"], "no such file"),
+    "no such model": (["compare", "nothing.c", "exact"], "no such file"),
+    "no such header": (["convert", "nothing.h", "x.npz"], "no such file"),
     "illegal multiplier": (["compare", "drum(9)", "exact"], r"2 <= K <= WIDTH=8"),
     "binary cut": (["compare", "cut.bin", "exact"], "expected 131,072 bytes"),
     "other operands": (["compare", "u.npz", "s.npz"], "no products correspond"),
     "not told": (["compare", "plain.csv", "plain.csv"], "add --signed or --unsigned"),
     "two figures": (["compare", "figures:f.v", "figures:f.v"], "expected at least one table"),
     "no figures": (["compare", "figures:cut.bin", "exact"], "found none"),
-    "unknown file": (["compare", "readme.md", "exact"], "expected a table"),
+    "unknown file": (["compare", "readme.md", "exact"], "expected a file that ends in one of"),
     "heat map and none": (
         ["compare", "exact", "exact", "--no-heatmap", "--heatmap", "x.png"],
         "got both",
@@ -236,8 +236,9 @@ def test_an_edited_file_of_ours_is_compared_with_the_multiplier_it_was(axhil, tm
     code, out, _ = axhil("compare", "drum(4)", "mul_drum.v", "--unsigned", *design)
     assert code == 1
     # 16 has 5 bits: the one cut off counted as half, and is gone now.
-    assert "drum(4) and mul_drum.v (K=4) differ" in out
-    assert "first: 1 x 16 = 18 in drum(4), 16 in mul_drum.v (K=4)" in out
+    edited = "mul_drum.v[K=4,unsigned,with=leading_one.v]"
+    assert f"drum(4) and {edited} differ" in out
+    assert f"first: 1 x 16 = 18 in drum(4), 16 in {edited}" in out
 
 
 @pytest.mark.sim
@@ -277,9 +278,9 @@ def test_a_word_behind_x_or_y_is_for_that_side_alone(axhil, tmp_path):
     assert body["count"] == int((products("x") != products("y")).sum())
     worst = np.abs(products("x") - products("y"))
     assert abs(body["worst"]["x"] - body["worst"]["y"]) == worst.max()
-    said = "top=mul, K={}, a=l, b=r, p=two{}, up=1"
-    assert body["x"] == f"mul.v ({said.format(1, '')})"
-    assert body["y"] == f"mul.v ({said.format(2, ', weight=l')})"
+    name = "mul.v[top=mul,a=l,b=r,p=two,{1}K={2},unsigned,tie.up=1,with=cell_{0}.v,include=inc_{0}]"
+    assert body["x"] == name.format("x", "", 1)
+    assert body["y"] == name.format("y", "weight=l,", 2)
     # The word for one side goes before that for both, wherever it stands.
     mixed = {"--param": ["y:K=2", "K=1"], "--tie": ["up=0", "x:up=1", "y:up=1"]}
     assert compared(**mixed)["count"] == body["count"]
@@ -295,7 +296,7 @@ def test_two_tops_of_one_file_are_compared(axhil, tmp_path):
     arguments = ["mul.sv", "mul.sv", "--top", "x:kept", "--top", "y:fixed"]
     code, out, _ = axhil("compare", *arguments)
     assert code == 1
-    differ = "mul.sv (top=kept) and mul.sv (top=fixed) differ: 16 of 256 products differ"
+    differ = "mul.sv[top=kept] and mul.sv[top=fixed] differ: 16 of 256 products differ"
     assert differ in out
     assert (tmp_path / "out" / "compare_mul_sv_top_kept_mul_sv_top_fixed.png").is_file()
 
@@ -316,7 +317,7 @@ def test_verilog_becomes_a_table_with_the_words_that_axhil_lut_takes(axhil, tmp_
     np.testing.assert_array_equal(there.table, (left >> 2 << 2) * right)
     code, out, _ = axhil("compare", "mul.v", "there.npz", *words)
     assert code == 0
-    assert "mul.v (K=2, a=r, b=l, p=o) and there.npz are equal" in out
+    assert "mul.v[a=r,b=l,p=o,K=2,unsigned] and there are equal" in out
 
 
 FOR_VERILOG = {
@@ -389,8 +390,8 @@ def test_what_was_concluded_about_verilog_is_told(axhil, tmp_path):
 @pytest.mark.sim
 def test_verilog_that_never_settles_is_given_up_in_the_time_that_was_said(refused, tmp_path):
     (tmp_path / "mul.v").write_text(
-        "module mul(input [1:0] a, b, output [3:0] p); wire y;\n"
-        "assign y = (a == 3) ? ~y : 1'b0; assign p = {4{y}}; endmodule\n"
+        "module mul(input [3:0] a, b, output [7:0] p); wire y;\n"
+        "assign y = (a == 3) ? ~y : 1'b0; assign p = {8{y}}; endmodule\n"
     )
     said = refused("compare", "mul.v", "exact", "--unsigned", "--time-limit", "1")
     assert "no sign of life for 1 s" in said

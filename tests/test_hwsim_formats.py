@@ -435,7 +435,7 @@ def test_a_word_that_contradicts_the_file_is_refused(tmp_path, name):
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path):
     path = written(tmp_path, table(SIGNED), "csv")
-    with pytest.raises(HwsimError, match="expected one of npz, transaxx, adapt"):
+    with pytest.raises(HwsimError, match="expected one of npz, transaxx, appmult"):
         read_table(path, form="excel")
 
 
