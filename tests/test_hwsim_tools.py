@@ -2,16 +2,19 @@
 """Processes end at their limit and with whoever waits for them, and so do simulators."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from axhil.hwsim import Circuit, HwsimError, Operand, tabulate
-from axhil.hwsim.tools import process, runner
+from axhil.hwsim.tools import runner
+from axhil.hwsim.tools.pool import together
 from axhil.hwsim.tools.process import OverLimitError, Process, run
 
 
@@ -77,15 +80,45 @@ def test_processor_time_and_memory_have_limits():
 
 
 def test_only_the_tools_start_processes():
-    package = Path(process.__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parent.parent
+    folders = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
     starters = [
-        str(path.relative_to(package))
-        for path in package.parent.glob("*/**/*.py")
-        if path.relative_to(package.parent).parts[0]
-        in {"hwsim", "emulation", "attacks", "zoo", "study", "report", "cli"}
-        and any(word in path.read_text() for word in ("import subprocess", "os.system", "Popen("))
+        path.relative_to(root).as_posix()
+        for folder in folders
+        for path in (root / folder).rglob("*.py")
+        if re.search(r"import subprocess|os\.(system|popen|exec|spawn)", path.read_text())
     ]
-    assert starters == [str(Path(process.__file__).resolve().relative_to(package))]
+    assert starters == ["hwsim/tools/process.py"]
+
+
+def test_calls_side_by_side_give_their_results_in_order():
+    seen = []
+    calls = {
+        name: partial(run, ["sh", "-c", f"sleep {name}; echo {name}"]) for name in ("0.4", "0")
+    }
+    results = together(calls, jobs=2, finished=lambda name, done, count: seen.append((name, count)))
+    assert [done.stdout for done in results.values()] == ["0.4\n", "0\n"]
+    assert seen == [("0", 1), ("0.4", 2)]
+    with pytest.raises(HwsimError, match="^expected at least 1 job, got 0$"):
+        together(calls, jobs=0)
+
+
+def test_when_one_call_fails_the_processes_of_the_others_are_killed(tmp_path):
+    file = tmp_path / "pid"
+
+    def fail():
+        while not file.exists() or not file.read_text():
+            time.sleep(0.01)
+        raise HwsimError("no table")
+
+    def nested():
+        return together({0: partial(run, ["sh", "-c", GRANDCHILD, str(file)])})
+
+    began = time.monotonic()
+    with pytest.raises(HwsimError, match="^no table$"):
+        together({"sleeper": nested, "failure": fail}, jobs=2)
+    assert time.monotonic() - began < 20
+    assert gone(int(file.read_text()))
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..metrics import error_metrics
 from ..operands import MAX_BITS, Operands
 from ..simulation.latency import MAX_LATENCY, PROBE_CYCLES, measure, probe
 from ..simulation.stream import Outputs, run_stream
+from ..tools.pool import together
 from ..tools.simulators import Simulator, chosen
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import jsonable
@@ -156,8 +157,6 @@ def simulate_together(
     Raises:
         HwsimError: as `tabulate`.
     """
-    if jobs is not None and jobs < 1:
-        raise HwsimError(f"expected at least 1 job, got {jobs}")
     simulator = chosen()
     shares = max(1, min(jobs or os.cpu_count() or 1, len(a) // _SHARE))
     parts = np.array_split(np.arange(len(a)), shares)
@@ -186,11 +185,9 @@ def simulate_together(
                 )
         return [(words[: len(mine)], latency) for words, latency in streams]
 
-    # Threads suffice: the work is in the simulator's processes.
-    with ThreadPoolExecutor(max_workers=shares) as pool:
-        by_part = [*pool.map(part, range(shares))]
+    by_part = together({number: partial(part, number) for number in range(shares)}, jobs=jobs)
     products = []
-    for circuit, streams in zip(circuits, zip(*by_part, strict=True), strict=True):
+    for circuit, streams in zip(circuits, zip(*by_part.values(), strict=True), strict=True):
         latencies = {latency for _, latency in streams}
         if len(latencies) != 1:
             raise HwsimError(f"{circuit.name}: expected one latency, measured {sorted(latencies)}")

@@ -9,15 +9,27 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Self
+
+_POLL = 0.2  # seconds between looks at whether somebody still waits
+
+STOPS: ContextVar[tuple[Event, ...]] = ContextVar("STOPS", default=())
+"""When one of them is set, nobody waits any more for the processes of this context."""
 
 
 class OverLimitError(Exception):
     """A process used up its time."""
+
+
+class StoppedError(Exception):
+    """Nobody waits for the process any more."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +90,22 @@ class Process:
         return self._popen.poll() is None
 
     def wait(self, seconds: float | None = None) -> Done | None:
-        """Its end; None if it has not ended in time."""
-        try:
-            out, err = self._popen.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return None
+        """Its end; None if it has not ended in time.
+
+        Raises:
+            StoppedError: nobody waits for the result any more.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            if any(stop.is_set() for stop in STOPS.get()):
+                raise StoppedError
+            left = _POLL if until is None else until - time.monotonic()
+            try:
+                out, err = self._popen.communicate(timeout=max(0.0, min(left, _POLL)))
+                break
+            except subprocess.TimeoutExpired:
+                if until is not None and left <= _POLL:
+                    return None
         return Done(
             self._popen.returncode, *((x or b"").decode(errors="replace") for x in (out, err))
         )
