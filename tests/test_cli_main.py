@@ -555,8 +555,8 @@ def test_metrics_as_a_table_are_the_same_numbers(axhil, tmp_path):
     code, out, _ = axhil("metrics", "off.npz", "exact")
     assert code == 0
     (off,) = [line.split() for line in out.splitlines() if line.split()[:1] == ["off"]]
-    assert off[2] == "2.00"  # MAE
-    assert off[3] == "2"  # WCE
+    assert off[1] == "2.00"  # MAE
+    assert off[2] == "2"  # WCE
     assert off[-1] == "+2.000"  # bias
 
 
