@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from .errors import HwsimError
 from .files import write_atomically
+from .operands import Operand
 
 FORMAT_VERSION = 1
 """Version of the file format; a file with a higher one is refused."""
@@ -87,6 +88,16 @@ class Lut:
 
     def __hash__(self) -> int:
         return hash((self.width, self.signed, self.sha256))
+
+    @property
+    def activation(self) -> Operand:
+        """What a row's operand is."""
+        return Operand(self.width, self.signed)
+
+    @property
+    def weight(self) -> Operand:
+        """What a column's operand is."""
+        return Operand(self.width, self.signed)
 
     @cached_property
     def sha256(self) -> str:
