@@ -34,7 +34,7 @@ from .gradient import GradientRule, Precision, parse_gradient
 from .layers import HANDLERS, Chosen, LayerParameters, LutLayer, handler
 from .normalization import Normalized
 from .plan import FLOAT, LayerPlan
-from .quantize import S8, Granularity, quantize_weights
+from .quantize import S8, Granularity, quantize_weights, refused_operands
 from .slope import SlopeTerms
 
 Layers = Literal["all", "convolutions"]
@@ -43,7 +43,6 @@ Layers = Literal["all", "convolutions"]
 Mapped = Lut | External | Literal["float"] | None
 # That of every layer, or by name patterns (shell style, first match wins).
 Multiplier = Mapped | Mapping[str, Mapped]
-_BITS = range(2, 9)
 
 
 @dataclass(frozen=True)
@@ -148,6 +147,15 @@ class Prepared:
             for name in self.traces
             if layers == "all" or not isinstance(self._module(name), nn.Linear)
         )
+
+    def check(self, multiplier: Multiplier) -> None:
+        """Refuse a multiplier that `emulate` would refuse, before anything is built.
+
+        Raises:
+            EmulationError: see `emulate`.
+        """
+        for _ in self._computations(self._resolve(multiplier, "all"), None):
+            pass
 
     def emulate(
         self,
@@ -368,16 +376,12 @@ def _check(mapped: Mapped) -> None:
         raise EmulationError(f"expected a Lut, None or 'float' for a layer, got {mapped!r}")
     if mapped is None or isinstance(mapped, str):
         return
-    what = f"{mapped.name} takes {mapped.activation.code} activations and {mapped.weight.code}"
-    if mapped.activation.bits not in _BITS or mapped.weight.bits not in _BITS:
+    expected = refused_operands(mapped.activation, mapped.weight)
+    if expected is not None:
+        hint = "" if mapped.weight.signed else " (wrap an unsigned core with mul_signed)"
         raise EmulationError(
-            f"networks are quantised to operands of {_BITS[0]} to {_BITS[-1]} bits, but {what} "
-            "weights"
-        )
-    if not mapped.weight.signed:
-        raise EmulationError(
-            f"networks are quantised to signed weights, but {what} weights (wrap an unsigned core "
-            "with mul_signed)"
+            f"networks are quantised to {expected}, but {mapped.name} takes "
+            f"{mapped.activation.code} activations and {mapped.weight.code} weights{hint}"
         )
 
 

@@ -26,6 +26,16 @@ S8 = Operand(8, signed=True)
 """What networks are quantised to where no table says anything else."""
 
 
+_BITS = range(2, 9)
+
+
+def refused_operands(activation: Operand, weight: Operand) -> str | None:
+    """What networks are quantised to, where a multiplier's operands are something else."""
+    if activation.bits not in _BITS or weight.bits not in _BITS:
+        return f"operands of {_BITS[0]} to {_BITS[-1]} bits"
+    return None if weight.signed else "signed weights"
+
+
 @dataclass(frozen=True, eq=False)
 class Quantizer:
     """Real values to the codes of an operand, and back.

@@ -161,14 +161,15 @@ def _words(every: Sequence[CellSettings], budgets: tuple[float, ...] | None) -> 
     # Image sets are named data/split; the split that is evaluated needs no option.
     data = first.data.removesuffix("/test")
     words = ["axhil", "eval", "--network", first.network, "--data", data]
-    words += ["--multipliers", ",".join(dict.fromkeys(s.multiplier for s in every))]
-    words += [w for attack in dict.fromkeys(s.attack for s in every) for w in ("--attack", attack)]
-    words += [w for norm in dict.fromkeys(s.norm for s in every) for w in ("--norm", norm)]
+    for option, key in (("-m", "multiplier"), ("--attack", "attack"), ("--norm", "norm")):
+        for value in dict.fromkeys(getattr(one, key) for one in every):
+            words += [option, value]
     if budgets is not None:
         words += ["--eps", ",".join(f"{eps:.12g}" for eps in budgets)]
     words += ["--images", str(first.images), "--seed", str(first.seed)]
     words += ["--threat-model", first.threat_model, "--gradient", first.gradient]
     words += ["--worst-iterate"] if first.worst_iterate else []
+    words += ["--allow-float"] if first.float_share else []
     words += ["--batch", str(first.batch)]
     for option, key in (
         ("--weight-scales", "weights"),

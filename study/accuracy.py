@@ -91,6 +91,8 @@ def measure(
         device: where to run.
         progress: called with (images done, images in all, what is at work).
     """
+    for one in multipliers:
+        subject.prepared.check(one.mapping())
     done, total = 0, (1 + len(multipliers)) * len(images)
     rows = []
     for named in (None, *multipliers):

@@ -97,7 +97,7 @@ class CellWorker:
             self._sources[threat_model] = (
                 copy.deepcopy(self._subject.float_model)
                 if threat_model == "transfer:float"
-                else exact(None, layers=self._subject.network.approximate).to(self._device)
+                else exact(None, layers=self._subject.network.approximate, device=self._device)
             )
         return self._sources[threat_model]
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from axhil import cli
-from axhil.hwsim import Catalogued, Lut, golden
+from axhil.hwsim import Catalogued, Lut, Operands, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.formats import read_table, write_table
 from axhil.report.figures.errors import difference_figure
@@ -58,7 +58,7 @@ def refused(axhil, tmp_path):
 def with_wrong_quadrant(lut):
     values = lut.table.copy()
     values[128:, 128:] = -values[128:, 128:] - 1
-    return Lut(values, width=8, signed=True)
+    return Lut(values, *Operands.parse("s8"))
 
 
 def test_equal_tables_exit_with_0_and_leave_no_file(axhil, tmp_path):
@@ -82,7 +82,7 @@ def test_a_wrong_quadrant_exits_with_1_and_is_named_and_drawn(axhil, tmp_path):
 def test_swapped_operands_exit_with_1_and_their_own_sentence(axhil, tmp_path):
     lopsided = DRUM.table.copy()
     lopsided[3, 5] = 1
-    write_table(Lut(lopsided, width=8, signed=True), tmp_path / "x.csv")
+    write_table(Lut(lopsided, *Operands.parse("s8")), tmp_path / "x.csv")
     assert axhil("convert", "x.csv", "y.csv", "--swap")[0] == 0
     code, out, _ = axhil("compare", "x.csv", "y.csv", "--no-heatmap")
     assert code == 1
@@ -112,7 +112,7 @@ def test_json_tells_what_the_text_tells(axhil, tmp_path):
 def test_the_heat_map_shows_the_cell_that_differs_and_no_other():
     values = EXACT.table.copy()
     values[-3 % 256, 5] += 7
-    other = Lut(values, width=8, signed=True)
+    other = Lut(values, *Operands.parse("s8"))
     figure = difference_figure(EXACT, other, names=("x", "y"), title="t")
     (image,) = figure.axes[0].get_images()
     shown = image.get_array()
@@ -124,10 +124,10 @@ def test_the_heat_map_shows_the_cell_that_differs_and_no_other():
 
 def test_a_large_heat_map_keeps_single_cells():
     side = 2**11
-    x = Lut(np.zeros((side, side), np.int32), width=11, signed=False)
+    x = Lut(np.zeros((side, side), np.int32), *Operands.parse("u11"))
     values = x.table.copy()
     values[2047, 3] = -9
-    figure = difference_figure(x, Lut(values, width=11, signed=False), names=("x", "y"), title="t")
+    figure = difference_figure(x, Lut(values, *Operands.parse("u11")), names=("x", "y"), title="t")
     shown = figure.axes[0].get_images()[0].get_array()
     assert shown.shape == (1024, 1024)
     assert shown[1023, 1] == -9
@@ -215,8 +215,8 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(refused, tmp_path, mistake
     (tmp_path / "f.v").write_text("// MAE = 1\n")
     (tmp_path / "readme.md").write_text("hello\n")
     zeros = np.zeros((4, 4), np.int32)
-    Lut(zeros, width=2, signed=False).save(tmp_path / "u.npz")
-    Lut(zeros, width=2, signed=True).save(tmp_path / "s.npz")
+    Lut(zeros, *Operands.parse("u2")).save(tmp_path / "u.npz")
+    Lut(zeros, *Operands.parse("s2")).save(tmp_path / "s.npz")
     assert re.search(match, refused(*arguments))
 
 
@@ -334,7 +334,7 @@ FOR_VERILOG = {
 @pytest.mark.parametrize(("arguments", "option", "got"), FOR_VERILOG.values(), ids=FOR_VERILOG)
 def test_an_option_about_verilog_needs_verilog(refused, tmp_path, arguments, option, got):
     (tmp_path / "mul.v").write_text("module mul; endmodule\n")
-    Lut(np.zeros((4, 4), np.int32), width=2, signed=True).save(tmp_path / "s.npz")
+    Lut(np.zeros((4, 4), np.int32), *Operands.parse("s2")).save(tmp_path / "s.npz")
     assert re.fullmatch(rf"axhil: {option}: for a Verilog file, got {got}\n", refused(*arguments))
 
 
@@ -361,7 +361,7 @@ AMBIGUOUS = {
     "no value": (["mul.v", "exact", "--param", "x:K"], "--param: expected NAME=VALUE, got K"),
     "another width": (
         ["mul.v", "exact", "--width", "8"],
-        r"mul (mul.v): expected operands of 8 bits, got 4",
+        r"mul (mul.v): expected operands of 8 bits, got a of 4",
     ),
     "no such parameter": (
         ["mul.v", "exact", "--param", "K=4"], "mul (mul.v): no parameter K; it has none"),

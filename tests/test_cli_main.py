@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from axhil import cli, hwsim
-from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, error_metrics, golden
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, Operands, error_metrics, golden
 from axhil.study.store import CellStore
 
 STUDIES = Path(__file__).resolve().parent.parent / "studies"
@@ -217,7 +217,7 @@ def _newer(path):
 
 
 def _other_width(path):
-    Lut(np.zeros((16, 16), np.int32), width=4, signed=True).save(path)
+    Lut(np.zeros((512, 512), np.int32), *Operands.parse("s9")).save(path)
 
 
 @pytest.mark.parametrize(
@@ -229,9 +229,9 @@ def _other_width(path):
         (_newer, r"format version 99 is newer than this axhil reads"),
         (lambda path: path.write_bytes(b""), r"is damaged or no \.npz file"),
         (lambda path: path.write_text("hello"), r"is damaged or no \.npz file"),
-        (_other_width, r"signed 8-bit codes; .* is signed 4-bit"),
+        (_other_width, r"operands of 2 to 8 bits, its operands are signed 9-bit"),
     ],
-    ids=["cut", "directory", "wrong hash", "newer", "empty", "text", "4 bits"],
+    ids=["cut", "directory", "wrong hash", "newer", "empty", "text", "9 bits"],
 )
 def test_a_table_that_cannot_be_used_is_a_sentence(damage, sentence, refused, axhil, tmp_path):
     path = tmp_path / "mine.npz"
@@ -549,14 +549,14 @@ def test_metrics_as_json_are_hwsims(axhil):
 
 
 def test_metrics_as_a_table_are_the_same_numbers(axhil, tmp_path):
-    Lut(golden(Catalogued.parse("exact")).table + 2, width=8, signed=True).save(
+    Lut(golden(Catalogued.parse("exact")).table + 2, *Operands.parse("s8")).save(
         tmp_path / "off.npz"
     )
     code, out, _ = axhil("metrics", "off.npz", "exact")
     assert code == 0
     (off,) = [line.split() for line in out.splitlines() if line.split()[:1] == ["off"]]
-    assert off[2] == "2.00"  # MAE
-    assert off[3] == "2"  # WCE
+    assert off[1] == "2.00"  # MAE
+    assert off[2] == "2"  # WCE
     assert off[-1] == "+2.000"  # bias
 
 
@@ -567,7 +567,7 @@ def test_lut_compares_with_the_golden_tables_when_asked(differ, axhil, monkeypat
         if differ:
             table = tables[wanted[1]].table.copy()
             table[255, 1] = 7  # -1 x 1
-            tables[wanted[1]] = Lut(table, width=8, signed=True)
+            tables[wanted[1]] = Lut(table, *Operands.parse("s8"))
         return tables
 
     monkeypatch.setattr(hwsim, "extract", extract)

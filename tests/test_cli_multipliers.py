@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from axhil import cli
-from axhil.hwsim import Catalogued, Lut, golden, read_circuit, tabulate
+from axhil.hwsim import Catalogued, Lut, Operands, golden, read_circuit, tabulate
 from axhil.hwsim.formats import write_table
 from axhil.study.store import CellStore
 from axhil.study.subject import load_subject
@@ -51,7 +51,7 @@ def expected(folder):
     exact = np.multiply.outer(a, a)
 
     def cut(bits):
-        return Lut(exact >> bits << bits, width=8, signed=True)
+        return Lut(exact >> bits << bits, *Operands.parse("s8"))
 
     simulated = tabulate(read_circuit([folder / "mul.v"], parameters={"K": 10}))
     assert simulated == cut(10)

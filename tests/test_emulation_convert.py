@@ -301,8 +301,10 @@ def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
             Lut(np.zeros((256, 256), int), *Operands.parse("u8")),
             "signed weights, but lut takes u8 activations and u8 weights .wrap an unsigned core",
         ),
+        (Lut(np.zeros((256, 256), int), *Operands.parse("u8xs8")), "unsigned 8-bit x signed 8-bit"),
+        (Lut(np.zeros((256, 16), int), *Operands.parse("s8xs4")), "signed 8-bit x signed 4-bit"),
     ],
-    ids=["pattern", "word", "width", "unsigned"],
+    ids=["pattern", "word", "width", "unsigned", "mixed", "unequal"],
 )
 def test_what_cannot_be_mapped_gets_a_sentence(model, images, mapping, sentence):
     with pytest.raises(EmulationError, match=sentence):

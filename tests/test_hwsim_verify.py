@@ -16,6 +16,7 @@ from axhil.hwsim import (
     HwsimError,
     Lut,
     Operand,
+    Operands,
     compare,
     error_metrics,
     extract,
@@ -31,7 +32,7 @@ PAPER = pytest.mark.parametrize("multiplier", PAPER_MULTIPLIERS, ids=str)
 @PAPER
 def test_a_golden_table_equals_the_reference(multiplier):
     lut = golden(multiplier)
-    assert (lut.width, lut.signed, lut.name) == (8, True, str(multiplier))
+    assert (lut.operands.code, lut.name) == ("s8", str(multiplier))
     np.testing.assert_array_equal(lut.table, multiplier.reference_table())
 
 
@@ -108,7 +109,7 @@ def test_an_edit_of_the_forced_1_is_found_in_both_drum_tables_only(tmp_path):
         return x if cut == 0 else (x >> cut & ~1) << cut
 
     for report, k in zip(drums, (3, 4), strict=True):
-        values = golden(Catalogued.parse(f"drum({k})")).operands
+        values = golden(Catalogued.parse(f"drum({k})")).weight.values
         segments = np.array([truncated(abs(int(v)), k) for v in values]) * np.sign(values)
         broken = np.multiply.outer(segments, segments)
         expected = golden(Catalogued.parse(f"drum({k})")).table
@@ -142,7 +143,7 @@ def test_an_edit_that_does_not_compile_is_one_sentence(tmp_path):
 
 
 def lut_with(table, **manifest):
-    return Lut(table, width=4, signed=True, manifest={"multiplier": "drum(3)", **manifest})
+    return Lut(table, *Operands.parse("s4"), manifest={"multiplier": "drum(3)", **manifest})
 
 
 def small_table():
@@ -208,7 +209,7 @@ def test_compare_notes_another_simulator():
 
 
 def test_compare_refuses_tables_of_another_kind():
-    unsigned = Lut(small_table(), width=4, signed=False)
+    unsigned = Lut(small_table(), *Operands.parse("u4"))
     with pytest.raises(
         HwsimError, match="expected a table of signed 4-bit operands, got one of unsig"
     ):

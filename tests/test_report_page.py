@@ -491,7 +491,7 @@ def test_the_command_on_the_page_asks_for_the_same_cells(real):
     words = shlex.split(command(real[0]))
     assert words[:6] == ["axhil", "eval", "--network", "lenet5", "--data", "mnist5k"]
     options = dict(zip(words[2::2], words[3::2], strict=True))
-    assert options["--multipliers"] == "exact,drum(3)"
+    assert words[6:10] == ["-m", "exact", "-m", "drum(3)"]
     assert options["--eps"] == "0,0.15,0.3"
     assert (options["--images"], options["--seed"]) == ("8", "0")
     assert words.count("--attack") == words.count("--norm") == 2

@@ -34,9 +34,7 @@ class Compiled(Backend):
     def _prepare(self, codes: torch.Tensor) -> None:
         activation, half = self.computation.activation, 1 << (width_of(self.computation) - 1)
         steps = activation.steps
-        self._quantiser = {
-            "inv_scale": float(activation.inv_scale), "qmin": steps[0], "qmax": steps[-1]
-        }  # fmt: skip
+        self._inv_scale, self._ends = float(activation.inv_scale), (steps[0], steps[-1])
         self._signed = steps[0] < 0 or steps[-1] < half
         # Steps of an unsigned operand with a zero point may fit neither sign; as patterns they do.
         self._fits = -half <= steps[0] and steps[-1] < half if self._signed else True
@@ -78,7 +76,9 @@ class Compiled(Backend):
             return super().run(x, out_scale=out_scale, bias=bias, correction=correction)
         y = self._kernel.forward(
             x,
-            **self._quantiser,
+            inv_scale=self._inv_scale,
+            qmin=self._ends[0],
+            qmax=self._ends[1],
             out_scale=out_scale,
             bias=bias,
             threads=torch.get_num_threads(),

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
-from matplotlib.path import Path as Outline
 from matplotlib.transforms import Affine2D
 
 from axhil.attacks import attack_title
@@ -26,13 +26,6 @@ LEFT, RIGHT, TOP, BOTTOM = 34, 10, 10, 34
 # page.css has colours for so many multipliers; they repeat dashed.
 COLOURS = 7
 _MARKER = 6.8  # length of a symbol's side
-_COMMANDS = {
-    Outline.MOVETO: "M",
-    Outline.LINETO: "L",
-    Outline.CURVE3: "Q",
-    Outline.CURVE4: "C",
-    Outline.CLOSEPOLY: "z",
-}
 
 
 @dataclass(frozen=True)
@@ -62,18 +55,10 @@ def symbols() -> list[str]:
     for number in range(COLOURS):
         style = MarkerStyle(looks(number).marker)
         flipped = style.get_transform() + Affine2D().scale(_MARKER, -_MARKER)
-        segments = style.get_path().transformed(flipped).iter_segments()
-        outlines.append(
-            "".join(
-                _COMMANDS[kind] + ("" if kind == Outline.CLOSEPOLY else _pairs(corner))
-                for corner, kind in segments
-            )
-        )
+        (corners,) = style.get_path().transformed(flipped).to_polygons()
+        places = [f"{x:.2f} {y:.2f}" for x, y in np.asarray(corners)]
+        outlines.append(f"M{'L'.join(places)}z")
     return outlines
-
-
-def _pairs(corner: Iterable[float]) -> str:
-    return " ".join(f"{value:.2f}" for value in corner)
 
 
 def charts(records: Sequence[Record], labels: Sequence[str]) -> list[Chart]:

@@ -100,27 +100,17 @@ def report_page(results: Results, *, pictures: Mapping[str, bytes] | None = None
         results=results,
         title=f"{network_title(results.network)} built from "
         f"{plural(len(results.labels), 'multiplier')}",
-        finding=findings.finding(results.comparisons, results.reference),
-        caution=findings.caution(results.records, results.comparisons),
         facts=_facts(results),
-        warned=sum(1 for cell in results.cells if cell.warnings),
-        verdict=differences.verdict(results),
         charts=panels,
-        surviving=sum(1 for comparison in results.comparisons if comparison.survives),
-        differences=differences.all_differences(results),
-        smallest_difference=findings.smallest_difference(
-            results.images, max(1, len(results.comparisons))
-        ),
         claims=claims_table([results]),
         pictures={caption: _inline(png) for caption, png in (pictures or {}).items()},
-        accuracies=[table for table, _ in accuracy.robust_accuracy(results)],
-        warnings=findings.warnings(results.cells),
-        errors=measurements.errors(results.tables) if results.tables else None,
         error_map=_inline(small_png(tables_figure(results.tables))) if results.tables else "",
-        command=provenance.command(results.cells),
-        settings=provenance.settings(results),
-        tables_used=provenance.tables_used(results),
-        seconds=provenance.seconds_by_attack(results),
+        # The template takes its tables and sentences from where they are made.
+        accuracy=accuracy,
+        differences=differences,
+        findings=findings,
+        measurements=measurements,
+        provenance=provenance,
     )  # fmt: skip
 
 
