@@ -19,6 +19,7 @@ import torch
 
 from axhil import cli, hwsim
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, Operands, error_metrics, golden
+from axhil.hwsim.designs.sources import rtl_dir
 from axhil.study.store import CellStore
 
 STUDIES = Path(__file__).resolve().parent.parent / "studies"
@@ -68,10 +69,10 @@ def refused(axhil, tmp_path):
 
 MISTAKES = {
     "illegal multiplier": (
-        ["eval", "--multipliers", "drum(9)"],
+        ["eval", "-m", "drum(9)"],
         r"drum\(9\): expected 2 <= K <= WIDTH=8, got K=9",
     ),
-    "unknown multiplier": (["eval", "--multipliers", "wallace"], r"wallace.*expected exact; drum"),
+    "unknown multiplier": (["eval", "-m", "wallace"], r"wallace.*expected drum"),
     "multiplier twice": (["eval", "-m", "exact,exact"], r"each once, got exact twice"),
     "one multiplier by two names": (
         ["eval", "-m", "drum(3),drum_3"],
@@ -96,7 +97,10 @@ MISTAKES = {
         ["eval", "--data", "mnist", "--data-dir", "."],
         r"no mnist under \.",
     ),
-    "no such table": (["eval", "-m", "a.npz"], r"cannot read LUT a\.npz: No such file"),
+    "no such table": (
+        ["eval", "-m", "a.npz"],
+        r"expected a file at a\.npz, but there is no such file",
+    ),
     "no such folder of tables": (["eval", "--luts", "a"], r"cannot read LUT a/exact\.npz: No such"),
     "no such weights": (["eval", "--weights", "w.safetensors"], r"no weights at w\.safetensors"),
     "network without weights": (
@@ -224,7 +228,7 @@ def _other_width(path):
     ("damage", "sentence"),
     [
         (_cut, r"is damaged or no \.npz file .*write it again"),
-        (_directory, r"cannot read LUT .*: Is a directory"),
+        (_directory, r"expected a file at .*, but it is a folder"),
         (_another_table_under_the_same_hash, r"does not match the SHA-256 in its manifest"),
         (_newer, r"format version 99 is newer than this axhil reads"),
         (lambda path: path.write_bytes(b""), r"is damaged or no \.npz file"),
@@ -243,7 +247,7 @@ def test_a_table_that_cannot_be_used_is_a_sentence(damage, sentence, refused, ax
     assert re.search(sentence, found)
     assert "mine" in found or damage is _other_width
     if damage is not _other_width:
-        assert refused("eval", "--multipliers", "mine.npz") == found
+        assert refused("eval", "-m", "mine.npz") == found
 
 
 @pytest.mark.parametrize("command", ["eval", "accuracy", "lut"])
@@ -283,7 +287,7 @@ def test_a_full_disk_is_a_sentence_and_every_file_is_whole(axhil, tmp_path):
 
 
 def test_a_damaged_cell_is_a_sentence_that_says_what_to_do(axhil, tmp_path):
-    arguments = ("eval", *SMALL, "--multipliers", "exact", "--out", "o")
+    arguments = ("eval", *SMALL, "-m", "exact", "--out", "o")
     assert axhil(*arguments)[0] == 0
     (path,) = (tmp_path / "o" / "records").iterdir()
     path.write_bytes(path.read_bytes()[:100])
@@ -328,7 +332,7 @@ def shown(out):
 
 
 def test_eval_leaves_records_and_figures_and_prints_their_numbers(axhil, tmp_path):
-    code, out, err = axhil("eval", *SMALL, "--multipliers", "exact,drum(3)", "--out", "o")
+    code, out, err = axhil("eval", *SMALL, "-m", "exact,drum(3)", "--out", "o")
     assert code == 0
     assert "lenet5 on 3 images of mnist5k, whitebox: 2 multipliers x 1 attacks" in err
     names = {path.name for path in (tmp_path / "o").iterdir()}
@@ -351,7 +355,7 @@ def test_eval_takes_tables_from_a_folder(axhil, tmp_path):
     (tmp_path / "luts").mkdir()
     golden(Catalogued.parse("drum(3)")).save(tmp_path / "luts" / "exact.npz")
     for out, luts in (("a", []), ("b", ["--luts", "luts"])):
-        assert axhil("eval", *SMALL, "--multipliers", "exact", *luts, "--out", out)[0] == 0
+        assert axhil("eval", *SMALL, "-m", "exact", *luts, "--out", out)[0] == 0
     hashes = [pd.read_csv(tmp_path / out / "records.csv").lut_sha256[0] for out in "ab"]
     assert hashes == [golden(Catalogued.parse(m)).sha256 for m in ("exact", "drum(3)")]
 
@@ -615,7 +619,7 @@ def _drum_with_lowest_bit(k, bit):
 
 @pytest.mark.sim
 def test_verify_refuses_one_changed_character_and_says_where_it_shows(axhil, tmp_path):
-    shutil.copytree(hwsim.sources.rtl_dir(), tmp_path / "rtl")
+    shutil.copytree(rtl_dir(), tmp_path / "rtl")
     path = tmp_path / "rtl" / "mul_drum.v"
     text = path.read_text()
     changed = text.replace("segment[0] = 1'b1", "segment[0] = 1'b0")

@@ -53,12 +53,13 @@ def expected(folder):
     def cut(bits):
         return Lut(exact >> bits << bits, *Operands.parse("s8"))
 
+    reference = Lut(Catalogued.parse("drum(5)").reference_table(), *Operands.parse("s8"))
     simulated = tabulate(read_circuit([folder / "mul.v"], parameters={"K": 10}))
     assert simulated == cut(10)
     return [
         (f"{folder}/mul.v[K=10]", "mul.v[K=10]", simulated),
         (f"{folder}/facts.toml", "mul.v[K=8]", cut(8)),
-        ("drum(5)", "drum(5)", Lut(Catalogued.parse("drum(5)").reference_table(), 8, True)),
+        ("drum(5)", "drum(5)", reference),
         (f"{folder}/table.npz", "table", DRUM),
         (f"{folder}/header.h", "header.h", golden(Catalogued.parse("scaletrim(3,0)"))),
         (f"{folder}/model.c", "model.c", cut(9)),
@@ -174,11 +175,11 @@ def test_a_plan_shows_what_each_layer_has(axhil):
 REFUSED = {
     "unsigned": (
         ["accuracy", "-m", "u.v[unsigned]"],
-        r"u.v[unsigned]: networks are quantised to signed 8-bit codes, its operands are unsigned "
-        r"8-bit; put the unsigned core into a sign-magnitude wrapper: u.v[wrap]",
+        "u.v[unsigned]: networks are quantised to signed weights, its operands are unsigned "
+        "8-bit; put the unsigned core into a sign-magnitude wrapper: u.v[wrap]",
     ),
     "undeclared": (["eval", "-m", "u.v"], "u (u.v): the Verilog does not declare its operands"),
-    "narrow": (["plan", "-m", "n.v"], "n.v: networks are quantised to signed 8-bit codes, its"),
+    "wide": (["plan", "-m", "n.v"], "n.v: networks are quantised to operands of 2 to 8 bits, its"),
     "no layer": (["accuracy", "-m", "convv=exact"], "the pattern 'convv' matches no layer"),
     "several to plan": (["plan", "-m", "exact,drum(3)"], "expected one multiplier"),
     "twice": (["eval", "-m", "exact", "-m", "exact"], "expected each once, got exact twice"),
@@ -189,7 +190,7 @@ REFUSED = {
 def test_a_mistake_is_one_sentence_and_exit_code_2(axhil, tmp_path, arguments, sentence):
     module = "module {} (input {}[{}:0] a, b, output {}[{}:0] p); assign p = a * b; endmodule\n"
     (tmp_path / "u.v").write_text(module.format("u", "", 7, "", 15))
-    (tmp_path / "n.v").write_text(module.format("n", "signed ", 3, "signed ", 7))
+    (tmp_path / "n.v").write_text(module.format("n", "signed ", 8, "signed ", 17))
     code, out, err = axhil(*arguments)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()

@@ -217,11 +217,13 @@ def test_a_users_design_takes_the_options_that_its_table_takes(axhil, tmp_path):
 
 @pytest.mark.sim
 def test_a_users_design_of_another_width_is_one_sentence(axhil, tmp_path):
-    header = "input signed [3:0] a, b, output signed [7:0] p"
+    header = "input signed [8:0] a, b, output signed [17:0] p"
     (tmp_path / "mul.v").write_text(f"module mul ({header}); assign p = a * b; endmodule\n")
     code, out, err = axhil("-m", "mul.v")
     assert (code, out) == (2, "")
-    sentence = "mul.v: networks are quantised to signed 8-bit codes, its operands are signed 4-bit"
+    sentence = (
+        "mul.v: networks are quantised to operands of 2 to 8 bits, its operands are signed 9-bit"
+    )
     assert err == f"axhil: {sentence}\n"
 
 
