@@ -389,8 +389,8 @@ def test_what_was_concluded_about_verilog_is_told(axhil, tmp_path):
 @pytest.mark.sim
 def test_verilog_that_never_settles_is_given_up_in_the_time_that_was_said(refused, tmp_path):
     (tmp_path / "mul.v").write_text(
-        "module mul(input [1:0] a, b, output [3:0] p); wire y;\n"
-        "assign y = (a == 3) ? ~y : 1'b0; assign p = {4{y}}; endmodule\n"
+        "module mul(input [3:0] a, b, output [7:0] p); wire y;\n"
+        "assign y = (a == 3) ? ~y : 1'b0; assign p = {8{y}}; endmodule\n"
     )
     said = refused("compare", "mul.v", "exact", "--unsigned", "--time-limit", "1")
     assert "no sign of life for 1 s" in said

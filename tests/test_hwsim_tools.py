@@ -99,7 +99,7 @@ def test_calls_side_by_side_give_their_results_in_order():
     results = together(calls, jobs=2, finished=lambda name, done, count: seen.append((name, count)))
     assert [done.stdout for done in results.values()] == ["0.4\n", "0\n"]
     assert seen == [("0", 1), ("0.4", 2)]
-    with pytest.raises(HwsimError, match="^expected at least 1 job, got 0$"):
+    with pytest.raises(HwsimError, match=r"^expected at least 1 job, got 0$"):
         together(calls, jobs=0)
 
 
@@ -115,7 +115,7 @@ def test_when_one_call_fails_the_processes_of_the_others_are_killed(tmp_path):
         return together({0: partial(run, ["sh", "-c", GRANDCHILD, str(file)])})
 
     began = time.monotonic()
-    with pytest.raises(HwsimError, match="^no table$"):
+    with pytest.raises(HwsimError, match=r"^no table$"):
         together({"sleeper": nested, "failure": fail}, jobs=2)
     assert time.monotonic() - began < 20
     assert gone(int(file.read_text()))
