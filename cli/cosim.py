@@ -231,7 +231,7 @@ def _refuse_idle(
 
 
 def _print(report: CosimReport, *, title: str) -> None:
-    out.print(title, soft_wrap=True)
+    out.print(title, soft_wrap=True, markup=False)
     if report.accumulator is not None:
         out.print(
             f"{report.accumulator}: overflow changes {report.overflowed_logits} of "

@@ -146,7 +146,7 @@ def extract_file(
         StudyError: names among the files, or options that contradict each other.
         HwsimError: as `read_circuit`, `tabulate` and `sample`.
     """
-    from axhil.hwsim.lut import MAX_WIDTH
+    from axhil.hwsim.operands import MAX_BITS
     from axhil.hwsim.tools.simulators import chosen
 
     names = [text for text in arguments if not is_file_argument(text)]
@@ -157,7 +157,7 @@ def extract_file(
     circuit = read_files([Path(text) for text in arguments], options).circuit()
     chosen()  # a simulator that is missing should leave no folder behind
     with results_folder(out_dir):
-        if options.sample is None and circuit.roles.width <= MAX_WIDTH:
+        if options.sample is None and max(circuit.operands.bits) <= MAX_BITS:
             _write_table(circuit, options, out_dir)
         else:
             _write_sample(circuit, options, out_dir)
@@ -178,10 +178,12 @@ def write_tables(
     Raises:
         HwsimError: as `find` and `make_tables`.
     """
-    from axhil.hwsim.formats import Asked, Kind
     from axhil.hwsim.multipliers import Request, find, make_tables
+    from axhil.hwsim.operands import Asked, Operands
 
-    request = Request(Asked(width, signed, Kind(8, signed is not False)), cache=False)
+    request = Request(
+        Asked(width, signed, default=Operands.both(8, signed is not False)), cache=False
+    )
     found = [find(word, request) for word in words]
     if not found:
         return
@@ -220,7 +222,7 @@ def read_files(files: Sequence[Path], options: FileOptions) -> FromVerilog:
 def _write_table(circuit: Circuit, options: FileOptions, out_dir: Path) -> None:
     from axhil.hwsim.multipliers.tabulation import tabulate
 
-    with progress("simulating", total=4**circuit.roles.width, unit="products") as tick:
+    with progress("simulating", total=circuit.operands.product.count, unit="products") as tick:
         table = tabulate(
             circuit,
             jobs=options.jobs,
@@ -274,7 +276,9 @@ def _sentence(top: str, found: Sample) -> str:
 
 def _description(circuit: Circuit, manifest: Mapping[str, Any]) -> str:
     roles = (circuit.core or circuit).roles
-    kind = "signed" if circuit.signed else "unsigned"
+    signs = ("signed" if signed else "unsigned" for signed in circuit.operands.signs)
+    kind = " x ".join(dict.fromkeys(signs))
+    a_bits, b_bits = circuit.operands.bits
     where = {
         "declared": "declared",
         "option": "as told",
@@ -288,9 +292,9 @@ def _description(circuit: Circuit, manifest: Mapping[str, Any]) -> str:
         else f"latency {manifest.get('latency', 0)} cycles of {roles.clock}"
     )
     return (
-        f"{circuit.name}: {roles.width} x {roles.width} bits, {sign}, "
+        f"{circuit.name}: {a_bits} x {b_bits} bits, {sign}, "
         f"{roles.activation} = activation (row), {roles.weight} = weight (column), "
-        f"{roles.product} = product of {roles.product_width} bits, {timing}"
+        f"{roles.product} = product of {roles.product_bits} bits, {timing}"
     )
 
 

@@ -18,9 +18,9 @@ from .console import notice, out
 
 if TYPE_CHECKING:
     from axhil.hwsim import Lut
-    from axhil.hwsim.formats import Asked
     from axhil.hwsim.multipliers import Multiplier
     from axhil.hwsim.multipliers.comparison import Comparison, FigureComparison
+    from axhil.hwsim.operands import Asked
 
 Width = Annotated[int | None, typer.Option(help="Operand bits, where nothing else tells.")]
 Signed = Annotated[
@@ -222,7 +222,6 @@ def _convert(
     """Convert a table between axhil's and other tools' formats; nothing is rounded or cut."""
     from axhil.hwsim.formats import (
         FORMATS,
-        Kind,
         write_table,
     )
     from axhil.hwsim.multipliers import FromFile, Request, find
@@ -260,7 +259,7 @@ def _convert(
         notice(note)
     exchanged = ", operands exchanged" if swap else ""
     out.print(
-        f"{source} ({Kind.of(lut)}{exchanged}) -> {target} ({name}), table sha256 "
+        f"{source} ({lut.operands}{exchanged}) -> {target} ({name}), table sha256 "
         f"{lut.sha256[:12]}",
         soft_wrap=True,
         markup=False,
@@ -273,9 +272,9 @@ def _convert(
 
 def _asked(width: int | None, signed: bool | None) -> Asked:
     """The user's word; operands have 8 bits where neither it nor anything else says."""
-    from axhil.hwsim.formats import Asked, Kind
+    from axhil.hwsim.operands import Asked, Operands
 
-    return Asked(width, signed, default=None if signed is None else Kind(8, signed))
+    return Asked(width, signed, default=None if signed is None else Operands.both(8, signed))
 
 
 def _swapped(lut: Lut) -> Lut:
@@ -283,4 +282,4 @@ def _swapped(lut: Lut) -> Lut:
 
     # What the manifest says of the hardware no longer holds of the exchanged table.
     manifest = {"top": f"{lut.name} swapped", "swapped_from": lut.sha256}
-    return Table(lut.table.T, width=lut.width, signed=lut.signed, manifest=manifest)
+    return Table(lut.table.T, lut.weight, lut.activation, manifest)

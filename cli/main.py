@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -178,12 +179,11 @@ def metrics(
     import json
 
     from axhil.hwsim import PAPER_MULTIPLIERS, error_metrics
-    from axhil.hwsim.formats import Asked, Kind
-    from axhil.hwsim.multipliers import Request, find, make_tables
+    from axhil.hwsim.multipliers import NETWORKS, find, make_tables
     from axhil.report.measurements import errors
     from axhil.report.terminal import terminal_table
 
-    request = Request(operands=Asked(default=Kind(8, signed=True)), luts=luts)
+    request = replace(NETWORKS, luts=luts)
     wanted = [find(text, request) for text in multipliers or map(str, PAPER_MULTIPLIERS)]
     with progress("making tables", total=len(wanted), unit="tables") as tick:
         make_tables(wanted, progress=lambda made, _, name: tick(made, f"made {name}"))

@@ -221,6 +221,9 @@ def plan(
     multiplier: opt.Multiplier = "exact",
     weights: opt.Weights = None,
     allow_float: opt.AllowFloat = False,
+    device: Annotated[
+        opt.Device, typer.Option(help="Where networks would run; it need not be there.")
+    ] = opt.Device.cpu,
     data_dir: opt.DataDir = None,
 ) -> None:
     """Show which path each layer takes, and why."""
@@ -235,11 +238,13 @@ def plan(
     subject, missing = plan_subject(
         network, weights=weights, root=data_dir, allow_float=allow_float
     )
-    emulated = subject.prepared.emulate(chosen.mapping(), layers=subject.network.approximate)
+    mapping = chosen.mapping()
+    layers = subject.prepared.plan(mapping, layers=subject.network.approximate, device=device.value)
     if missing:
         notice(f"planning with random weights: {missing}")
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
-    share = emulated.float_share
+    where = kernels if device is opt.Device.cpu else f"on {device.value}"
+    share = subject.prepared.float_share(mapping)
     in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
-    title = f"{network} with {chosen.name}; {kernels}{in_float}"
-    out.print(terminal_table(measurements.plan(emulated.plan, title=title)))
+    title = f"{network} with {chosen.name}; {where}{in_float}"
+    out.print(terminal_table(measurements.plan(layers, title=title)))

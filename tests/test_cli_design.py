@@ -41,8 +41,8 @@ def plain(body, *, header="input [3:0] a, b, output [7:0] p", name="mul"):
 
 
 REFUSED = {
-    "no such file": ({}, [], r"expected a Verilog file at mul\.v, but there is no such file"),
-    "a folder": ({"mul.v/x": ""}, [], r"expected a Verilog file at mul\.v, but it is a folder"),
+    "no such file": ({}, [], r"expected a file at mul\.v, but there is no such file"),
+    "a folder": ({"mul.v/x": ""}, [], r"expected a file at mul\.v, but it is a folder"),
     "two tops": (
         {"mul.v": plain("") + plain("", name="mul2")},
         [],

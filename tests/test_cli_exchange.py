@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from axhil import cli
-from axhil.hwsim import Catalogued, Lut, golden
+from axhil.hwsim import Catalogued, Lut, Operands, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.formats import read_table, write_table
 from axhil.report.figures.errors import difference_figure
@@ -58,7 +58,7 @@ def refused(axhil, tmp_path):
 def with_wrong_quadrant(lut):
     values = lut.table.copy()
     values[128:, 128:] = -values[128:, 128:] - 1
-    return Lut(values, width=8, signed=True)
+    return Lut(values, *Operands.parse("s8"))
 
 
 def test_equal_tables_exit_with_0_and_leave_no_file(axhil, tmp_path):
@@ -82,7 +82,7 @@ def test_a_wrong_quadrant_exits_with_1_and_is_named_and_drawn(axhil, tmp_path):
 def test_swapped_operands_exit_with_1_and_their_own_sentence(axhil, tmp_path):
     lopsided = DRUM.table.copy()
     lopsided[3, 5] = 1
-    write_table(Lut(lopsided, width=8, signed=True), tmp_path / "x.csv")
+    write_table(Lut(lopsided, *Operands.parse("s8")), tmp_path / "x.csv")
     assert axhil("convert", "x.csv", "y.csv", "--swap")[0] == 0
     code, out, _ = axhil("compare", "x.csv", "y.csv", "--no-heatmap")
     assert code == 1
@@ -112,7 +112,7 @@ def test_json_tells_what_the_text_tells(axhil, tmp_path):
 def test_the_heat_map_shows_the_cell_that_differs_and_no_other():
     values = EXACT.table.copy()
     values[-3 % 256, 5] += 7
-    other = Lut(values, width=8, signed=True)
+    other = Lut(values, *Operands.parse("s8"))
     figure = difference_figure(EXACT, other, names=("x", "y"), title="t")
     (image,) = figure.axes[0].get_images()
     shown = image.get_array()
@@ -124,10 +124,10 @@ def test_the_heat_map_shows_the_cell_that_differs_and_no_other():
 
 def test_a_large_heat_map_keeps_single_cells():
     side = 2**11
-    x = Lut(np.zeros((side, side), np.int32), width=11, signed=False)
+    x = Lut(np.zeros((side, side), np.int32), *Operands.parse("u11"))
     values = x.table.copy()
     values[2047, 3] = -9
-    figure = difference_figure(x, Lut(values, width=11, signed=False), names=("x", "y"), title="t")
+    figure = difference_figure(x, Lut(values, *Operands.parse("u11")), names=("x", "y"), title="t")
     shown = figure.axes[0].get_images()[0].get_array()
     assert shown.shape == (1024, 1024)
     assert shown[1023, 1] == -9
@@ -179,16 +179,16 @@ def test_a_c_model_becomes_a_table(axhil, tmp_path):
 
 MISTAKES = {
     "no such thing": (["compare", "nothing", "exact"], "no such file, and no multiplier"),
-    "no such table": (["compare", "nothing.npz", "exact"], "No such file"),
-    "no such model": (["compare", "nothing.c", "exact"], "No such file"),
-    "no such header": (["convert", "nothing.h", "x.npz"], "No such file"),
+    "no such table": (["compare", "nothing.npz", "exact"], "no such file"),
+    "no such model": (["compare", "nothing.c", "exact"], "no such file"),
+    "no such header": (["convert", "nothing.h", "x.npz"], "no such file"),
     "illegal multiplier": (["compare", "drum(9)", "exact"], r"2 <= K <= WIDTH=8"),
     "binary cut": (["compare", "cut.bin", "exact"], "expected 131,072 bytes"),
     "other operands": (["compare", "u.npz", "s.npz"], "no products correspond"),
     "not told": (["compare", "plain.csv", "plain.csv"], "add --signed or --unsigned"),
     "two figures": (["compare", "figures:f.v", "figures:f.v"], "expected at least one table"),
     "no figures": (["compare", "figures:cut.bin", "exact"], "found none"),
-    "unknown file": (["compare", "readme.md", "exact"], "expected a table"),
+    "unknown file": (["compare", "readme.md", "exact"], "expected a file that ends in one of"),
     "heat map and none": (
         ["compare", "exact", "exact", "--no-heatmap", "--heatmap", "x.png"],
         "got both",
@@ -215,8 +215,8 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(refused, tmp_path, mistake
     (tmp_path / "f.v").write_text("// MAE = 1\n")
     (tmp_path / "readme.md").write_text("hello\n")
     zeros = np.zeros((4, 4), np.int32)
-    Lut(zeros, width=2, signed=False).save(tmp_path / "u.npz")
-    Lut(zeros, width=2, signed=True).save(tmp_path / "s.npz")
+    Lut(zeros, *Operands.parse("u2")).save(tmp_path / "u.npz")
+    Lut(zeros, *Operands.parse("s2")).save(tmp_path / "s.npz")
     assert re.search(match, refused(*arguments))
 
 
@@ -236,8 +236,9 @@ def test_an_edited_file_of_ours_is_compared_with_the_multiplier_it_was(axhil, tm
     code, out, _ = axhil("compare", "drum(4)", "mul_drum.v", "--unsigned", *design)
     assert code == 1
     # 16 has 5 bits: the one cut off counted as half, and is gone now.
-    assert "drum(4) and mul_drum.v (K=4) differ" in out
-    assert "first: 1 x 16 = 18 in drum(4), 16 in mul_drum.v (K=4)" in out
+    edited = "mul_drum.v[K=4,unsigned,with=leading_one.v]"
+    assert f"drum(4) and {edited} differ" in out
+    assert f"first: 1 x 16 = 18 in drum(4), 16 in {edited}" in out
 
 
 @pytest.mark.sim
@@ -277,9 +278,9 @@ def test_a_word_behind_x_or_y_is_for_that_side_alone(axhil, tmp_path):
     assert body["count"] == int((products("x") != products("y")).sum())
     worst = np.abs(products("x") - products("y"))
     assert abs(body["worst"]["x"] - body["worst"]["y"]) == worst.max()
-    said = "top=mul, K={}, a=l, b=r, p=two{}, up=1"
-    assert body["x"] == f"mul.v ({said.format(1, '')})"
-    assert body["y"] == f"mul.v ({said.format(2, ', weight=l')})"
+    name = "mul.v[top=mul,a=l,b=r,p=two,{1}K={2},unsigned,tie.up=1,with=cell_{0}.v,include=inc_{0}]"
+    assert body["x"] == name.format("x", "", 1)
+    assert body["y"] == name.format("y", "weight=l,", 2)
     # The word for one side goes before that for both, wherever it stands.
     mixed = {"--param": ["y:K=2", "K=1"], "--tie": ["up=0", "x:up=1", "y:up=1"]}
     assert compared(**mixed)["count"] == body["count"]
@@ -295,7 +296,7 @@ def test_two_tops_of_one_file_are_compared(axhil, tmp_path):
     arguments = ["mul.sv", "mul.sv", "--top", "x:kept", "--top", "y:fixed"]
     code, out, _ = axhil("compare", *arguments)
     assert code == 1
-    differ = "mul.sv (top=kept) and mul.sv (top=fixed) differ: 16 of 256 products differ"
+    differ = "mul.sv[top=kept] and mul.sv[top=fixed] differ: 16 of 256 products differ"
     assert differ in out
     assert (tmp_path / "out" / "compare_mul_sv_top_kept_mul_sv_top_fixed.png").is_file()
 
@@ -316,7 +317,7 @@ def test_verilog_becomes_a_table_with_the_words_that_axhil_lut_takes(axhil, tmp_
     np.testing.assert_array_equal(there.table, (left >> 2 << 2) * right)
     code, out, _ = axhil("compare", "mul.v", "there.npz", *words)
     assert code == 0
-    assert "mul.v (K=2, a=r, b=l, p=o) and there.npz are equal" in out
+    assert "mul.v[a=r,b=l,p=o,K=2,unsigned] and there are equal" in out
 
 
 FOR_VERILOG = {
@@ -333,7 +334,7 @@ FOR_VERILOG = {
 @pytest.mark.parametrize(("arguments", "option", "got"), FOR_VERILOG.values(), ids=FOR_VERILOG)
 def test_an_option_about_verilog_needs_verilog(refused, tmp_path, arguments, option, got):
     (tmp_path / "mul.v").write_text("module mul; endmodule\n")
-    Lut(np.zeros((4, 4), np.int32), width=2, signed=True).save(tmp_path / "s.npz")
+    Lut(np.zeros((4, 4), np.int32), *Operands.parse("s2")).save(tmp_path / "s.npz")
     assert re.fullmatch(rf"axhil: {option}: for a Verilog file, got {got}\n", refused(*arguments))
 
 
@@ -360,7 +361,7 @@ AMBIGUOUS = {
     "no value": (["mul.v", "exact", "--param", "x:K"], "--param: expected NAME=VALUE, got K"),
     "another width": (
         ["mul.v", "exact", "--width", "8"],
-        r"mul (mul.v): expected operands of 8 bits, got 4",
+        r"mul (mul.v): expected operands of 8 bits, got a of 4",
     ),
     "no such parameter": (
         ["mul.v", "exact", "--param", "K=4"], "mul (mul.v): no parameter K; it has none"),
@@ -389,8 +390,8 @@ def test_what_was_concluded_about_verilog_is_told(axhil, tmp_path):
 @pytest.mark.sim
 def test_verilog_that_never_settles_is_given_up_in_the_time_that_was_said(refused, tmp_path):
     (tmp_path / "mul.v").write_text(
-        "module mul(input [1:0] a, b, output [3:0] p); wire y;\n"
-        "assign y = (a == 3) ? ~y : 1'b0; assign p = {4{y}}; endmodule\n"
+        "module mul(input [3:0] a, b, output [7:0] p); wire y;\n"
+        "assign y = (a == 3) ? ~y : 1'b0; assign p = {8{y}}; endmodule\n"
     )
     said = refused("compare", "mul.v", "exact", "--unsigned", "--time-limit", "1")
     assert "no sign of life for 1 s" in said

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol, runtime_checkable
 
 from ..lut import Lut
-from ..operands import Operand
+from ..operands import Operands
 from ..verilog.circuit import Circuit
 
 Progress = Callable[[int, int], None]
@@ -27,7 +27,7 @@ class Multiplier(Protocol):
         """Short form for figures, e.g. `sT(4,8)`, `mul K=3`."""
 
     @property
-    def operands(self) -> tuple[Operand, Operand]:
+    def operands(self) -> Operands:
         """Activation (row) and weight (column).
 
         Raises:
@@ -77,12 +77,6 @@ class KeptTable:
     def notes(self) -> tuple[str, ...]:
         """Of the table, once it is made."""
         return self._made()[1] if "made" in self.__dict__ else ()
-
-
-def operands_of(lut: Lut) -> tuple[Operand, Operand]:
-    """Activation and weight of a table."""
-    operand = Operand(lut.width, lut.signed)
-    return operand, operand
 
 
 def make_tables(

@@ -7,11 +7,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from axhil.hwsim import Lut, error_metrics
+from axhil.hwsim.metrics import exact_products
 from axhil.hwsim.multipliers import Multiplier
 
 _MOST_PIXELS = 1024
@@ -24,22 +26,20 @@ def difference_figure(x: Lut, y: Lut, *, names: tuple[str, str], title: str) -> 
     """Draw y - x over both operands, from the smallest value to the largest.
 
     Equal products are white; the colours grow logarithmically, so that differences of 1 are seen
-    beside large ones. A table with more than 1,024 rows shows the largest difference of each
-    square of operands.
+    beside large ones. A table with more than 1,024 rows or columns shows the largest difference
+    of each block of operands.
 
     Args:
         x: the first table.
-        y: the second, of the same kind of operands.
+        y: the second, of the same operands.
         names: what to call them.
         title: above the map.
     """
-    if (x.width, x.signed) != (y.width, y.signed):
-        raise ValueError("expected two tables of the same kind of operands")
-    side = 2**x.width
-    shift = side // 2 if x.signed else 0
-    difference = np.roll(y.table.astype(np.int64) - x.table, shift, axis=(0, 1))
-    low = -shift
-    pixels = _largest_of_blocks(difference, max(1, side // _MOST_PIXELS))
+    if x.operands != y.operands:
+        raise ValueError("expected two tables of the same operands")
+    a, b = x.operands
+    difference = _ascending(x, y.table.astype(np.int64) - x.table)
+    pixels = _largest_of_blocks(difference, most=_MOST_PIXELS)
     limit = max(1, int(np.abs(pixels).max()))
     figure = Figure(figsize=(6.6, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -47,13 +47,12 @@ def difference_figure(x: Lut, y: Lut, *, names: tuple[str, str], title: str) -> 
         np.ma.masked_equal(pixels, 0),
         cmap="RdBu_r",
         norm=SymLogNorm(linthresh=1, vmin=-limit, vmax=limit, base=10),
-        extent=(low - 0.5, low + side - 0.5, low + side - 0.5, low - 0.5),
+        extent=(b.minimum - 0.5, b.maximum + 0.5, a.maximum + 0.5, a.minimum - 0.5),
+        aspect=b.count / a.count,
         interpolation="nearest",
     )
     axes.set_facecolor("white")
-    if x.signed:
-        axes.axhline(-0.5, color="black", linewidth=0.4)
-        axes.axvline(-0.5, color="black", linewidth=0.4)
+    _zero_lines(axes, x)
     axes.set_xlabel("second operand (column)")
     axes.set_ylabel("first operand (row)")
     axes.set_title(title, fontsize=9, wrap=True)
@@ -75,7 +74,7 @@ def tables_figure(tables: Sequence[Multiplier]) -> Figure:
     metrics = {one.label: error_metrics(one.table()) for one in tables}
     exact = [one for one in tables if metrics[one.label].ep == 0]
     drawn = [one for one in tables if metrics[one.label].ep > 0] or list(tables)
-    errors = [_largest_of_blocks(error, _block(error)) for error in map(_errors, drawn)]
+    errors = [_largest_of_blocks(_errors(one), most=_PANEL_PIXELS) for one in drawn]
     limit = max(1, *(int(np.abs(error).max()) for error in errors))
     across = min(_ACROSS, len(drawn))
     down = math.ceil(len(drawn) / across)
@@ -87,13 +86,14 @@ def tables_figure(tables: Sequence[Multiplier]) -> Figure:
             panel.set_axis_off()
             continue
         one = drawn[number]
-        low, high = int(one.table().operands.min()), int(one.table().operands.max())
+        a, b = one.operands
         image = panel.imshow(
             np.ma.masked_equal(errors[number], 0),
             cmap="RdBu_r",
             norm=scale,
             origin="lower",
-            extent=(low - 0.5, high + 0.5, low - 0.5, high + 0.5),
+            extent=(b.minimum - 0.5, b.maximum + 0.5, a.minimum - 0.5, a.maximum + 0.5),
+            aspect=b.count / a.count,
             # Nearest pixels would beat with the tables' own patterns.
             interpolation="antialiased",
             interpolation_stage="rgba",
@@ -101,12 +101,10 @@ def tables_figure(tables: Sequence[Multiplier]) -> Figure:
         panel.set_facecolor("white")
         if one in exact:
             panel.text(0.5, 0.5, "no errors", transform=panel.transAxes, ha="center", va="center")
-        elif one.table().signed:
-            panel.axhline(-0.5, color="black", linewidth=0.4)
-            panel.axvline(-0.5, color="black", linewidth=0.4)
-        ticks = [low, 0, high] if one.table().signed else [low, high]
-        panel.set_xticks(ticks)
-        panel.set_yticks(ticks)
+        else:
+            _zero_lines(panel, one.table())
+        panel.set_xticks(sorted({b.minimum, 0, b.maximum}))
+        panel.set_yticks(sorted({a.minimum, 0, a.maximum}))
         panel.tick_params(labelsize=8)
         m = metrics[one.label]
         panel.set_title(f"{one.label}: MRE {100 * m.mre:.2f} %, WCE {m.wce:,}", fontsize=9)
@@ -132,15 +130,21 @@ def _signed(value: float, _: float | None = None) -> str:
 
 
 def _errors(one: Multiplier) -> NDArray[np.int64]:
-    """(side, side) product minus exact product, operands ascending, row = activation."""
-    order = np.argsort(one.table().operands)
-    operands = one.table().operands[order]
-    table = one.table().table[np.ix_(order, order)].astype(np.int64)
-    return table - np.multiply.outer(operands, operands)
+    """Product minus exact product, operands ascending, row = activation."""
+    lut = one.table()
+    return _ascending(lut, lut.table - exact_products(lut))
 
 
-def _block(values: NDArray[np.int64]) -> int:
-    return max(1, len(values) // _PANEL_PIXELS)
+def _ascending(lut: Lut, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Entries of a table from the smallest operands to the largest."""
+    return values[np.ix_(lut.activation.ascending, lut.weight.ascending)]
+
+
+def _zero_lines(axes: Axes, lut: Lut) -> None:
+    if lut.activation.signed:
+        axes.axhline(-0.5, color="black", linewidth=0.4)
+    if lut.weight.signed:
+        axes.axvline(-0.5, color="black", linewidth=0.4)
 
 
 def _powers(limit: int) -> list[int]:
@@ -149,9 +153,10 @@ def _powers(limit: int) -> list[int]:
     return [*(-one for one in reversed(found)), 0, *found]
 
 
-def _largest_of_blocks(values: NDArray[np.int64], block: int) -> NDArray[np.int64]:
-    """The entry of largest magnitude of every (block, block) square."""
-    side = len(values) // block
-    blocks = values.reshape(side, block, side, block).swapaxes(1, 2).reshape(side, side, -1)
+def _largest_of_blocks(values: NDArray[np.int64], *, most: int) -> NDArray[np.int64]:
+    """The entry of largest magnitude of every block, with at most so many blocks to a side."""
+    rows, columns = (min(side, most) for side in values.shape)  # powers of two
+    split = values.reshape(rows, values.shape[0] // rows, columns, -1)
+    blocks = split.swapaxes(1, 2).reshape(rows, columns, -1)
     index = np.abs(blocks).argmax(axis=2)
     return np.take_along_axis(blocks, index[:, :, None], axis=2)[:, :, 0]

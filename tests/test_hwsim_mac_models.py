@@ -7,21 +7,25 @@ import numpy as np
 import pytest
 
 from axhil.emulation.accumulator import Accumulator
-from axhil.hwsim import Catalogued, reference
+from axhil.hwsim import Catalogued
 from axhil.hwsim.designs.mac import MacArrayModel, MacModel, accumulate, pack, signed, unpack
 
 DRUM = Catalogued("drum", (3,))
 
 
 def drum(a, b):
-    return reference.product(DRUM, a, b, width=8, signed=True)
+    return DRUM.reference(a, b)
+
+
+def exact(a, b):
+    return a * b
 
 
 def element(*, acc_bits=16, saturate=False):
-    return MacModel(reference.exact, width=8, acc_bits=acc_bits, saturate=saturate)
+    return MacModel(exact, width=8, acc_bits=acc_bits, saturate=saturate)
 
 
-def array(rows, cols, *, product=reference.exact, acc_bits=16, saturate=False):
+def array(rows, cols, *, product=exact, acc_bits=16, saturate=False):
     return MacArrayModel(
         product, width=8, acc_bits=acc_bits, saturate=saturate, rows=rows, cols=cols
     )
