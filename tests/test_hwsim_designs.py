@@ -129,7 +129,7 @@ def test_a_new_family_is_one_file_and_its_verilog(truncated, signed):
 
     path = truncated / "printed.v"
     path.write_text(standalone(mine))
-    printed = read_circuit([path], signed=signed)
+    printed = read_circuit([path], asked=Asked(signed=signed))
     assert printed.top == ("mul_truncated_3_signed" if signed else "mul_truncated_3")
     assert tabulate(printed) == lut
 
