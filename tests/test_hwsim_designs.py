@@ -7,6 +7,7 @@ import pytest
 from axhil.hwsim import Catalogued, HwsimError, Operand, designs, standalone
 from axhil.hwsim.designs import families
 from axhil.hwsim.multipliers.tabulation import simulate_together, tabulate
+from axhil.hwsim.operands import Asked
 from axhil.hwsim.verilog.circuit import read_circuit
 
 U8, U16 = Operand(8, signed=False), Operand(16, signed=False)
