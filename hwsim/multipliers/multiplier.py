@@ -95,15 +95,17 @@ def make_tables(
 
     Args:
         multipliers: each once.
-        jobs: how many at a time; None is one per processor core.
+        jobs: simulators at a time; None is one per processor core.
         progress: called with (tables made, tables in all, name of the last).
 
     Raises:
         HwsimError: one cannot be made.
     """
+    workers = jobs or os.cpu_count() or 1
+    each = max(1, workers // max(len(multipliers), 1))
     # Threads suffice: the work is in the simulators' processes.
-    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
-        names = {pool.submit(one.table): one.name for one in multipliers}
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        names = {pool.submit(one.table, jobs=each): one.name for one in multipliers}
         try:
             for made, future in enumerate(as_completed(names), start=1):
                 future.result()
