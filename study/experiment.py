@@ -156,7 +156,7 @@ class Experiment:
             gradient=grid.gradient,
             seed=grid.seed,
             batch=grid.batch,
-            float_share=subject.prepared.float_share(),
+            float_share=subject.prepared.float_share(multiplier.mapping()),
         )
 
 

@@ -123,16 +123,16 @@ def test_a_cell_says_what_it_was_run_with(subject, images, multipliers, finished
     assert first.environment["torch"] == torch.__version__
 
 
-def test_what_is_left_in_float_is_in_the_record_and_makes_another_cell(
-    subject, images, multipliers, monkeypatch
-):
-    experiment = Experiment(subject, images, multipliers, GRID)
-    whole = experiment.units[0].settings
-    assert whole.float_share == 0.0
-    monkeypatch.setattr(type(subject.prepared), "float_share", lambda _: 0.25)
-    part = experiment.units[0].settings
-    assert part == replace(whole, float_share=0.25)
-    assert part.key != whole.key
+def test_what_is_left_in_float_is_in_the_record_and_another_cell(subject, images):
+    mixed, whole = network_assignments(["conv1=float,*=drum(3)", "drum(3)"])
+    settings = [
+        Experiment(subject, images, [one], GRID).units[0].settings for one in (mixed, whole)
+    ]
+    # The first convolution's products, 24 x 24 pixels of 6 channels from 5 x 5 taps, of LeNet-5's.
+    assert settings[0].float_share == pytest.approx(24 * 24 * 6 * 25 / 281_640)
+    assert settings[1].float_share == 0.0
+    assert settings[0].multiplier == "conv1=float,*=drum(3)"
+    assert replace(settings[0], float_share=0.0).key != settings[0].key
 
 
 def test_several_jobs_give_the_flags_of_one(subject, images, multipliers, finished, tmp_path):
