@@ -51,7 +51,7 @@ def lut(
     What is too wide for a table is sampled, and the estimates are written.
     """
     request = replace(request, simulate=True, cache=False)
-    found = [find(word, request) for word in listed(multipliers)]
+    found = list(dict.fromkeys(find(word, request) for word in listed(multipliers)))
     stems = {one: _stem(one) for one in found}
     for stem, count in Counter(stems.values()).items():
         if count > 1:
@@ -111,7 +111,7 @@ def _written(
     table = multiplier.table()
     table.save(path)
     errors = error_metrics(table)
-    body = {
+    body: dict[str, Any] = {
         "multiplier": multiplier.name,
         "operands": [str(operand) for operand in multiplier.operands],
         "file": str(path),

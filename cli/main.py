@@ -53,7 +53,7 @@ NETWORKS_EXTRA = (
 @cache
 def _command(name: str, module: str, panel: str) -> Any:
     group = get_group(import_module(f".{module}", __package__).app)
-    command = group.commands.get(name, group)
+    command: Any = group.commands.get(name, group)
     command.name, command.rich_help_panel = name, panel
     return command
 
