@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from axhil.emulation import EmulationError, prepare
-from axhil.hwsim import Catalogued, Lut, golden
+from axhil.hwsim import Catalogued, Lut, Operands, golden
 from axhil.zoo import network
 from axhil.zoo.weights import load_state, read_state, weights_path
 
@@ -82,7 +82,7 @@ def run(names: tuple[str, ...], *, repeats: int, threads: int) -> list[dict[str,
         prepared = prepare(model, x)
         layers = network(name).approximate
         rng = np.random.default_rng(0)
-        random = Lut(rng.integers(-(2**14), 2**14, (256, 256)), width=8, signed=True)
+        random = Lut(rng.integers(-(2**14), 2**14, (256, 256)), *Operands.parse("s8"))
         tables = {m: golden(Catalogued.parse(m)) for m in MULTIPLIERS}
         tables["random full-rank table"] = random
         variants: dict[str, nn.Module] = {"float32 torch": model}

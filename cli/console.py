@@ -125,4 +125,4 @@ def _lines(description: str, *, total: int, unit: str) -> Callable[[int, str], N
 
 def notice(text: str) -> None:
     """Say something that is not a result."""
-    err.print(text, style="dim", soft_wrap=True)
+    err.print(text, style="dim", soft_wrap=True, markup=False)

@@ -181,7 +181,7 @@ def _circuit(multiplier: Multiplier) -> Circuit:
 
 
 def _print(report: CosimReport, *, title: str) -> None:
-    out.print(title, soft_wrap=True)
+    out.print(title, soft_wrap=True, markup=False)
     if report.accumulator is not None:
         out.print(
             f"{report.accumulator}: overflow changes {report.overflowed_logits} of "

@@ -7,16 +7,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.text import Text
+
 from axhil.attacks import attack_title
 from axhil.emulation import EmulationError
 from axhil.hwsim import HwsimError
-from axhil.report.examples import examples_figure, telling_budget
-from axhil.report.report import Picture, write_report
-from axhil.report.tables import robust_accuracy_tables, summarised_warnings
-from axhil.study.cells import Cell
+from axhil.report.accuracy import robust_accuracy
+from axhil.report.figures.examples import examples_figure, telling_budget
+from axhil.report.files import Picture, write_report
+from axhil.report.findings import warnings
+from axhil.report.table import visible
+from axhil.report.terminal import terminal_table
+from axhil.report.titles import network_title
 from axhil.study.errors import StudyError
-from axhil.study.experiment import Experiment, cross_checks
-from axhil.study.paper import TITLES
+from axhil.study.experiment import Experiment
 from axhil.study.results import Results
 from axhil.study.run import Machine, Plan, experiments_of, run_study, study_rows
 from axhil.study.spec import StudySpec
@@ -100,16 +104,14 @@ def report_finished(folder: Path, *, data_dir: Path | None = None) -> list[Resul
 
 def show(results: Results, *, alone: bool) -> None:
     """Print the tables and warnings of one network under one threat model, unless alone named."""
-    records = results.records
-    if records and not alone:
-        out.rule(results.title, align="left")
-    few = [r for r in records if _budgets_of(results.cells, r.cell) <= _MOST_BUDGETS]
-    for table in robust_accuracy_tables(few):
-        out.print(table)
-    if len(few) < len(records):
-        notice(f"tables of more than {_MOST_BUDGETS} budgets are in the report")
-    for warning in [*summarised_warnings(results.cells), *cross_checks(results.cells)]:
-        out.print(f"warning: {warning}", soft_wrap=True)
+    if results.records and not alone:
+        out.rule(Text(visible(results.title)), align="left")
+    for table, (shown, budgets) in robust_accuracy(results, most=_MOST_BUDGETS):
+        out.print(terminal_table(table))
+        if shown < budgets:
+            notice(f"{table.title}: {shown} of {budgets} budgets; the report has all")
+    for warning in warnings(results.cells):
+        out.print(visible(f"warning: {warning}"), soft_wrap=True, markup=False)
 
 
 def name_files(paths: Sequence[Path]) -> None:
@@ -124,18 +126,6 @@ def name_files(paths: Sequence[Path]) -> None:
 def title_of(spec: StudySpec) -> str:
     """What to write above tables and figures."""
     return spec.title or f"{' and '.join(spec.networks)}, {spec.images:,} images"
-
-
-def _budgets_of(cells: Sequence[Cell], one: Cell) -> int:
-    return len(
-        {
-            eps
-            for cell in cells
-            if (cell.settings.attack, cell.settings.norm)
-            == (one.settings.attack, one.settings.norm)
-            for eps in cell.settings.budgets
-        }
-    )
 
 
 def _announcement(experiment: Experiment) -> str:
@@ -181,11 +171,10 @@ def example_pictures(
             notice(f"no picture of adversarial examples: {error}")
             continue
         alone = len({one.network for one in results}) == 1
-        title = TITLES.get(name, name)
         found[name] = Picture(
             "examples" if alone else f"examples_{name.replace(':', '_')}",
-            f"{title}: images, what {attack_title(attack, norm)} added at eps {eps:g}, and "
-            "what each network says",
+            f"{network_title(name)}: images, what {attack_title(attack, norm)} added at eps "
+            f"{eps:g}, and what each network says",
             figure,
             name,
         )

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from axhil.hwsim import Lut
-from axhil.hwsim.formats import FORMATS, Kind, write_table
+from axhil.hwsim.files import write_atomically
+from axhil.hwsim.formats import FORMATS, write_table
 from axhil.hwsim.multipliers import (
     FromFile,
     Multiplier,
@@ -115,11 +116,13 @@ def _details(comparison: Comparison) -> list[str]:
 
 
 def _draw(comparison: Comparison, x: Lut, y: Lut, path: Path) -> None:
-    from axhil.report.heatmap import difference_figure, save_png
+    from axhil.report.figures.errors import difference_figure
+    from axhil.report.figures.saving import png
 
     path.parent.mkdir(parents=True, exist_ok=True)
     names = (comparison.x, comparison.y)
-    save_png(difference_figure(x, y, names=names, title=comparison.sentence()), path)
+    figure = difference_figure(x, y, names=names, title=comparison.sentence())
+    write_atomically(path, png(figure))
 
 
 @app.command()
@@ -161,11 +164,11 @@ def convert(
     if swap:
         # What the manifest says of the hardware no longer holds of the exchanged table.
         manifest = {"top": f"{lut.name} swapped", "swapped_from": lut.sha256}
-        lut = Lut(lut.table.T, width=lut.width, signed=lut.signed, manifest=manifest)
+        lut = Lut(lut.table.T, lut.weight, lut.activation, manifest)
     name = write_table(lut, target, form=write_as)
     exchanged = ", operands exchanged" if swap else ""
     out.print(
-        f"{source} ({Kind.of(lut)}{exchanged}) -> {target} ({name}), table sha256 "
+        f"{source} ({lut.operands}{exchanged}) -> {target} ({name}), table sha256 "
         f"{lut.sha256[:12]}",
         soft_wrap=True,
         markup=False,
@@ -176,4 +179,4 @@ def convert(
         out.print(f"  {key}: {sentence}", soft_wrap=True, markup=False)
     if as_json:
         body = {"source": source, "target": str(target), "format": name, "sha256": lut.sha256}
-        emit({**body, "operands": str(Kind.of(lut)), "swapped": swap, **about})
+        emit({**body, "operands": lut.operands.code, "swapped": swap, **about})

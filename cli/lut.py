@@ -12,9 +12,9 @@ import typer
 
 from axhil.hwsim import Catalogued, Circuit, compare, error_metrics, golden, sample
 from axhil.hwsim.files import write_atomically
-from axhil.hwsim.lut import MAX_WIDTH
 from axhil.hwsim.multipliers import FromVerilog, Multiplier, Request, find
 from axhil.hwsim.multipliers.sampling import DRAWS, Sample
+from axhil.hwsim.operands import MAX_BITS
 from axhil.study.errors import StudyError
 
 from .console import Json, emit, notice, out, progress
@@ -92,12 +92,12 @@ def _golden(multiplier: Multiplier) -> Any:
 
 
 def _too_wide(multiplier: Multiplier) -> bool:
-    return max(operand.bits for operand in multiplier.operands) > MAX_WIDTH
+    return max(multiplier.operands.bits) > MAX_BITS
 
 
 def _made_alone(multiplier: Multiplier, *, jobs: int | None) -> None:
     """Makes a table whose products, which may be millions, are the progress to show."""
-    total = 2 ** sum(operand.bits for operand in multiplier.operands)
+    total = multiplier.operands.product.count
     with progress("simulating", total=total, unit="products") as tick:
         multiplier.table(
             jobs=jobs, progress=lambda done, _: tick(done, f"simulating {multiplier.name}")
@@ -113,7 +113,7 @@ def _written(
     errors = error_metrics(table)
     body: dict[str, Any] = {
         "multiplier": multiplier.name,
-        "operands": [str(operand) for operand in multiplier.operands],
+        "operands": multiplier.operands.code,
         "file": str(path),
         "sha256": table.sha256,
         "metrics": errors.as_dict(),
@@ -174,7 +174,8 @@ def _sentence(name: str, estimates: Sample) -> str:
 
 def _description(circuit: Circuit, manifest: Mapping[str, Any]) -> str:
     roles = (circuit.core or circuit).roles
-    kind = "signed" if circuit.signed else "unsigned"
+    signs = ("signed" if signed else "unsigned" for signed in circuit.operands.signs)
+    a_bits, b_bits = circuit.operands.bits
     where = {
         "declared": "declared",
         "option": "as requested",
@@ -187,10 +188,10 @@ def _description(circuit: Circuit, manifest: Mapping[str, Any]) -> str:
         else f"latency {manifest.get('latency', 0)} cycles of {roles.clock}"
     )
     return (
-        f"{circuit.name}: {roles.width} x {roles.width} bits, {kind} "
+        f"{circuit.name}: {a_bits} x {b_bits} bits, {' x '.join(dict.fromkeys(signs))} "
         f"({where[circuit.signed_from]}), {roles.activation} = activation (row), "
         f"{roles.weight} = weight (column), {roles.product} = product of "
-        f"{roles.product_width} bits, {timing}"
+        f"{roles.product_bits} bits, {timing}"
     )
 
 

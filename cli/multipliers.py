@@ -4,18 +4,19 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from axhil.hwsim import PAPER_MULTIPLIERS
-from axhil.hwsim.formats import Asked, Kind
 from axhil.hwsim.multipliers import Multiplier, Request, VerilogSource, make_tables
 from axhil.hwsim.multipliers.assignment import words_of
 from axhil.hwsim.multipliers.find import Origin, origin_of
 from axhil.hwsim.multipliers.printed import PREFIX
 from axhil.hwsim.multipliers.source import Sign, setting, split_items, tie
+from axhil.hwsim.operands import Asked, Operands
 from axhil.study.errors import StudyError
 
 from .console import notice, progress
@@ -81,6 +82,13 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
         Annotated[
             bool | None,
             typer.Option("--signed/--unsigned", help="Operands, where nothing else says."),
+        ],
+        None,
+    ),
+    "operands": (
+        Annotated[
+            str | None,
+            typer.Option(metavar="u8xs8", help="Both operands, where they differ."),
         ],
         None,
     ),
@@ -189,10 +197,13 @@ def _spelling(name: str) -> str:
 
 def _request(given: Mapping[str, Any], *, assumed: bool) -> Request:
     signed, width = given["signed"], given["width"]
-    if given["wrap_signed"] and signed is not None:
+    operands = None if given["operands"] is None else Operands.parse(given["operands"])
+    asked = Asked(width, signed, operands)
+    if given["wrap_signed"] and asked.signs != (None, None):
+        option = "--operands" if signed is None else asked.sign_words
         raise StudyError(
-            f"--wrap-signed: expected no {'--signed' if signed else '--unsigned'} with it, since "
-            "it makes a signed table of an unsigned core"
+            f"--wrap-signed: expected no {option} with it, since it makes a signed table of an "
+            "unsigned core"
         )
     sign: Sign | None = "wrap" if given["wrap_signed"] else None
     facts = {name: given[name] for name in _FACTS if given[name] is not None}
@@ -202,9 +213,10 @@ def _request(given: Mapping[str, Any], *, assumed: bool) -> Request:
     for name in ("more", "includes"):
         facts[name] = tuple(facts.get(name, ()))
     # Only the sign is in doubt where the command assumes nothing: 8 bits are what networks have.
-    default = Kind(8, signed is not False) if assumed or signed is not None else None
+    if assumed or signed is not None:
+        asked = replace(asked, default=Operands.both(8, signed is not False))
     return Request(
-        Asked(width, signed, default),
+        asked,
         VerilogSource(sign=sign, **facts),
         time_limit=given["time_limit"],
     )

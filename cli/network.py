@@ -119,7 +119,8 @@ def accuracy(
 ) -> None:
     """Accuracy of a network in float and with each multiplier, by default the paper's seven."""
     from axhil.emulation import Settings
-    from axhil.report.tables import accuracy_table
+    from axhil.report import measurements
+    from axhil.report.terminal import terminal_table
     from axhil.study.accuracy import measure, write_accuracy
     from axhil.study.subject import load_subject, set_threads
     from axhil.zoo.data import load
@@ -154,7 +155,7 @@ def accuracy(
     path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
     record = write_accuracy(path, subject, selected, rows, batch=batch, device=where)
     title = f"{network} on {len(selected):,} images of {selected.name}"
-    out.print(accuracy_table(rows, title=title))
+    out.print(terminal_table(measurements.accuracy(rows, title=title)))
     out.print(f"record: {path}", soft_wrap=True)
     if as_json:
         emit({**record, "record": str(path)})
@@ -264,30 +265,37 @@ def plan(
     luts: Luts = None,
     weights: opt.Weights = None,
     allow_float: opt.AllowFloat = False,
+    device: Annotated[
+        opt.Device, typer.Option(help="Where networks would run; it need not be there.")
+    ] = opt.Device.cpu,
     data_dir: opt.DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Show which path each layer takes with each multiplier, by default the exact one, and why."""
     from axhil.emulation import native
-    from axhil.report.tables import plan_table
+    from axhil.report import measurements
+    from axhil.report.terminal import terminal_table
     from axhil.study.subject import plan_subject
 
     chosen = assigned(multipliers or ["exact"], replace(request, luts=luts))
     subject, missing = plan_subject(
         network, weights=weights, root=data_dir, allow_float=allow_float
     )
-    if missing:
-        notice(f"planning with random weights: {missing}")
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
+    where = kernels if device is opt.Device.cpu else f"on {device.value}"
     plans = []
     for one in chosen:
-        one.check(subject.prepared.layers)
-        emulated = subject.prepared.emulate(one.mapping(), layers=subject.network.approximate)
-        share = emulated.float_share
+        mapping = one.mapping()
+        layers = subject.prepared.plan(
+            mapping, layers=subject.network.approximate, device=device.value
+        )
+        share = subject.prepared.float_share(mapping)
         in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
-        title = f"{network} with {one.name}; {kernels}{in_float}"
-        out.print(plan_table(emulated.plan, title=title))
-        layers = [asdict(layer) for layer in emulated.plan]
-        plans.append({"multiplier": one.name, "float_share": share, "layers": layers})
+        title = f"{network} with {one.name}; {where}{in_float}"
+        out.print(terminal_table(measurements.plan(layers, title=title)))
+        rows = [asdict(layer) for layer in layers]
+        plans.append({"multiplier": one.name, "float_share": share, "layers": rows})
+    if missing:
+        notice(f"planned with random weights: {missing}")
     if as_json:
-        emit({"network": network, "kernels": kernels, "random_weights": missing, "plans": plans})
+        emit({"network": network, "device": device.value, "kernels": kernels, "plans": plans})

@@ -79,7 +79,9 @@ def run(
 @app.command("status")
 def status(study: Where, out_dir: OutDir = None, as_json: Json = False) -> None:
     """How far a study is: evaluations done, seconds spent, seconds left."""
-    from axhil.report.status import status_of, status_table
+    from axhil.report.measurements import progress
+    from axhil.report.status import status_of
+    from axhil.report.terminal import terminal_table
     from axhil.study.run import Plan
     from axhil.study.store import CellStore
 
@@ -90,7 +92,7 @@ def status(study: Where, out_dir: OutDir = None, as_json: Json = False) -> None:
         f"{part.network} {part.threat_model}": status_of(results, part.cells)
         for part, results in zip(plan.parts, found, strict=True)
     }
-    out.print(status_table(states, title=f"{plan.spec.name} in {folder}"))
+    out.print(terminal_table(progress(states, title=f"{plan.spec.name} in {folder}")))
     if as_json:
         emit({name: asdict(one) for name, one in states.items()})
 

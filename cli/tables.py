@@ -29,14 +29,14 @@ def metrics(
     multipliers: Words = None, *, request: Request, luts: Luts = None, as_json: Json = False
 ) -> None:
     """Error metrics of multipliers or of table files (MAE, WCE, MRE, ...)."""
-    from axhil.report.tables import metrics_table
+    from axhil.report.measurements import errors
+    from axhil.report.terminal import terminal_table
 
     found = [find(word, replace(request, luts=luts)) for word in listed(multipliers)]
     made(found)
-    entries = [(one, error_metrics(one.table())) for one in found]
-    out.print(metrics_table(entries))
+    out.print(terminal_table(errors(found)))
     if as_json:
-        emit({one.name: errors.as_dict() for one, errors in entries})
+        emit({one.name: error_metrics(one.table()).as_dict() for one in found})
 
 
 @app.command("inspect")

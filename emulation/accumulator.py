@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
-from axhil.hwsim.lut import Lut
-
+from .definition import Codes
 from .errors import EmulationError
-from .geometry import Geometry
-from .paths import Path, window_rows
 
 Overflow = Literal["wrap", "saturate"]
 BITS = range(8, 33)
@@ -82,8 +78,8 @@ class Accumulator:
 
 
 def lut_matmul_bits(
-    x: NDArray[np.int8],
-    w: NDArray[np.int8],
+    x: Codes,
+    w: Codes,
     table: NDArray[np.int32],
     accumulator: Accumulator,
 ) -> NDArray[np.int64]:
@@ -92,51 +88,17 @@ def lut_matmul_bits(
     Args:
         x: (N, K) activation codes.
         w: (M, K) weight codes.
-        table: (2**width, 2**width) int32 products.
+        table: (2^a, 2^w) int32 products.
         accumulator: the register.
 
     Returns:
         (N, M) int64.
     """
-    pattern = len(table) - 1
-    rows, columns = x.astype(np.int64) & pattern, w.astype(np.int64) & pattern
+    rows = x.astype(np.int64) & (table.shape[0] - 1)
+    columns = w.astype(np.int64) & (table.shape[1] - 1)
     acc = np.zeros((len(x), len(w)), np.int64)
     for k in range(x.shape[1]):
         products = table[rows[:, k, None], columns[None, :, k]]  # (N, M)
         # Wrapping can wait: 64 bits hold the sum of any layer's products.
         acc = acc + products if accumulator.overflow == "wrap" else accumulator.add(acc, products)
     return accumulator.add(acc, 0)
-
-
-class AccumulatorPath(Path):
-    """Any table, with an accumulator of few bits; NumPy, one step per tap."""
-
-    name = "accumulator"
-
-    def __init__(
-        self, lut: Lut, weight: torch.Tensor, geometry: Geometry, accumulator: Accumulator
-    ) -> None:
-        super().__init__()
-        self._table, self._geometry, self._accumulator = lut.table, geometry, accumulator
-        self._kernel = (weight.shape[2], weight.shape[3])
-        shape = (geometry.groups, weight.shape[0] // geometry.groups, -1)
-        self._weight: NDArray[np.int8] = weight.cpu().to(torch.int8).view(shape).numpy()
-
-    def accumulate(self, codes: torch.Tensor) -> torch.Tensor:
-        """See `Path.accumulate`."""
-        n, _, h, w = codes.shape
-        oh, ow = self._geometry.output_size(h, w, self._kernel)
-        columns = window_rows(codes.cpu(), self._kernel, self._geometry)  # (groups, R, K)
-        acc = np.stack(
-            [
-                lut_matmul_bits(x.to(torch.int8).numpy(), w, self._table, self._accumulator)
-                for x, w in zip(columns, self._weight, strict=True)
-            ]
-        ).astype(np.int32)  # (groups, R, O / groups)
-        return (
-            torch.from_numpy(acc)
-            .view(len(acc), n, oh * ow, -1)
-            .permute(1, 0, 3, 2)
-            .reshape(n, -1, oh, ow)
-            .to(codes.device)
-        )

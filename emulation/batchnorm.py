@@ -26,7 +26,7 @@ class Affine:
     shift: torch.Tensor
 
     @classmethod
-    def of(cls, norm: nn.BatchNorm2d) -> Affine:
+    def of(cls, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> Affine:
         """Read an inference-mode batch norm, computed in float64 and rounded once."""
         assert norm.running_mean is not None
         assert norm.running_var is not None
@@ -60,13 +60,14 @@ def followers(model: nn.Module) -> dict[str, str]:
             uses[node.target] = uses.get(node.target, 0) + 1
     found = {}
     for node in graph.nodes:
-        if node.op != "call_module" or not isinstance(modules[node.target], nn.BatchNorm2d):
+        norms = nn.BatchNorm1d | nn.BatchNorm2d
+        if node.op != "call_module" or not isinstance(modules[node.target], norms):
             continue
         source = node.args[0]
         if (
             isinstance(source, fx.Node)
             and source.op == "call_module"
-            and isinstance(modules[str(source.target)], nn.Conv2d)
+            and isinstance(modules[str(source.target)], nn.Conv1d | nn.Conv2d)
             and len(source.users) == 1
             # A module called twice may stand before two different things.
             and uses[str(source.target)] == uses[node.target] == 1

@@ -8,6 +8,7 @@ clipping range that the codes span.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from typing import Literal
 import torch
 from torch import nn
 
+from axhil.hwsim.operands import Operand
+
 from .accounting import unfused_attention
 from .errors import EmulationError
-from .quantize import code_limit
+from .quantize import Quantizer
 
 Calibration = Literal["max", "percentile", "mse"]
 
@@ -33,16 +36,23 @@ class LayerTrace:
     """What calibration saw at one layer's input.
 
     Attributes:
-        largest: largest magnitude.
+        lowest: least value, 0 if none is negative.
+        highest: greatest value, 0 if none is positive.
         histogram: counts of magnitudes in equal bins over [0, largest], float64.
         input_shape: (C, H, W) or (K,) of one image.
         output_shape: likewise.
     """
 
-    largest: float
+    lowest: float
+    highest: float
     histogram: torch.Tensor
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+
+    @property
+    def largest(self) -> float:
+        """Largest magnitude."""
+        return max(-self.lowest, self.highest)
 
 
 @torch.no_grad()
@@ -68,20 +78,22 @@ def trace(
     """
     if len(images) == 0:
         raise EmulationError("calibration needs at least one image")
-    largest: dict[str, float] = {}
+    ranges: dict[str, tuple[float, float]] = {}
     histograms = {name: torch.zeros(_BINS, dtype=torch.float64) for name in layers}
     shapes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
 
     def first(name: str, x: torch.Tensor, y: torch.Tensor) -> None:
-        value = float(x.abs().max())
-        if not torch.isfinite(torch.tensor(value)):
+        lowest, highest = (float(end) for end in torch.aminmax(x))
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
             raise EmulationError(f"{name}: an activation is not finite during calibration")
-        largest[name] = max(largest.get(name, 0.0), value)
+        before = ranges.get(name, (0.0, 0.0))
+        ranges[name] = min(before[0], lowest), max(before[1], highest)
         shapes[name] = (tuple(x.shape[1:]), tuple(y.shape[1:]))
 
     def second(name: str, x: torch.Tensor, _: torch.Tensor) -> None:
-        if largest[name] > 0:
-            counts = torch.histc(x.abs().float(), _BINS, 0.0, largest[name])
+        largest = max(-ranges[name][0], ranges[name][1])
+        if largest > 0:
+            counts = torch.histc(x.abs().float(), _BINS, 0.0, largest)
             histograms[name] += counts.to("cpu", torch.float64)
 
     for visit, around in ((first, watch or nullcontext()), (second, nullcontext())):
@@ -101,17 +113,17 @@ def trace(
     for name in layers:
         if name not in shapes:
             raise EmulationError(f"{name}: the layer did not run during calibration")
-    return {name: LayerTrace(largest[name], histograms[name], *shapes[name]) for name in layers}
+    return {name: LayerTrace(*ranges[name], histograms[name], *shapes[name]) for name in layers}
 
 
-def clipping_range(seen: LayerTrace, method: Calibration, *, width: int) -> float:
+def clipping_range(seen: LayerTrace, method: Calibration, *, limit: int) -> float:
     """Turn what was seen into the largest magnitude that the codes represent.
 
     Args:
         seen: one layer's trace.
         method: ``max``: the largest magnitude; ``percentile``: the 99.99th of magnitudes;
             ``mse``: the range with the least mean squared quantisation error over the histogram.
-        width: operand width of the multiplier, bits.
+        limit: largest code.
 
     Returns:
         The range, in the units of the activation.
@@ -123,7 +135,6 @@ def clipping_range(seen: LayerTrace, method: Calibration, *, width: int) -> floa
     if method == "percentile":
         reached = torch.searchsorted(counts.cumsum(0), _PERCENTILE * counts.sum())
         return float(min(int(reached) + 1, _BINS) * (largest / _BINS))
-    limit = code_limit(width)
     best = (torch.inf, largest)
     for step in range(_MSE_STEPS // 5, _MSE_STEPS + 1):
         candidate = largest * step / _MSE_STEPS
@@ -132,3 +143,22 @@ def clipping_range(seen: LayerTrace, method: Calibration, *, width: int) -> floa
         error = float((counts * (codes * scale - centres) ** 2).sum())
         best = min(best, (error, candidate))
     return best[1]
+
+
+def activation_quantizer(seen: LayerTrace, method: Calibration, operand: Operand) -> Quantizer:
+    """Quantise a layer's input to an operand, by what was seen of it.
+
+    Signed operands are symmetric. An unsigned one starts at 0 if no negative value was seen; else
+    its zero point lies between, and the clipping range of magnitudes holds on either side.
+
+    Args:
+        seen: the layer's trace.
+        method: see `clipping_range`.
+        operand: of the multiplier.
+    """
+    if operand.signed:
+        largest = clipping_range(seen, method, limit=operand.maximum)
+        return Quantizer.symmetric(operand, torch.tensor(largest))
+    limit = operand.maximum if seen.lowest == 0 else max(operand.maximum // 2, 1)
+    largest = clipping_range(seen, method, limit=limit)
+    return Quantizer.between(operand, max(seen.lowest, -largest), min(seen.highest, largest))

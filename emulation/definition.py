@@ -4,10 +4,13 @@
     acc[n, m] = sum over k of lut[x[n, k], w[m, k]]        (row = activation, column = weight)
 
 Codes index the table by their two's complement bit pattern. Zero padding of a convolution is an
-activation of code 0 that goes through the multiplier like any other: lut[0, w] need not be 0.
+activation of the code of 0.0 that goes through the multiplier like any other: lut[0, w] need not be
+0.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 
 from .geometry import Geometry
 
-Codes = NDArray[np.int8]
+Codes = NDArray[np.integer[Any]]
 
 
 def lut_matmul(x: Codes, w: Codes, table: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -24,35 +27,37 @@ def lut_matmul(x: Codes, w: Codes, table: NDArray[np.int32]) -> NDArray[np.int32
     Args:
         x: (N, K) activation codes.
         w: (M, K) weight codes.
-        table: (2**width, 2**width) int32 products.
+        table: (2^a, 2^w) int32 products.
 
     Returns:
         (N, M) int32.
     """
-    pattern = len(table) - 1
+    rows, columns = (size - 1 for size in table.shape)
     out = np.empty((len(x), len(w)), np.int32)
-    for n, row in enumerate(x.astype(np.int64) & pattern):
-        out[n] = table[row, w.astype(np.int64) & pattern].sum(axis=1)  # (M, K) -> (M,)
+    for n, row in enumerate(x.astype(np.int64) & rows):
+        out[n] = table[row, w.astype(np.int64) & columns].sum(axis=1)  # (M, K) -> (M,)
     return out
 
 
 def lut_conv2d(
-    x: Codes, w: Codes, table: NDArray[np.int32], geometry: Geometry
+    x: Codes, w: Codes, table: NDArray[np.int32], geometry: Geometry, *, padding_code: int = 0
 ) -> NDArray[np.int32]:
     """Convolution (cross-correlation, as in deep learning) of codes through a table.
 
     Args:
         x: (N, C, H, W) activation codes.
         w: (O, C // groups, kh, kw) weight codes.
-        table: (2**width, 2**width) int32 products.
+        table: (2^a, 2^w) int32 products.
         geometry: stride, padding, dilation, groups.
+        padding_code: the activation code of 0.0.
 
     Returns:
         (N, O, OH, OW) int32.
     """
     (sh, sw), (ph, pw), (dh, dw) = geometry.stride, geometry.padding, geometry.dilation
     kh, kw = w.shape[2:]
-    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    edges = ((0, 0), (0, 0), (ph, ph), (pw, pw))
+    padded = np.pad(x, edges, constant_values=padding_code)
     windows = sliding_window_view(padded, ((kh - 1) * dh + 1, (kw - 1) * dw + 1), axis=(2, 3))
     windows = windows[:, :, ::sh, ::sw, ::dh, ::dw]  # (N, C, OH, OW, kh, kw)
     n, _, oh, ow = windows.shape[:4]

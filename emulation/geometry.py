@@ -28,19 +28,29 @@ class Geometry:
     dilation: Pair = (1, 1)
     groups: int = 1
 
-    def output_size(self, height: int, width: int, kernel: Pair) -> Pair:
-        """Rows and columns of the output for an input of (height, width)."""
+    def output_size(
+        self, height: int, width: int, kernel: Pair, padding: Pair | None = None
+    ) -> Pair:
+        """Rows and columns of the output for an input of (height, width).
+
+        Args:
+            height: rows.
+            width: columns.
+            kernel: rows, columns.
+            padding: None: the geometry's.
+        """
+        padding = self.padding if padding is None else padding
         rows, columns = (
             (size + 2 * p - d * (k - 1) - 1) // s + 1
             for size, p, d, k, s in zip(
-                (height, width), self.padding, self.dilation, kernel, self.stride, strict=True
+                (height, width), padding, self.dilation, kernel, self.stride, strict=True
             )
         )
         return rows, columns
 
     @classmethod
-    def of(cls, layer: nn.Conv2d, name: str) -> Geometry:
-        """Read a convolution's geometry.
+    def of(cls, layer: nn.Conv1d | nn.Conv2d, name: str) -> Geometry:
+        """Read a convolution's geometry; one of a single dimension has one row.
 
         Raises:
             EmulationError: padding that is not zeros, or not the same on both sides.
@@ -49,18 +59,21 @@ class Geometry:
             raise EmulationError(
                 f"{name}: padding_mode={layer.padding_mode!r} is not supported, expected 'zeros'"
             )
-        (dh, dw), (kh, kw) = layer.dilation, layer.kernel_size
         padding = layer.padding
-        if padding == "valid":
-            padding = (0, 0)
-        elif padding == "same":
-            if dh * (kh - 1) % 2 or dw * (kw - 1) % 2:
+        if padding == "same":
+            reach = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
+            if any(size % 2 for size in reach):
                 raise EmulationError(
                     f"{name}: padding='same' with an even kernel pads one side more than the "
                     f"other, which is not supported; pad explicitly"
                 )
-            padding = (dh * (kh - 1) // 2, dw * (kw - 1) // 2)
-        assert not isinstance(padding, str)
+            padding = tuple(size // 2 for size in reach)
+        elif isinstance(padding, str):  # valid
+            padding = (0,) * len(layer.stride)
         return cls(
-            (layer.stride[0], layer.stride[1]), (padding[0], padding[1]), (dh, dw), layer.groups
+            _pair(layer.stride, 1), _pair(padding, 0), _pair(layer.dilation, 1), layer.groups
         )
+
+
+def _pair(sizes: tuple[int, ...], of_rows: int) -> Pair:
+    return (of_rows, sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])

@@ -20,13 +20,12 @@ from torch.nn import functional as F
 
 from .errors import EmulationError
 from .geometry import Geometry
-from .quantize import code_limit
 
 Precision = Literal["float32", "bfloat16"]
 
 # Channels that the CPU convolutions compute side by side.
 _LANES = 16
-_WIDEST = 2 * code_limit(8)
+_WIDEST = 254  # codes between the ends of a signed 8-bit operand
 
 
 @dataclass(frozen=True)

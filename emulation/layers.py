@@ -1,71 +1,85 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LutConv2d and LutLinear: a quantised layer whose products come from a table.
+"""Quantised layers whose products come from a multiplier: one base, one short class a module type.
 
-    code = quantize(x)                        static scale, see `quantize`
-    acc  = sum of lut[code, weight code]      int32, see `definition`
-    y    = float32(acc) * out_scale + bias    per output channel; product and sum each rounded
+    step = rint(x / activation scale), clipped        code - zero point, see `quantize`
+    acc  = sum of lut[code, weight code] - zero point * sum of weight codes      int32
+    y    = float32(acc) * out_scale + bias            per output channel; each operation rounded
 
-The backward pass is straight-through: the input gradient of the float convolution on the
+The second part of `acc` is an exact integer constant outside the multiplier, 0 where the zero point
+is. The backward pass is straight-through: the input gradient of the float convolution on the
 dequantised operands, zero where the activation was clamped; or by the table's own slope, see
-`slope`. Weights take no gradient: these layers are for attacking and evaluating a network, not for
-training it.
+`slope`. Weights take no gradient, but `update` replaces them.
+
+A module type that is not here gets a class under `@handles`, which says how its weights and its
+input are those of a 2-D convolution.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import torch
 from torch import nn
 
+from .backends import AUTO, Backend, Choice, Computation, choose
 from .geometry import Geometry
 from .gradient import InputGradient, Precision
-from .paths import Path
-from .quantize import code_limit, quantize, reciprocal
+from .quantize import Quantizer
 from .slope import SlopeGradient, SlopeTerms
 
 
 @dataclass(frozen=True, eq=False)
 class LayerParameters:
-    """All that determines a layer's arithmetic, but for the table.
+    """All that determines a layer's arithmetic, but for the multiplier.
 
     Attributes:
         codes: (O, C // groups, kh, kw) int8 weight codes; (O, K, 1, 1) for a linear layer.
         weight_scale: (O,) float32.
-        activation_scale: () float32.
+        activation: how the input is quantised.
         gain: (O,) float32 factor on the dequantised sum; 1 but for absorbed batch norm.
         bias: (O,) float32.
         geometry: stride, padding, dilation, groups.
-        width: operand width of the multiplier, bits.
     """
 
     codes: torch.Tensor
     weight_scale: torch.Tensor
-    activation_scale: torch.Tensor
+    activation: Quantizer
     gain: torch.Tensor
     bias: torch.Tensor
     geometry: Geometry
-    width: int
 
 
-def clip_threshold(inv_scale: torch.Tensor, *, limit: int) -> float:
-    """Smallest float32 magnitude whose code would be clamped; gradients pass strictly below it."""
-    value = torch.tensor(limit + 0.5, dtype=torch.float32) / inv_scale.cpu()
-    up, down = torch.tensor(torch.inf), torch.tensor(0.0)
-    while (value * inv_scale.cpu()).round() > limit:
-        value = torch.nextafter(value, down)
-    while (value * inv_scale.cpu()).round() <= limit:
-        value = torch.nextafter(value, up)
-    return float(value)
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """A backend made ready, and how it was chosen.
+
+    Attributes:
+        computation: what it computes.
+        name: ``auto``, or the backend that is forced.
+        choice: its class and why.
+        backend: itself; other layers may share it.
+    """
+
+    computation: Computation
+    name: str
+    choice: Choice
+    backend: Backend
+
+    @classmethod
+    def of(cls, computation: Computation, codes: torch.Tensor, name: str = AUTO) -> Chosen:
+        """Choose for the device of the weight codes, and make ready."""
+        choice = choose(computation, codes, codes.device, name)
+        return cls(computation, name, choice, choice.backend(computation, codes))
 
 
 class _StraightThrough(torch.autograd.Function):
-    """Forward through the table, backward through the float convolution."""
+    """Forward through the multiplier, backward through the float convolution."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, layer: _LutLayer) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor, layer: LutLayer) -> torch.Tensor:
         ctx.save_for_backward(x)
         ctx.layer = layer
         return layer.emulate(x)
@@ -76,57 +90,121 @@ class _StraightThrough(torch.autograd.Function):
         return ctx.layer.input_gradient(x, grads[0]), None
 
 
-class _LutLayer(nn.Module):
-    """What the two layer types share; works on (N, C, H, W)."""
+class LutLayer(nn.Module, ABC):
+    """What all layers share; computes on (N, C, H, W).
+
+    Args:
+        parameters: its arithmetic.
+        chosen: who computes it.
+        gradient: of the backward pass.
+    """
 
     codes: torch.Tensor
-    inv_scale: torch.Tensor
     out_scale: torch.Tensor
     bias: torch.Tensor
 
     def __init__(
         self,
         parameters: LayerParameters,
-        path: Path,
+        chosen: Chosen,
         *,
         gradient: Precision | SlopeTerms = "float32",
     ) -> None:
         super().__init__()
-        self.geometry = parameters.geometry
-        self.limit = code_limit(parameters.width)
-        self.path = path
+        self._gain = parameters.gain
+        self.activation, self.geometry = parameters.activation, parameters.geometry
+        self.chosen = chosen
+        self._shared = True
         self.register_buffer("codes", parameters.codes)
-        self.register_buffer("inv_scale", reciprocal(parameters.activation_scale))
-        # (O,): float32 products in this order, once, so that every backend has the same factor
-        weight_scale = parameters.weight_scale * parameters.gain
-        self.register_buffer("out_scale", parameters.activation_scale * weight_scale)
+        self.register_buffer("out_scale", self._out_scale(parameters.weight_scale))
         self.register_buffer("bias", parameters.bias)
         self._rule = gradient
         self._gradient: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
-        self.clip_at = clip_threshold(self.inv_scale, limit=self.limit)
+        self._correction = self._corrected()
+
+    @staticmethod
+    @abstractmethod
+    def weight_of(module: Any) -> torch.Tensor:
+        """(O, C // groups, kh, kw) float32: the weights of the module in whose place it stands."""
+
+    @staticmethod
+    @abstractmethod
+    def geometry_of(module: Any, name: str) -> Geometry:
+        """How that module's windows lie, as those of a 2-D convolution."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """As the module in whose place it stands; differentiable with respect to x."""
+        return self._run(x)
+
+    def _run(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) to (N, O, OH, OW)."""
+        if x.requires_grad and torch.is_grad_enabled():
+            apply: Any = _StraightThrough.apply  # torch leaves it unannotated
+            return cast(torch.Tensor, apply(x, self))
+        return self.emulate(x)
 
     def emulate(self, x: torch.Tensor) -> torch.Tensor:
         """Forward pass without a graph: (N, C, H, W) float32 to (N, O, OH, OW) float32."""
-        return self.path.run(
-            x,
-            inv_scale=self.inv_scale,
-            limit=self.limit,
-            out_scale=self.out_scale,
-            bias=self.bias,
+        return self.chosen.backend.run(
+            x, out_scale=self.out_scale, bias=self.bias, correction=self._correction
         )
+
+    def update(self, codes: torch.Tensor, weight_scale: torch.Tensor | None = None) -> None:
+        """Take other weights.
+
+        Args:
+            codes: (O, C // groups, kh, kw) int8, within the weight operand's codes.
+            weight_scale: (O,) float32; None: as before.
+        """
+        # Not in place: other networks share the codes.
+        self.codes = codes.to(self.codes.device, torch.int8, copy=True)
+        if weight_scale is not None:
+            self.out_scale = self._out_scale(weight_scale.to(self.codes.device))
+        if self._shared:
+            self._rebuild()
+        else:
+            self.chosen.backend.update(self.codes)
+        self._gradient, self._correction = None, self._corrected()
+
+    def _rebuild(self) -> None:
+        self.chosen = Chosen.of(self.chosen.computation, self.codes, self.chosen.name)
+        self._shared = False
+
+    def _out_scale(self, weight_scale: torch.Tensor) -> torch.Tensor:
+        # (O,): float32 products in this order, once, so that every backend has the same factor
+        gain = self._gain.to(weight_scale.device)
+        return self.activation.scale.to(weight_scale.device) * (weight_scale * gain)
+
+    def _corrected(self) -> torch.Tensor | None:
+        """(O,) int32: what a zero point other than 0 takes off the sums."""
+        zero = self.activation.zero_point
+        return -zero * self.codes.flatten(1).sum(1, dtype=torch.int32) if zero else None
+
+    @property
+    def inv_scale(self) -> torch.Tensor:
+        """() float32 reciprocal of the activation's scale."""
+        return self.activation.inv_scale
 
     def input_gradient(self, x: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
         """Gradient of the loss with respect to x, given that of the output."""
         if self._gradient is None:
             self._gradient = self._differentiated()
-        return self._inside(self._gradient(grad, x), x)
+        # hardtanh's backward is "grad where below < x < above, else 0", in one pass.
+        back = torch.ops.aten.hardtanh_backward(self._gradient(grad, x), x, *self.activation.clip)
+        return cast(torch.Tensor, back)
 
     def _differentiated(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
         if not isinstance(self._rule, SlopeTerms):
             weight = self.straight_through_weight()
             return InputGradient(weight, self.geometry, precision=self._rule)
-        slope = SlopeGradient(self.codes, self._code_scale(), self._rule, self.geometry)
-        return lambda grad, x: slope(grad, quantize(x, self.inv_scale, limit=self.limit))
+        slope = SlopeGradient(
+            self.codes,
+            self._code_scale(),
+            self._rule,
+            self.geometry,
+            least=self.activation.steps[0],
+        )
+        return lambda grad, x: slope(grad, self.activation.to_steps(x))
 
     def straight_through_weight(self) -> torch.Tensor:
         """(O, C // groups, kh, kw) float32: the weights that the codes stand for."""
@@ -136,40 +214,99 @@ class _LutLayer(nn.Module):
         # (O,): what a step of the sum is worth in the output, per what a step of the code is in x
         return self.out_scale * self.inv_scale
 
-    def _inside(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        # hardtanh's backward is "grad where -limit < x < limit, else 0", in one pass.
-        back = torch.ops.aten.hardtanh_backward(grad, x, -self.clip_at, self.clip_at)
-        return cast(torch.Tensor, back)
-
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
-        self._gradient = None  # made anew where the layer moves to
         parent: Any = super()  # torch leaves it unannotated
-        return cast(Self, parent._apply(fn, recurse))
-
-    def _run(self, x: torch.Tensor) -> torch.Tensor:
-        if x.requires_grad and torch.is_grad_enabled():
-            apply: Any = _StraightThrough.apply  # torch leaves it unannotated
-            return cast(torch.Tensor, apply(x, self))
-        return self.emulate(x)
+        moved = cast(Self, parent._apply(fn, recurse))
+        # Made anew where the layer moves to.
+        self._gradient, self._correction = None, self._corrected()
+        if self.codes.device != self.chosen.backend.device:
+            self._rebuild()
+        return moved
 
     def extra_repr(self) -> str:
-        """Shape, geometry and path, as `print(model)` shows them."""
+        """Shape, geometry and backend, as `print(model)` shows them."""
         o, c, kh, kw = self.codes.shape
-        return f"{c * self.geometry.groups}, {o}, kernel={kh}x{kw}, path={self.path.name}"
+        path = self.chosen.choice.backend.name
+        return f"{c * self.geometry.groups}, {o}, kernel={kh}x{kw}, path={path}"
 
 
-class LutConv2d(_LutLayer):
-    """Convolution through a table: (N, C, H, W) float32 to (N, O, OH, OW) float32."""
+HANDLERS: dict[type[nn.Module], type[LutLayer]] = {}
+"""What takes the place of a module, by its class."""
+
+_Class = TypeVar("_Class", bound=type[LutLayer])
+
+
+def handles(module: type[nn.Module]) -> Callable[[_Class], _Class]:
+    """Register what takes the place of modules of a class."""
+
+    def register(layer: _Class) -> _Class:
+        HANDLERS[module] = layer
+        return layer
+
+    return register
+
+
+def handler(module: nn.Module) -> type[LutLayer] | None:
+    """What takes the place of a module; None for nothing.
+
+    A subclass with a `forward` of its own computes something else.
+    """
+    for cls, layer in HANDLERS.items():
+        if isinstance(module, cls) and type(module).forward is cls.forward:
+            return layer
+    return None
+
+
+@handles(nn.Conv2d)
+class LutConv2d(LutLayer):
+    """Convolution: (N, C, H, W) float32 to (N, O, OH, OW) float32."""
+
+    @staticmethod
+    def weight_of(module: nn.Conv2d) -> torch.Tensor:
+        """See `LutLayer.weight_of`."""
+        return module.weight
+
+    @staticmethod
+    def geometry_of(module: nn.Conv2d, name: str) -> Geometry:
+        """See `LutLayer.geometry_of`."""
+        return Geometry.of(module, name)
+
+
+@handles(nn.Conv1d)
+class LutConv1d(LutLayer):
+    """Convolution of one row: (N, C, L) float32 to (N, O, OL) float32."""
+
+    @staticmethod
+    def weight_of(module: nn.Conv1d) -> torch.Tensor:
+        """See `LutLayer.weight_of`."""
+        return module.weight[:, :, None, :]
+
+    @staticmethod
+    def geometry_of(module: nn.Conv1d, name: str) -> Geometry:
+        """See `LutLayer.geometry_of`."""
+        return Geometry.of(module, name)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Run the layer; differentiable with respect to x."""
-        return self._run(x)
+        """See `LutLayer.forward`."""
+        return self._run(x[:, :, None, :])[:, :, 0, :]
 
 
-class LutLinear(_LutLayer):
-    """Matrix product through a table: (..., K) float32 to (..., O) float32."""
+@handles(nn.Linear)
+class LutLinear(LutLayer):
+    """Matrix product: (..., K) float32 to (..., O) float32."""
+
+    @staticmethod
+    def weight_of(module: nn.Linear) -> torch.Tensor:
+        """See `LutLayer.weight_of`."""
+        return module.weight[:, :, None, None]
+
+    @staticmethod
+    def geometry_of(module: nn.Linear, name: str) -> Geometry:
+        """See `LutLayer.geometry_of`."""
+        del module, name
+        return Geometry()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Run the layer; differentiable with respect to x."""
+        """See `LutLayer.forward`."""
         rows = x.reshape(-1, x.shape[-1], 1, 1)
         return self._run(rows).view(*x.shape[:-1], -1)

@@ -1,77 +1,137 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Symmetric linear quantisation to the codes that a signed multiplier takes.
+"""Linear quantisation to the codes that a multiplier's operand takes.
 
-A real value x is represented by the integer code q = clip(rint(x / scale), -qmax, qmax) with
-rint rounding half to even; x is taken as q * scale. The division is a multiplication by the
-float32 reciprocal of the scale, as in PyTorch's own fake quantisation, so that every backend
-(NumPy, torch, C++) rounds the same way to the last bit.
+A real value x becomes the code q = clip(rint(x / scale) + zero_point), rint rounding half to even,
+and q stands for (q - zero_point) * scale. The division is a multiplication by the float32
+reciprocal of the scale, as in PyTorch's own fake quantisation, so that every backend (NumPy, torch,
+C++) rounds the same way to the last bit.
+
+Signed operands are symmetric: the zero point is 0 and the least code of the two's complement is
+none. Layers compute with *steps*, q - zero_point: 0.0 is the step 0 whatever the zero point.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+
+from axhil.hwsim.operands import Operand
 
 Granularity = Literal["tensor", "channel"]
 
-
-def code_limit(width: int) -> int:
-    """Largest code of a signed operand of `width` bits; the range is symmetric around 0."""
-    return int(2 ** (width - 1)) - 1
+S8 = Operand(8, signed=True)
+"""What networks are quantised to where no table says anything else."""
 
 
-def scale_for(largest: torch.Tensor, *, width: int) -> torch.Tensor:
-    """Scale that maps magnitudes up to `largest` onto the codes, float32 of the same shape.
+_BITS = range(2, 9)
 
-    A range of zero (a dead layer) gets the scale 1: every code is 0 either way.
+
+def refused_operands(activation: Operand, weight: Operand) -> str | None:
+    """What networks are quantised to, where a multiplier's operands are something else."""
+    if activation.bits not in _BITS or weight.bits not in _BITS:
+        return f"operands of {_BITS[0]} to {_BITS[-1]} bits"
+    return None if weight.signed else "signed weights"
+
+
+@dataclass(frozen=True, eq=False)
+class Quantizer:
+    """Real values to the codes of an operand, and back.
+
+    >>> unsigned = Quantizer.between(Operand(8, signed=False), -1.0, 1.55)
+    >>> unsigned.zero_point, unsigned.encode(torch.tensor([-1.0, 0.0, 1.55, 9.0])).tolist()
+    (100, [0.0, 100.0, 255.0, 255.0])
+
+    Attributes:
+        operand: of the multiplier.
+        scale: () float32, or (O,) for one per first index of what is quantised.
+        zero_point: the code of 0.0.
     """
-    largest = largest.to(torch.float32)
-    return torch.where(largest > 0, largest / code_limit(width), torch.ones_like(largest))
+
+    operand: Operand
+    scale: torch.Tensor
+    zero_point: int = 0
+
+    @classmethod
+    def symmetric(cls, operand: Operand, largest: torch.Tensor) -> Self:
+        """Magnitudes up to `largest` on the codes of a signed operand.
+
+        A range of zero (a dead layer) gets the scale 1: every code is 0 either way.
+        """
+        return cls(operand, _scale(largest, operand.maximum))
+
+    @classmethod
+    def between(cls, operand: Operand, lowest: float, highest: float) -> Self:
+        """A range that contains 0 on the codes of an unsigned operand."""
+        scale = _scale(torch.tensor(highest - lowest), operand.maximum)
+        return cls(operand, scale, min(round(-lowest / float(scale)), operand.maximum))
+
+    @property
+    def codes(self) -> range:
+        """The codes in use: all, but for the least of a signed operand."""
+        least = -self.operand.maximum if self.operand.signed else 0
+        return range(least, self.operand.maximum + 1)
+
+    @cached_property
+    def steps(self) -> range:
+        """The codes in use, less the zero point."""
+        return range(self.codes[0] - self.zero_point, self.codes[-1] + 1 - self.zero_point)
+
+    @cached_property
+    def inv_scale(self) -> torch.Tensor:
+        """Float32 reciprocal of the scale: the factor that every backend multiplies by."""
+        return torch.ones((), dtype=torch.float32, device=self.scale.device) / self.scale
+
+    def to_steps(self, x: torch.Tensor) -> torch.Tensor:
+        """Float32 values to steps, float32 of the same shape (exact integers; NaN stays NaN)."""
+        steps = self.steps
+        return (x * _along(self.inv_scale, x)).round_().clamp_(steps[0], steps[-1])
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Float32 values to codes, float32 of the same shape (exact integers; NaN stays NaN)."""
+        return self.to_steps(x).add_(self.zero_point)
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """The float32 values that codes stand for."""
+        return (codes - self.zero_point).to(torch.float32) * _along(self.scale, codes)
+
+    @cached_property
+    def clip(self) -> tuple[float, float]:
+        """The float32 values next to 0 on either side whose codes are clamped; of one scale."""
+        return -self._first_beyond(-self.steps[0]), self._first_beyond(self.steps[-1])
+
+    def _first_beyond(self, limit: int) -> float:
+        inv_scale = self.inv_scale.cpu()
+        value = torch.tensor(limit + 0.5, dtype=torch.float32) / inv_scale
+        up, down = torch.tensor(torch.inf), torch.tensor(0.0)
+        while (value * inv_scale).round() > limit:
+            value = torch.nextafter(value, down)
+        while (value * inv_scale).round() <= limit:
+            value = torch.nextafter(value, up)
+        return float(value)
 
 
-def reciprocal(scale: torch.Tensor) -> torch.Tensor:
-    """Float32 reciprocal of a scale: the factor that every backend multiplies by."""
-    return torch.ones((), dtype=torch.float32, device=scale.device) / scale
+def _scale(largest: torch.Tensor, limit: int) -> torch.Tensor:
+    scale = largest.to(torch.float32) / limit
+    # A smaller one has no reciprocal in float32.
+    return torch.where(scale >= torch.finfo(torch.float32).tiny, scale, torch.ones_like(scale))
 
 
-def quantize(x: torch.Tensor, inv_scale: torch.Tensor, *, limit: int) -> torch.Tensor:
-    """Real values to codes.
-
-    Args:
-        x: float32, any shape.
-        inv_scale: float32 `reciprocal`, broadcast against x.
-        limit: codes lie in [-limit, limit].
-
-    Returns:
-        Codes of x's shape in float32 (exact small integers; NaN stays NaN).
-    """
-    return (x * inv_scale).round_().clamp_(-limit, limit)
-
-
-def quantize_numpy(
-    x: NDArray[np.float32], inv_scale: np.float32, *, limit: int
-) -> NDArray[np.int8]:
-    """`quantize` in NumPy, as part of the definition; codes in int8."""
-    codes: NDArray[np.float32] = np.clip(np.rint(x * np.float32(inv_scale)), -limit, limit)
-    return codes.astype(np.int8)
-
-
-def inside_range(x: torch.Tensor, inv_scale: torch.Tensor, *, limit: int) -> torch.Tensor:
-    """Where the straight-through gradient passes: codes that were not clamped, as bool."""
-    return (x * inv_scale).round_().abs_() <= limit
+def _along(scale: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """A scale of the first index, shaped to be broadcast against x."""
+    return scale.view(-1, *[1] * (x.dim() - 1)) if scale.dim() else scale
 
 
 def quantize_weights(
-    weight: torch.Tensor, *, width: int, granularity: Granularity
+    weight: torch.Tensor, operand: Operand, *, granularity: Granularity
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights to codes and scales.
 
     Args:
         weight: (O, ...) float32.
-        width: operand width of the multiplier, bits.
+        operand: signed, of at most 8 bits.
         granularity: one scale for the tensor (the paper's setting) or one per output channel.
 
     Returns:
@@ -80,7 +140,5 @@ def quantize_weights(
     weight = weight.detach().to(torch.float32)
     per_channel = weight.abs().flatten(1).amax(1)  # (O,)
     largest = per_channel if granularity == "channel" else per_channel.max().expand_as(per_channel)
-    scale = scale_for(largest, width=width)
-    shape = (-1, *[1] * (weight.dim() - 1))
-    codes = quantize(weight, reciprocal(scale).view(shape), limit=code_limit(width))
-    return codes.to(torch.int8), scale
+    quantizer = Quantizer.symmetric(operand, largest)
+    return quantizer.encode(weight).to(torch.int8), quantizer.scale

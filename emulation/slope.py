@@ -21,6 +21,7 @@ rank: 1 for DRUM, 45 at most for scaleTRIM), so the gradient is a few ordinary c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ from axhil.hwsim.lut import Lut
 
 from .geometry import Geometry
 from .gradient import InputGradient
-from .quantize import code_limit
+from .quantize import Quantizer
 
 # Singular values below this share of the largest are beyond float32, in which gradients are.
 _FLOAT32_SHARE = 2.0**-24
@@ -39,19 +40,19 @@ _CHUNK = 4
 
 
 def slope_table(lut: Lut, *, window: int) -> NDArray[np.float64]:
-    """Slope of a signed table along its first operand, the activation.
+    """Slope of a table along its first operand, the activation.
 
     Args:
-        lut: signed.
+        lut: the table.
         window: half-width h of the secant, codes.
 
     Returns:
-        (2 * limit + 1, 2**width): row a + limit for the activation code a, column the bit pattern
-        of the weight's code. Change of the product per step of the activation's code.
+        (A, 2^w): a row for each of the A activation codes in use, ascending, a column for the bit
+        pattern of each weight code. Change of the product per step of the activation's code.
     """
-    limit = code_limit(lut.width)
-    codes = np.arange(-limit, limit + 1)
-    above, below = np.minimum(codes + window, limit), np.maximum(codes - window, -limit)
+    used = Quantizer(lut.activation, torch.ones(())).codes
+    codes: NDArray[np.int64] = np.arange(used.start, used.stop)
+    above, below = np.minimum(codes + window, codes[-1]), np.maximum(codes - window, codes[0])
     table = lut.table.astype(np.float64)  # a negative index counts from the end: two's complement
     slope: NDArray[np.float64] = (table[above] - table[below]) / (above - below)[:, None]
     return slope
@@ -62,14 +63,15 @@ class SlopeTerms:
     """A slope table as a sum of separable terms.
 
     Attributes:
-        u: (R, 2 * limit + 1) float32, by activation code + limit.
-        v: (R, 2**width) float32, by the weight code's bit pattern.
+        u: (R, A) float32, by the activation's codes in use, ascending.
+        v: (R, 2^w) float32, by the weight code's bit pattern.
     """
 
     u: torch.Tensor
     v: torch.Tensor
 
     @classmethod
+    @lru_cache(maxsize=32)
     def of(cls, lut: Lut, *, window: int) -> SlopeTerms:
         """Take a table's slope apart by its singular values, as far as float32 can tell."""
         left, values, right = np.linalg.svd(slope_table(lut, window=window), full_matrices=False)
@@ -89,31 +91,38 @@ class SlopeGradient:
         scale: (O,) float32, of the output per unit of the sum, divided by the activation's scale.
         terms: of the table's slope.
         geometry: of the convolution.
+        least: the least step of the activation.
     """
 
     def __init__(
-        self, codes: torch.Tensor, scale: torch.Tensor, terms: SlopeTerms, geometry: Geometry
+        self,
+        codes: torch.Tensor,
+        scale: torch.Tensor,
+        terms: SlopeTerms,
+        geometry: Geometry,
+        *,
+        least: int,
     ) -> None:
         self._codes, self._scale, self._geometry = codes, scale.view(-1, 1, 1, 1), geometry
         self._u, self._v = terms.u.to(codes.device), terms.v.to(codes.device)
-        self._limit = terms.u.shape[1] // 2
+        self._least = least
 
-    def __call__(self, grad: torch.Tensor, x_codes: torch.Tensor) -> torch.Tensor:
+    def __call__(self, grad: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
         """Compute the gradient.
 
         Args:
             grad: (N, O, OH, OW) float32, gradient of the output.
-            x_codes: (N, C, H, W) integer-valued float32 codes of the input.
+            steps: (N, C, H, W) integer-valued float32 steps of the input.
 
         Returns:
             (N, C, H, W) float32.
         """
-        n, c, h, w = x_codes.shape
-        places = x_codes.nan_to_num().to(torch.int64) + self._limit
-        total = torch.zeros_like(x_codes)
+        n, c, h, w = steps.shape
+        places = steps.nan_to_num().to(torch.int64) - self._least
+        total = torch.zeros_like(steps)
         for u, v in zip(self._u.split(_CHUNK), self._v.split(_CHUNK), strict=True):
             # The terms of an input channel lie side by side, so that groups stay together.
-            shape = x_codes.new_empty(n, c * len(u), h, w)
+            shape = steps.new_empty(n, c * len(u), h, w)
             back = InputGradient(self._weight(v), self._geometry)(grad, shape)
             for r, row in enumerate(u):
                 total += back[:, r :: len(u)] * row[places]

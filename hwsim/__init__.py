@@ -12,7 +12,7 @@ from .multipliers.sampling import Sample, sample
 from .multipliers.tabulation import tabulate
 from .multipliers.verify import Difference, VerifyReport, compare, verify
 from .netlist.inspection import Inspection, inspect
-from .operands import Operand
+from .operands import Operand, Operands
 from .simulation.live import LiveMultiplier
 from .simulation.live_harness import Window
 from .simulation.mac import MacArray, run_mac_arrays
@@ -31,6 +31,7 @@ __all__ = [
     "Lut",
     "MacArray",
     "Operand",
+    "Operands",
     "QuadrantError",
     "Sample",
     "VerifyReport",

@@ -22,47 +22,51 @@ from numpy.typing import NDArray
 
 from .errors import HwsimError
 from .files import write_atomically
+from .operands import MAX_BITS, Operand, Operands
 
-FORMAT_VERSION = 1
-"""Version of the file format; a file with a higher one is refused."""
+FORMAT_VERSION = 2
+"""Newest version of the file format; a file with a higher one is refused.
 
-MAX_WIDTH = 12
-"""Widest operands of a complete table: 2^24 products, 64 MiB."""
+Version 1 says `width` and `signed` for both operands, version 2 `activation` and `weight`, each as
+`s8`. What version 1 can say is written as version 1.
+"""
 
 _TABLE, _MANIFEST = "table.npy", "manifest.json"
 _MANIFEST_LIMIT = 1 << 24
+_OPERAND_KEYS = {"width", "signed", "activation", "weight"}
 
 
 @dataclass(frozen=True, eq=False)
 class Lut:
     """All products of one multiplier.
 
+    >>> lut = Lut(np.zeros((256, 16), int), *Operands.parse("u8xs4"))
+    >>> lut.weight.values
+    array([ 0,  1,  2,  3,  4,  5,  6,  7, -8, -7, -6, -5, -4, -3, -2, -1])
+
     Attributes:
-        table: (2^width, 2^width) int32, read-only. Row = first operand port `a_i` = activation,
-            column = second operand port `b_i` = weight; signed operands are indexed by their two's
+        table: (2^activation bits, 2^weight bits) int32, read-only. Row = activation = first operand
+            port, column = weight = second operand port; signed operands are indexed by their two's
             complement bit pattern (0..127, -128..-1 for 8 bits).
-        width: operand bits, 1..12.
-        signed: operands and products are two's complement.
+        activation: what a row's operand is, 1..12 bits.
+        weight: what a column's operand is, 1..12 bits.
         manifest: where the table comes from, JSON-able; empty for a table made by hand.
 
     Raises:
-        HwsimError: the shape is not (2^width, 2^width) or the values are not 32-bit integers.
+        HwsimError: the shape is not that of the operands, or the values are not 32-bit integers.
     """
 
     table: NDArray[np.int32]
-    width: int
-    signed: bool
+    activation: Operand
+    weight: Operand
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= MAX_WIDTH:
-            raise HwsimError(f"expected a table width of 1..{MAX_WIDTH} bits, got {self.width}")
+        shape = self.operands.require_table().shape
         given = np.asarray(self.table)
-        side = 2**self.width
-        if given.shape != (side, side):
+        if given.shape != shape:
             raise HwsimError(
-                f"expected a table of shape ({side}, {side}) for {self.width}-bit operands, "
-                f"got {given.shape}"
+                f"expected a table of shape {shape} for {self.operands}, got {given.shape}"
             )
         if given.dtype.kind not in "iu":
             raise HwsimError(f"expected a table of integers, got {given.dtype}")
@@ -79,19 +83,20 @@ class Lut:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Lut):
             return NotImplemented
-        return (
-            self.width == other.width
-            and self.signed == other.signed
-            and np.array_equal(self.table, other.table)
-        )
+        return self.operands == other.operands and np.array_equal(self.table, other.table)
 
     def __hash__(self) -> int:
-        return hash((self.width, self.signed, self.sha256))
+        return hash((self.operands, self.sha256))
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the table as little-endian int32 in C order, hexadecimal."""
-        return hashlib.sha256(self.table.astype("<i4").tobytes()).hexdigest()
+        """SHA-256 of the table as little-endian int32 in C order, hexadecimal.
+
+        Where the operands differ, their code stands before the table: the same bytes may be another
+        table then.
+        """
+        code = b"" if self.operands.equal else self.operands.code.encode()
+        return hashlib.sha256(code + self.table.astype("<i4").tobytes()).hexdigest()
 
     @property
     def name(self) -> str:
@@ -99,12 +104,9 @@ class Lut:
         return str(self.manifest.get("multiplier") or self.manifest.get("top") or "lut")
 
     @property
-    def operands(self) -> NDArray[np.int64]:
-        """(2^width,) operand value of every row and column index."""
-        values = np.arange(2**self.width, dtype=np.int64)
-        if self.signed:
-            values[2 ** (self.width - 1) :] -= 2**self.width
-        return values
+    def operands(self) -> Operands:
+        """Both operands."""
+        return Operands(self.activation, self.weight)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the table so that `path` is at every moment absent, the old file or the new one.
@@ -117,13 +119,14 @@ class Lut:
     def _to_bytes(self) -> bytes:
         array = io.BytesIO()
         np.lib.format.write_array(array, self.table.astype("<i4"), version=(1, 0))
-        manifest = {
-            **self.manifest,
-            "format_version": FORMAT_VERSION,
-            "width": self.width,
-            "signed": self.signed,
-            "table_sha256": self.sha256,
-        }
+        manifest = {key: value for key, value in self.manifest.items() if key not in _OPERAND_KEYS}
+        if self.operands.equal:
+            manifest |= {"format_version": 1, "width": self.weight.bits}
+            manifest |= {"signed": self.weight.signed}
+        else:
+            manifest |= {"format_version": 2, "activation": self.activation.code}
+            manifest |= {"weight": self.weight.code}
+        manifest["table_sha256"] = self.sha256
         text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
@@ -159,15 +162,15 @@ class Lut:
     def _from_bytes(cls, data: bytes) -> "Lut":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             manifest = _read_manifest(archive)
-            width, signed = manifest["width"], manifest["signed"]
-            raw = _member(archive, _TABLE, limit=4 * 4**width + 4096)
+            operands = _operands(manifest)
+            raw = _member(archive, _TABLE, limit=4 * operands.product.count + 4096)
         try:
             table = np.lib.format.read_array(io.BytesIO(raw), allow_pickle=False)
         except ValueError as error:
             raise HwsimError(f"{_TABLE} in it is no NumPy array ({error})") from error
         if table.dtype != np.dtype("<i4"):
             raise HwsimError(f"expected a table of little-endian int32, got {table.dtype.str}")
-        lut = cls(table, width=width, signed=signed, manifest=manifest)
+        lut = cls(table, *operands, manifest)
         if lut.sha256 != manifest.get("table_sha256"):
             raise HwsimError(
                 "the table does not match the SHA-256 in its manifest; write it again "
@@ -193,13 +196,28 @@ def _read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
             f"format version {version} is newer than this axhil reads "
             f"({FORMAT_VERSION}); upgrade axhil or write the table again"
         )
-    width, signed = manifest.get("width"), manifest.get("signed")
-    if type(width) is not int or not 1 <= width <= MAX_WIDTH or type(signed) is not bool:
+    return manifest
+
+
+def _operands(manifest: Mapping[str, Any]) -> Operands:
+    """What a manifest says of the operands, before anything is allocated for them."""
+    if manifest["format_version"] == 1:
+        width, signed = manifest.get("width"), manifest.get("signed")
+        if type(width) is int and 1 <= width <= MAX_BITS and type(signed) is bool:
+            return Operands.both(width, signed)
         raise HwsimError(
-            f"expected a width of 1..{MAX_WIDTH} and signed true or false in its manifest, "
+            f"expected a width of 1..{MAX_BITS} and signed true or false in its manifest, "
             f"got {width!r:.40} and {signed!r:.40}"
         )
-    return manifest
+    codes = manifest.get("activation"), manifest.get("weight")
+    try:
+        activation, weight = (Operand.parse(f"{code}"[:40]) for code in codes)
+        return Operands(activation, weight).require_table()
+    except HwsimError as error:
+        raise HwsimError(
+            "expected activation and weight such as u8 and s4 in its manifest, got "
+            f"{codes[0]!r:.40} and {codes[1]!r:.40}: {error}"
+        ) from error
 
 
 def _member(archive: zipfile.ZipFile, name: str, *, limit: int) -> bytes:

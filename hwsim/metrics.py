@@ -62,18 +62,18 @@ class ErrorMetrics:
 
 
 def exact_products(lut: Lut) -> NDArray[np.int64]:
-    """The (2^width, 2^width) products a*b in the table's layout."""
-    return np.multiply.outer(lut.operands, lut.operands)
+    """The (activations, weights) products a*b in the table's layout."""
+    return np.multiply.outer(lut.activation.values, lut.weight.values)
 
 
 def quadrant_masks(lut: Lut) -> dict[str, NDArray[np.bool_]]:
     """Which entries belong to which sign quadrant; an unsigned table has the first alone."""
-    negative = lut.operands < 0
+    a, b = lut.activation.values < 0, lut.weight.values < 0
     masks = {
-        "a>=0 b>=0": np.logical_and.outer(~negative, ~negative),
-        "a>=0 b<0": np.logical_and.outer(~negative, negative),
-        "a<0 b>=0": np.logical_and.outer(negative, ~negative),
-        "a<0 b<0": np.logical_and.outer(negative, negative),
+        "a>=0 b>=0": np.logical_and.outer(~a, ~b),
+        "a>=0 b<0": np.logical_and.outer(~a, b),
+        "a<0 b>=0": np.logical_and.outer(a, ~b),
+        "a<0 b<0": np.logical_and.outer(a, b),
     }
     return {name: mask for name, mask in masks.items() if mask.any()}
 

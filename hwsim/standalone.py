@@ -23,8 +23,8 @@ def standalone(multiplier: Catalogued) -> str:
         HwsimError: a Verilog file is missing.
     """
     circuit, width = multiplier.circuit(), multiplier.operand.bits
-    top = f"mul_{multiplier.slug}" + ("_signed" if circuit.signed else "")
-    kind = "signed" if circuit.signed else "unsigned"
+    top = f"mul_{multiplier.slug}" + ("_signed" if circuit.product.signed else "")
+    kind = "signed" if circuit.product.signed else "unsigned"
     texts = [path.read_text() for path in circuit.sources]
     texts += [circuit.wrapper] if circuit.wrapper else []
     names = [name for text in texts for name in re.findall(r"(?m)^\s*module\s+(\w+)", text)]

@@ -16,7 +16,9 @@ from axhil.study.comparisons import LEVEL, Comparison, difference_interval, fewe
 from axhil.study.results import Results
 from axhil.study.statistics import PairedDifference, holm, paired_difference
 
-from .page_findings import plural, points, where
+from .panels import where
+from .table import Entry, Table, rows_of
+from .titles import plural, points
 
 Outcome = Literal["holds", "does not hold", "cannot be told"]
 
@@ -39,6 +41,17 @@ class Verdict:
     claim: str
     outcome: Outcome
     evidence: str
+
+
+def claims_table(parts: Sequence[Results]) -> Table | None:
+    """Every claim against each of several results; None where nothing can be judged."""
+    rows: list[list[Entry | str]] = [
+        [part.title, verdict.claim, Entry(verdict.outcome, mark="strong"), verdict.evidence]
+        for part in parts
+        for verdict in judge(part)
+    ]
+    headings = ("results", "the paper says", "here", "the numbers")
+    return Table("The paper's claims", headings, rows_of(rows), align="llll") if rows else None
 
 
 def one_image(samples: int) -> str:

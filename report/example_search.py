@@ -81,7 +81,7 @@ def find_examples(
 
     def built(one: Assignment) -> nn.Module:
         layers = subject.network.approximate
-        return subject.prepared.emulate(one.mapping(), layers=layers).to(device)
+        return subject.prepared.emulate(one.mapping(), layers=layers, device=device)
 
     network = built(source)
 

@@ -1,28 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report as GitHub-flavoured Markdown, made of data alone."""
+"""GitHub-flavoured Markdown: tables, and the report as a document."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from axhil.study import paper
 from axhil.study.comparisons import LEVEL
 from axhil.study.errors import StudyError
-from axhil.study.experiment import cross_checks
 from axhil.study.results import Results
 
-from .claims import judge
-from .markdown_tables import (
-    accuracy_tables,
-    clean_table,
-    difference_table,
-    plain,
-    provenance,
-    table,
-    timing_table,
-)
-from .page_findings import caution, finding, plural, smallest_difference
-from .tables import summarised_warnings
+from . import accuracy, differences, findings, provenance
+from .claims import claims_table
+from .table import Entry, Table, visible
+from .titles import plural
+
+_MOST_BUDGETS = 12
+_ARROWS = {"gain": " ▲", "loss": " ▼"}
+
+
+def plain(text: str) -> str:
+    """Escape text so that Markdown shows it as it is, on one line."""
+    one_line = visible(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line)
+
+
+def code(text: str) -> str:
+    """Text as code, in a table too."""
+    one_line = visible(" ".join(text.split())).replace("|", "\\|")
+    longest = max((len(run) for run in re.findall("`+", one_line)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if longest else ""
+    return f"{fence}{pad}{one_line}{pad}{fence}"
+
+
+def markdown_table(table: Table) -> str:
+    """Rows and headings of a table, without its title."""
+    align = ["---" if side == "l" else "---:" for side in table.align]
+    rows = [*table.rows, *([table.total] if table.total else [])]
+    lines = [map(plain, table.headings), align, *(map(_entry, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _entry(entry: Entry) -> str:
+    text = code(entry.text) if entry.code else plain(entry.text)
+    return f"**{text}**" if entry.mark == "strong" else text + _ARROWS.get(entry.mark, "")
 
 
 def report_markdown(
@@ -58,10 +81,9 @@ def report_markdown(
         parts += [*_clean(some), *_timing(some)]
         for one in some:
             parts += _robust(one, records)
-        parts += [*_claims(some), *_warnings(some)]
-        parts.append("## Provenance")
+        parts += [*_claims(some), *_warnings(some), "## Provenance"]
         for one in some:
-            parts += [f"### {plain(one.title)}", provenance(one)]
+            parts += _provenance(one)
     return "\n\n".join(parts) + "\n"
 
 
@@ -82,8 +104,8 @@ def _summary(one: Results) -> str:
             f"({100 * one.evaluations / one.planned:.0f} %); what follows is about those.**"
         )
     return (
-        f"{text} {plain(finding(one.comparisons, one.reference))} "
-        f"{plain(caution(one.records, one.comparisons))}"
+        f"{text} {plain(findings.finding(one.comparisons, one.reference))} "
+        f"{plain(findings.caution(one.records, one.comparisons))}"
     )
 
 
@@ -100,7 +122,7 @@ def _clean(some: Sequence[Results]) -> list[str]:
         "Table III. Weights and images are not the paper's, so compare the distances from ACC and "
         "not the levels. " + _worth(shown)
     )
-    return ["## Clean accuracy", clean_table(shown), note]
+    return ["## Clean accuracy", markdown_table(accuracy.clean_accuracy(shown)), note]
 
 
 def _worth(shown: Sequence[Results]) -> str:
@@ -116,7 +138,11 @@ def _timing(some: Sequence[Results]) -> list[str]:
         f"evaluations a network, on a {paper.MACHINE}. Per image: the paper's seconds per image of "
         "an evaluation divided by ours; the machines differ."
     )
-    return ["## Seconds per evaluation", timing_table(some), note]
+    return [
+        "## Seconds per evaluation",
+        markdown_table(provenance.seconds_beside_the_papers(some)),
+        note,
+    ]
 
 
 def _robust(one: Results, records: str) -> list[str]:
@@ -128,11 +154,11 @@ def _robust(one: Results, records: str) -> list[str]:
             "correction"
         )
     note += f". Wilson 95 % intervals reach up to {100 * widest:.1f} points to either side."
-    parts = [
-        f"## Robust accuracy: {plain(one.title)}",
-        note,
-        *accuracy_tables(one, records=records),
-    ]
+    parts = [f"## Robust accuracy: {plain(one.title)}", note]
+    for table, (shown, budgets) in accuracy.robust_accuracy(one, most=_MOST_BUDGETS):
+        parts += [f"### {plain(table.title)}: {plain(one.title)}", markdown_table(table)]
+        if shown < budgets:
+            parts.append(f"{shown} of {budgets} budgets; {records} has all.")
     if not one.comparisons:
         return parts
     surviving = sum(c.survives for c in one.comparisons)
@@ -143,20 +169,16 @@ def _robust(one: Results, records: str) -> list[str]:
         "attack. Gained: images that only the approximate network gets right; lost: only the "
         "accurate one. Exact two-sided McNemar test, Holm's correction over all "
         f"{len(one.comparisons):,}; eps 0 counts once per multiplier.",
-        difference_table(one),
+        markdown_table(differences.notable_differences(one)),
         "**The smallest difference that this sample could have shown.** "
-        + plain(smallest_difference(one.images, len(one.comparisons))),
+        + plain(findings.smallest_difference(one.images, len(one.comparisons))),
     ]
     return parts
 
 
 def _claims(some: Sequence[Results]) -> list[str]:
-    rows = [
-        (plain(one.title), plain(v.claim), f"**{v.outcome}**", plain(v.evidence))
-        for one in some
-        for v in judge(one)
-    ]
-    if not rows:
+    table = claims_table(some)
+    if table is None:
         return []
     note = (
         'Ranges after "between" are intervals of paired differences (Agresti and Min, 2005) that '
@@ -164,16 +186,16 @@ def _claims(some: Sequence[Results]) -> list[str]:
         "about a size is judged by them, since the largest of many differences is large by chance "
         "too."
     )
-    headings = ("results", "the paper says", "here", "the numbers")
-    return ["## The paper's claims", table(headings, rows, left=4), note]
+    return ["## The paper's claims", markdown_table(table), note]
 
 
 def _warnings(some: Sequence[Results]) -> list[str]:
     parts = ["## Warnings"]
     for one in some:
-        found = [*summarised_warnings(one.cells), *cross_checks(one.cells)]
-        if found:
-            parts += [f"### {plain(one.title)}", "\n".join(f"- {plain(text)}" for text in found)]
+        sentences = findings.warnings(one.cells)
+        if sentences:
+            listed = "\n".join(f"- {plain(sentence)}" for sentence in sentences)
+            parts += [f"### {plain(one.title)}", listed]
     if len(parts) == 1:
         return [*parts, "None: no check of the attacks found a reason to doubt them."]
     return [
@@ -181,4 +203,16 @@ def _warnings(some: Sequence[Results]) -> list[str]:
         "Reasons to doubt single numbers: an attack that fails for its own reasons looks like "
         "robustness.",
         *parts[1:],
+    ]
+
+
+def _provenance(one: Results) -> list[str]:
+    command = visible(provenance.command(one.cells))
+    return [
+        f"### {plain(one.title)}",
+        markdown_table(provenance.settings(one)),
+        "Tables, by the SHA-256 of their little-endian int32:",
+        markdown_table(provenance.tables_used(one)),
+        "The command that asks for these cells:",
+        "\n".join(f"    {line}" for line in command.splitlines()),
     ]

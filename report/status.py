@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from rich import box
-from rich.table import Table
 
 from axhil.study.cells import CellSettings
 from axhil.study.results import Results
@@ -49,33 +46,3 @@ def status_of(results: Results, settings: Sequence[CellSettings]) -> Status:
         seconds=sum(sum(cell.seconds) for cell in results.cells),
         left=left,
     )
-
-
-def status_table(states: Mapping[str, Status], *, title: str) -> Table:
-    """One line per network and threat model."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("")
-    for heading in ("evaluations", "of", "%", "time spent", "about left"):
-        table.add_column(heading, justify="right")
-    for name, one in states.items():
-        table.add_row(
-            name,
-            f"{one.done:,}",
-            f"{one.planned:,}",
-            f"{100 * one.done / one.planned:.0f}",
-            duration(one.seconds),
-            "?" if one.left is None else duration(one.left),
-        )
-    return table
-
-
-def duration(seconds: float) -> str:
-    """Seconds as one reads them: 12 s, 3 min 5 s, 1 h 7 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes} min"

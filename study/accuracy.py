@@ -36,6 +36,7 @@ class AccuracyRow:
         correct: a digit 0 or 1 per image.
         accuracy: with its interval.
         seconds: wall time.
+        float_share: part of the network's multiply-accumulates that is done in float, 0 to 1.
     """
 
     name: str
@@ -44,6 +45,7 @@ class AccuracyRow:
     correct: str
     accuracy: Proportion
     seconds: float
+    float_share: float
 
 
 def _flags(
@@ -89,18 +91,20 @@ def measure(
         device: where to run.
         progress: called with (images done, images in all, what is at work).
     """
+    for one in multipliers:
+        subject.prepared.check(one.mapping())
     done, total = 0, (1 + len(multipliers)) * len(images)
     rows = []
     for named in (None, *multipliers):
         label = "float" if named is None else named.label
         began = time.perf_counter()
-        model = (
-            subject.float_model
-            if named is None
-            else subject.prepared.emulate(named.mapping(), layers=subject.network.approximate).to(
-                device
+        model: nn.Module = subject.float_model
+        float_share = 1.0
+        if named is not None:
+            emulated = subject.prepared.emulate(
+                named.mapping(), layers=subject.network.approximate, device=device
             )
-        )
+            model, float_share = emulated, emulated.float_share
 
         def count(images_done: int, label: str = label) -> None:
             nonlocal done
@@ -117,6 +121,7 @@ def measure(
                 correct=flags,
                 accuracy=proportion(flags.count("1"), len(flags)),
                 seconds=round(time.perf_counter() - began, 2),
+                float_share=float_share,
             )
         )
     return rows
@@ -142,7 +147,6 @@ def write_accuracy(
         "calibration": subject.calibration,
         "quantisation": asdict(subject.prepared.settings),
         "layers": subject.network.approximate,
-        "float_share": subject.prepared.float_share(),
         "data": images.name,
         "data_sha256": images.sha256,
         "images": len(images),
@@ -157,6 +161,7 @@ def write_accuracy(
                 "accuracy_low": row.accuracy.low,
                 "accuracy_high": row.accuracy.high,
                 "seconds": row.seconds,
+                "float_share": row.float_share,
                 "correct": row.correct,
             }
             for row in rows

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from axhil.emulation.quantize import refused_operands
 from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError
 from axhil.hwsim.multipliers import (
     NETWORKS,
@@ -15,10 +16,6 @@ from axhil.hwsim.multipliers import (
     Request,
     assignments,
 )
-from axhil.hwsim.operands import Operand
-
-CODES = Operand(8, signed=True)
-"""What networks are quantised to."""
 
 
 def network_assignments(
@@ -52,15 +49,16 @@ def require_codes(multiplier: Multiplier) -> None:
     Raises:
         HwsimError: says what they are, and for an unsigned core in Verilog what to do.
     """
-    if multiplier.operands == (CODES, CODES):
-        return
     activation, weight = multiplier.operands
+    expected = refused_operands(activation, weight)
+    if expected is None:
+        return
     kinds = f"{activation}" if activation == weight else f"{activation} x {weight}"
     way_out = ""
-    if isinstance(multiplier, FromVerilog) and CODES.bits == activation.bits == weight.bits:
+    if isinstance(multiplier, FromVerilog) and not (activation.signed or weight.signed):
         wrapped = replace(multiplier.source, sign="wrap")
         way_out = f"; put the unsigned core into a sign-magnitude wrapper: {wrapped}"
     raise HwsimError(
-        f"{multiplier.name}: networks are quantised to {CODES} codes, its operands are {kinds}"
+        f"{multiplier.name}: networks are quantised to {expected}, its operands are {kinds}"
         f"{way_out}"
     )

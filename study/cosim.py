@@ -120,9 +120,9 @@ def chosen_layers(subject: Subject, patterns: Sequence[str] | None) -> tuple[str
     Raises:
         StudyError: a pattern that matches no layer.
     """
-    every = list(subject.prepared.layers)
+    every = list(subject.prepared.traces)
     if patterns is None:
-        return tuple(name for name in every if _approximate(subject, name))
+        return subject.prepared.approximate(subject.network.approximate)
     for pattern in patterns:
         if not fnmatch.filter(every, pattern):
             raise StudyError(f"--layers: no layer {pattern!r}; the layers are {', '.join(every)}")
@@ -134,7 +134,7 @@ def layers_of(
 ) -> tuple[str, ...]:
     """`chosen_layers`; of an assignment by layers, by default those with a multiplier."""
     if patterns is None and assignment.single is None:
-        return tuple(n for n in subject.prepared.layers if assignment.at(n) not in {None, "float"})
+        return tuple(n for n in subject.prepared.traces if assignment.at(n) not in {None, "float"})
     return chosen_layers(subject, patterns)
 
 
@@ -152,11 +152,10 @@ def multipliers_of(
         StudyError: a layer to simulate without a multiplier.
     """
     alone = assignment.single is not None
+    replaced = {*layers, *subject.prepared.approximate(subject.network.approximate)}
     found = {
-        name: assignment.at(name)
-        if not alone or name in layers or _approximate(subject, name)
-        else None
-        for name in subject.prepared.layers
+        name: assignment.at(name) if not alone or name in replaced else None
+        for name in subject.prepared.traces
     }
     for name in layers:
         if found[name] in {None, "float"}:
@@ -212,13 +211,8 @@ def cosim(
             if one not in simulators:
                 simulators[one] = running.enter_context(start(one))
             checks[name] = _Checked(name, simulators[one], one, now)
-        simulated = subject.prepared.emulate(
-            {
-                **mapped,
-                **{n: External(f"RTL of {c.multiplier.name}", c) for n, c in checks.items()},
-            },
-            accumulator=accumulator,
-        )
+        outside = {name: check.external for name, check in checks.items()}
+        simulated = subject.prepared.emulate({**mapped, **outside}, accumulator=accumulator)
         logits, expected, without = [], [], []
         seconds = 0.0
         with torch.no_grad():
@@ -243,12 +237,6 @@ def _differing(x: NDArray[np.float32], y: NDArray[np.float32]) -> int:
     return int((x.view(np.int32) != y.view(np.int32)).sum())
 
 
-def _approximate(subject: Subject, name: str) -> bool:
-    # A convolution's input has channels, rows and columns.
-    convolution = len(subject.prepared.traces[name].input_shape) == 3
-    return subject.network.approximate == "all" or convolution
-
-
 class _Checked:
     """The live multiplier as one layer sees it; each product is held against the table."""
 
@@ -260,16 +248,22 @@ class _Checked:
         now: Callable[[str], None] | None,
     ) -> None:
         self._layer, self._live, self._lut, self._now = layer, live, multiplier.table(), now
-        self.multiplier = multiplier
+        self._name = multiplier.name
         self._products = self._differing = 0
         self._first: tuple[int, int, int, int] | None = None
 
-    def __call__(self, a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[Any]:
+    @property
+    def external(self) -> External:
+        """As the network takes it."""
+        lut = self._lut
+        return External(f"RTL of {self._name}", self, lut.activation, lut.weight)
+
+    def __call__(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         if self._now is not None:
             self._now(self._layer)
         products = self._live(a, b)
-        pattern = 2**self._lut.width - 1
-        expected = self._lut.table[a.astype(np.int64) & pattern, b.astype(np.int64) & pattern]
+        lut = self._lut
+        expected = lut.table[lut.activation.pattern(a), lut.weight.pattern(b)]
         (where,) = np.nonzero(products != expected)
         if len(where) and self._first is None:
             i = where[0]

@@ -94,7 +94,7 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
             device=machine.device,
         )
         for one in multipliers:
-            one.check(subject.prepared.layers)
+            subject.prepared.check(one.mapping())
         everything = load(
             spec.data or subject.network.data, root=machine.data_dir, download=machine.download
         )

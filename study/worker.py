@@ -69,8 +69,9 @@ class CellWorker:
                 multiplier.mapping(),
                 layers=self._subject.network.approximate,
                 gradient=settings.gradient,
+                device=self._device,
             )
-            self._network = (which, network.to(self._device))
+            self._network = (which, network)
         evaluation = evaluate(
             self._network[1],
             self._x,
@@ -96,7 +97,7 @@ class CellWorker:
             self._sources[threat_model] = (
                 copy.deepcopy(self._subject.float_model)
                 if threat_model == "transfer:float"
-                else exact(None, layers=self._subject.network.approximate).to(self._device)
+                else exact(None, layers=self._subject.network.approximate, device=self._device)
             )
         return self._sources[threat_model]
 

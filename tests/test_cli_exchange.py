@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from axhil.hwsim import Catalogued, Lut, golden
+from axhil.hwsim import Catalogued, Lut, Operands, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.formats import read_table, write_table
-from axhil.report.heatmap import difference_figure
+from axhil.report.figures.errors import difference_figure
 
 ROOT = Path(__file__).resolve().parent.parent
 DRUM, EXACT = (golden(Catalogued.parse(name)) for name in ("drum(4)", "exact"))
@@ -24,7 +24,7 @@ DRUM, EXACT = (golden(Catalogued.parse(name)) for name in ("drum(4)", "exact"))
 def with_wrong_quadrant(lut):
     values = lut.table.copy()
     values[128:, 128:] = -values[128:, 128:] - 1
-    return Lut(values, width=8, signed=True)
+    return Lut(values, *Operands.parse("s8"))
 
 
 def test_equal_tables_exit_with_0_and_leave_no_file(axhil, tmp_path):
@@ -48,7 +48,7 @@ def test_a_wrong_quadrant_exits_with_1_and_is_named_and_drawn(axhil, tmp_path):
 def test_swapped_operands_exit_with_1_and_their_own_sentence(axhil, tmp_path):
     lopsided = DRUM.table.copy()
     lopsided[3, 5] = 1
-    write_table(Lut(lopsided, width=8, signed=True), tmp_path / "x.csv")
+    write_table(Lut(lopsided, *Operands.parse("s8")), tmp_path / "x.csv")
     assert axhil("convert", "x.csv", "y.csv", "--swap")[0] == 0
     code, out, _ = axhil("compare", "x.csv", "y.csv", "--no-heatmap")
     assert code == 1
@@ -78,7 +78,7 @@ def test_json_tells_what_the_text_tells(axhil, tmp_path):
 def test_the_heat_map_shows_the_cell_that_differs_and_no_other():
     values = EXACT.table.copy()
     values[-3 % 256, 5] += 7
-    other = Lut(values, width=8, signed=True)
+    other = Lut(values, *Operands.parse("s8"))
     figure = difference_figure(EXACT, other, names=("x", "y"), title="t")
     (image,) = figure.axes[0].get_images()
     shown = image.get_array()
@@ -90,10 +90,10 @@ def test_the_heat_map_shows_the_cell_that_differs_and_no_other():
 
 def test_a_large_heat_map_keeps_single_cells():
     side = 2**11
-    x = Lut(np.zeros((side, side), np.int32), width=11, signed=False)
+    x = Lut(np.zeros((side, side), np.int32), *Operands.parse("u11"))
     values = x.table.copy()
     values[2047, 3] = -9
-    figure = difference_figure(x, Lut(values, width=11, signed=False), names=("x", "y"), title="t")
+    figure = difference_figure(x, Lut(values, *Operands.parse("u11")), names=("x", "y"), title="t")
     shown = figure.axes[0].get_images()[0].get_array()
     assert shown.shape == (1024, 1024)
     assert shown[1023, 1] == -9
@@ -181,8 +181,8 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(refused, tmp_path, mistake
     (tmp_path / "f.v").write_text("// MAE = 1\n")
     (tmp_path / "readme.md").write_text("hello\n")
     zeros = np.zeros((4, 4), np.int32)
-    Lut(zeros, width=2, signed=False).save(tmp_path / "u.npz")
-    Lut(zeros, width=2, signed=True).save(tmp_path / "s.npz")
+    Lut(zeros, *Operands.parse("u2")).save(tmp_path / "u.npz")
+    Lut(zeros, *Operands.parse("s2")).save(tmp_path / "s.npz")
     assert re.search(match, refused(*arguments))
 
 
@@ -202,8 +202,9 @@ def test_an_edited_file_of_ours_is_compared_with_the_multiplier_it_was(axhil, tm
     code, out, _ = axhil("compare", "drum(4)", "mul_drum.v", "--unsigned", *design)
     assert code == 1
     # 16 has 5 bits: the one cut off counted as half, and is gone now.
-    assert "drum(4) and mul_drum.v[K=4,unsigned,with=leading_one.v] differ" in out
-    assert "first: 1 x 16 = 18 in drum(4), 16 in mul_drum.v[K=4" in out
+    edited = "mul_drum.v[K=4,unsigned,with=leading_one.v]"
+    assert f"drum(4) and {edited} differ" in out
+    assert f"first: 1 x 16 = 18 in drum(4), 16 in {edited}" in out
 
 
 @pytest.mark.sim
@@ -286,7 +287,7 @@ FOR_VERILOG = {
     "a table to convert": (["convert", "s.npz", "x.csv", "--with", "a.v"], "--with", "s.npz"),
     "printed figures": (
         ["compare", "figures:mul.v", "exact", "--a", "l"], "--a", "figures:mul.v and exact"),
-    "several words": (["metrics", "exact,drum(3)", "--tie", "a=1"], "--tie", r"exact and drum\(3\)"),
+    "two words": (["metrics", "exact,drum(3)", "--tie", "a=1"], "--tie", r"exact and drum\(3\)"),
     "no words": (["metrics", "-I", "inc"], "--include", "none"),
     "layers": (["plan", "-m", "conv*=exact,fc*=s.npz", "--p", "o"], "--p", "exact and s.npz"),
 }  # fmt: skip
@@ -295,7 +296,7 @@ FOR_VERILOG = {
 @pytest.mark.parametrize(("arguments", "option", "got"), FOR_VERILOG.values(), ids=FOR_VERILOG)
 def test_an_option_about_verilog_needs_verilog(refused, tmp_path, arguments, option, got):
     (tmp_path / "mul.v").write_text("module mul; endmodule\n")
-    Lut(np.zeros((4, 4), np.int32), width=2, signed=True).save(tmp_path / "s.npz")
+    Lut(np.zeros((4, 4), np.int32), *Operands.parse("s2")).save(tmp_path / "s.npz")
     assert re.fullmatch(rf"{option}: for a Verilog file, got {got}", refused(*arguments))
 
 
@@ -313,7 +314,7 @@ AMBIGUOUS = {
     "no value": (["mul.v", "exact", "--param", "K"], "--param: expected NAME=VALUE, got K"),
     "another width": (
         ["mul.v", "exact", "--width", "8"],
-        r"mul (mul.v): expected operands of 8 bits, got 4",
+        r"mul (mul.v): expected operands of 8 bits, got a of 4",
     ),
     "no such parameter": (
         ["mul.v", "exact", "--param", "K=4"], "mul (mul.v): no parameter K; it has none"),
@@ -342,8 +343,8 @@ def test_what_was_concluded_about_verilog_is_told(axhil, tmp_path):
 @pytest.mark.sim
 def test_verilog_that_never_settles_is_given_up_in_the_time_that_was_said(refused, tmp_path):
     (tmp_path / "mul.v").write_text(
-        "module mul(input [1:0] a, b, output [3:0] p); wire y;\n"
-        "assign y = (a == 3) ? ~y : 1'b0; assign p = {4{y}}; endmodule\n"
+        "module mul(input [3:0] a, b, output [7:0] p); wire y;\n"
+        "assign y = (a == 3) ? ~y : 1'b0; assign p = {8{y}}; endmodule\n"
     )
     said = refused("compare", "mul.v", "exact", "--unsigned", "--time-limit", "1")
     assert "no sign of life for 1 s" in said

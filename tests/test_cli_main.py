@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from axhil import hwsim
-from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, error_metrics, golden
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, Operands, error_metrics, golden
 from axhil.study.store import CellStore
 
 STUDIES = Path(__file__).resolve().parent.parent / "studies"
@@ -81,7 +81,7 @@ MISTAKES = {
         r"drum\(7\): expected 2 <= K <= WIDTH=6, got K=7",
     ),
     "nothing golden to verify": (["verify", "drum(5)"], r"no golden table of drum\(5\)"),
-    "table wider than memory": (["lut", "--width", "13"], r"width of 4\.\.12 .*got 13"),
+    "table wider than memory": (["lut", "--width", "13"], r"at most 12 bits .*got 13"),
     "no such study": (["study", "run", "none.toml"], r"no study file none\.toml"),
     "study that was never run": (
         ["study", "status", "."],
@@ -181,7 +181,7 @@ def _newer(path):
 
 
 def _other_width(path):
-    Lut(np.zeros((16, 16), np.int32), width=4, signed=True).save(path)
+    Lut(np.zeros((512, 512), np.int32), *Operands.parse("s9")).save(path)
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def _other_width(path):
         (_newer, r"format version 99 is newer than this axhil reads"),
         (lambda path: path.write_bytes(b""), r"is damaged or no \.npz file"),
         (lambda path: path.write_text("hello"), r"is damaged or no \.npz file"),
-        (_other_width, r"signed 8-bit codes; .* is signed 4-bit"),
+        (_other_width, r"operands of 2 to 8 bits, its operands are signed 9-bit"),
     ],
-    ids=["cut", "directory", "wrong hash", "newer", "empty", "text", "4 bits"],
+    ids=["cut", "directory", "wrong hash", "newer", "empty", "text", "9 bits"],
 )
 def test_a_table_that_cannot_be_used_is_a_sentence(damage, sentence, refused, axhil, tmp_path):
     path = tmp_path / "mine.npz"
@@ -436,6 +436,14 @@ def test_plan_adds_up_to_lenet5s_multiplications(axhil):
     assert sum(macs.values()) == 281_640
 
 
+def test_plan_tells_what_would_run_on_a_device_that_is_not_there(axhil):
+    code, out, _ = axhil("plan", "--multiplier", "scaletrim(4,8)", "--device", "cuda")
+    assert code == 0
+    assert "on cuda" in out
+    assert len(re.findall(r"^ +\w+\d .* row sums ", out, re.M)) == 5
+    assert "native kernels run on the CPU" in re.sub(r"\s+", " ", out)
+
+
 def test_what_no_table_reaches_is_refused_until_it_is_allowed(
     axhil, refused, tmp_path, monkeypatch
 ):
@@ -456,7 +464,8 @@ def test_what_no_table_reaches_is_refused_until_it_is_allowed(
     code, _, err = axhil("accuracy", *network, *data, "--allow-float")
     assert code == 0, err
     (record,) = (tmp_path / "out").glob("accuracy_*.json")
-    assert json.loads(record.read_text())["float_share"] == pytest.approx(share)
+    shares = [row["float_share"] for row in json.loads(record.read_text())["rows"]]
+    assert shares == [1, pytest.approx(share)]
     few = ["--attack", "fgsm", "--norm", "linf", "--eps", 0.1]
     assert axhil("eval", *network, *data, *few, "--allow-float")[0] == 0
 
@@ -504,14 +513,14 @@ def test_metrics_as_json_are_hwsims(axhil):
 
 
 def test_metrics_as_a_table_are_the_same_numbers(axhil, tmp_path):
-    Lut(golden(Catalogued.parse("exact")).table + 2, width=8, signed=True).save(
+    Lut(golden(Catalogued.parse("exact")).table + 2, *Operands.parse("s8")).save(
         tmp_path / "off.npz"
     )
     code, out, _ = axhil("metrics", "off.npz", "exact")
     assert code == 0
     (off,) = [line.split() for line in out.splitlines() if line.split()[:1] == ["off"]]
-    assert off[2] == "2.00"  # MAE
-    assert off[3] == "2"  # WCE
+    assert off[1] == "2.00"  # MAE
+    assert off[2] == "2"  # WCE
     assert off[-1] == "+2.000"  # bias
 
 
@@ -522,7 +531,7 @@ def test_lut_compares_with_the_golden_tables_when_asked(differ, axhil, monkeypat
         if differ:
             table = tables[wanted[1]].table.copy()
             table[255, 1] = 7  # -1 x 1
-            tables[wanted[1]] = Lut(table, width=8, signed=True)
+            tables[wanted[1]] = Lut(table, *Operands.parse("s8"))
         return tables
 
     monkeypatch.setattr(hwsim, "extract", extract)

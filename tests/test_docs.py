@@ -23,9 +23,9 @@ def test_the_python_example_of_the_readme_runs_as_printed(tmp_path):
 
 
 def test_the_results_page_is_what_the_records_say():
-    check = [sys.executable, str(ROOT / "docs" / "build_results.py"), "--check"]
+    check = [sys.executable, str(ROOT / "scripts" / "build_results.py"), "--check"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"run docs/build_results.py\n{done.stderr}"
+    assert done.returncode == 0, f"run scripts/build_results.py\n{done.stderr}"
 
 
 def test_the_commands_and_folders_of_the_readme_exist():

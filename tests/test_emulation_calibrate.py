@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from axhil.emulation import EmulationError
-from axhil.emulation.calibrate import clipping_range, trace
+from axhil.emulation.calibrate import activation_quantizer, clipping_range, trace
+from axhil.hwsim.operands import Operand
 
 
 def seen(values):
@@ -15,20 +16,20 @@ def seen(values):
 
 def test_max_is_the_largest_magnitude_over_all_batches():
     values = torch.cat([torch.linspace(0, 1, 100), torch.tensor([-7.5]), torch.zeros(100)])
-    assert clipping_range(seen(values), "max", width=8) == 7.5
+    assert clipping_range(seen(values), "max", limit=127) == 7.5
 
 
 def test_the_percentile_leaves_outliers_out():
     values = torch.cat(
         [torch.rand(99_999, generator=torch.Generator().manual_seed(0)), torch.tensor([50.0])]
     )
-    assert 0.95 <= clipping_range(seen(values), "percentile", width=8) <= 1.1
+    assert 0.95 <= clipping_range(seen(values), "percentile", limit=127) <= 1.1
 
 
 def test_mse_finds_the_range_that_a_direct_search_finds():
     rng = np.random.default_rng(0)
     values = rng.laplace(0, 1, 20_000).astype(np.float32)
-    found = clipping_range(seen(torch.from_numpy(values)), "mse", width=4)
+    found = clipping_range(seen(torch.from_numpy(values)), "mse", limit=7)
 
     def error(limit):
         scale = limit / 7
@@ -41,8 +42,23 @@ def test_mse_finds_the_range_that_a_direct_search_finds():
     assert error(found) < 0.8 * error(np.abs(values).max())
 
 
+@pytest.mark.parametrize("method", ["max", "percentile", "mse"])
+def test_an_unsigned_input_starts_at_zero_unless_something_was_negative(method):
+    u8 = Operand(8, signed=False)
+    values = torch.rand(5000, generator=torch.Generator().manual_seed(0))
+    positive = activation_quantizer(seen(values), method, u8)
+    assert positive.zero_point == 0
+    assert float(positive.scale) == pytest.approx(1 / 255, rel=0.02)
+    either = activation_quantizer(seen(4 * values - 1), method, u8)
+    assert either.zero_point == pytest.approx(64, abs=2)
+    assert float(either.scale) == pytest.approx(4 / 255, rel=0.02)
+    signed = activation_quantizer(seen(4 * values - 1), method, Operand(8, signed=True))
+    assert signed.zero_point == 0
+    assert float(signed.scale) == pytest.approx(3 / 127, rel=0.02)
+
+
 def test_an_all_zero_layer_has_the_range_zero():
-    assert clipping_range(seen(torch.zeros(8)), "mse", width=8) == 0
+    assert clipping_range(seen(torch.zeros(8)), "mse", limit=127) == 0
 
 
 def test_a_layer_that_never_runs_is_named():

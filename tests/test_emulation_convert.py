@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 import copy
+import gc
+import pickle
+import weakref
 
+import numpy as np
 import pytest
 import torch
-from axhil.hwsim.reference import table
 from torch import nn
 
 from axhil.emulation import EmulationError, Settings, convert, prepare
 from axhil.emulation.batchnorm import followers
+from axhil.emulation.definition import lut_conv2d
 from axhil.emulation.layers import LutConv2d, LutLinear
 from axhil.hwsim import Catalogued, Lut, golden
+from axhil.hwsim.operands import Operands
 
 EXACT = golden(Catalogued.parse("exact"))
 DRUM = golden(Catalogued.parse("drum(3)"))
@@ -151,8 +156,133 @@ def test_the_plan_counts_multiplications(model, images):
     assert [p.macs for p in plan] == [8 * 8 * 8 * 27, 8 * 8 * 8 * 72, 5 * 8]
 
 
+# Operands, and whether the calibration sees negative values.
+KINDS = ["s8", "u8xs8", "s8xs4", "s4", "u4xs8", "u8xs4"]
+
+
+@pytest.mark.parametrize("negative", [False, True], ids=["from zero", "with a zero point"])
+@pytest.mark.parametrize("code", KINDS)
+def test_a_network_is_quantised_to_its_tables_operands(model, images, code, negative):
+    operands = Operands.parse(code)
+    images = images - 0.3 if negative else images
+    prepared = prepare(model, images)
+    rng = np.random.default_rng(1)
+    rough = Lut(rng.integers(-(2**15), 2**15, operands.shape), *operands)
+    expected = prepared.emulate(rough, backend="definition")(images[:4])
+    for backend in ("auto", "gather", "row sums"):
+        network = prepared.emulate(rough, backend=backend)
+        assert torch.equal(network(images[:4]), expected)
+    exact = Lut(np.outer(operands.activation.values, operands.weight.values), *operands)
+    network = prepared.emulate(exact)
+    unsigned = not operands.activation.signed
+    assert (network.network.conv1.activation.zero_point > 0) == (unsigned and negative)
+    with torch.no_grad():
+        error = (network(images) - model(images)).abs().max() / model(images).abs().max()
+    assert 0 < error < (0.1 if min(operands.bits) == 8 else 0.6)
+    # What is not mapped stays exact 8-bit arithmetic, beside what is.
+    mixed = prepared.emulate({"conv2": exact})
+    assert mixed.network.conv1.activation.operand.code == "s8"
+    assert mixed.network.conv2.activation.operand == operands.activation
+
+
+def test_unsigned_activations_are_finer_where_nothing_is_negative(model, images):
+    prepared = prepare(model, images, settings=Settings(activations="max"))
+    operands = Operands.parse("u8xs8")
+    values = np.outer(operands.activation.values, operands.weight.values)
+    network = prepared.emulate(Lut(values, *operands))
+    signed = prepared.emulate(None)
+    ratio = signed.network.conv1.activation.scale / network.network.conv1.activation.scale
+    assert float(ratio) == pytest.approx(255 / 127)
+
+
+def test_weights_of_a_layer_can_be_replaced_without_touching_other_networks(model, images):
+    prepared = prepare(model, images)
+    lut = golden(Catalogued.parse("scaletrim(4,4)"))
+    first, second = prepared.emulate(lut), prepared.emulate(lut)
+    layer, own = second.network.conv1, prepared.layers["conv1"]
+    assert first.network.conv1.chosen.backend is layer.chosen.backend
+    before, codes_before = first(images), own.codes.clone()
+    x = (0.9 * images[:2]).requires_grad_()
+    layer(x).sum().backward()  # whose weights must not be kept
+    for turn in (1, 2):  # the first makes a backend of its own, the second updates it
+        codes, scale = own.codes.roll(turn, 0), own.weight_scale * turn
+        layer.update(codes, scale)
+        steps = own.activation.to_steps(x.detach()).numpy().astype(int)
+        acc = torch.from_numpy(lut_conv2d(steps, codes.numpy(), lut.table, own.geometry))
+        factor = own.activation.scale * (scale * own.gain)
+        expected = acc.float() * factor.view(-1, 1, 1) + own.bias.view(-1, 1, 1)
+        x.grad = None
+        y = layer(x)
+        assert torch.equal(y, expected)
+        y.sum().backward()
+        weight = codes * (scale * own.gain).view(-1, 1, 1, 1)
+        gradient = nn.grad.conv2d_input(x.shape, weight, torch.ones_like(y), padding=1)
+        assert torch.allclose(x.grad, gradient, atol=1e-5)
+    assert torch.equal(first(images), before)
+    for unchanged in (first.network.conv1.codes, prepared.layers["conv1"].codes):
+        assert torch.equal(unchanged, codes_before)
+
+
+def test_networks_of_one_preparation_share_the_backends_of_equal_layers(model, images):
+    prepared = prepare(model, images)
+    first = prepared.emulate({"conv*": DRUM, "fc": EXACT})
+    second = prepared.emulate({"conv1": DRUM, "fc": DRUM})
+    backends = [
+        {name: layer.chosen.backend for name, layer in network.layers.items()}
+        for network in (first, second)
+    ]
+    shared = [name for name in backends[0] if backends[0][name] is backends[1][name]]
+    assert shared == ["conv1"]
+    # Nor does an unpickled preparation carry what it built, or the copy of a network another's.
+    again = pickle.loads(pickle.dumps(prepared))
+    assert torch.equal(again.emulate(DRUM)(images), prepared.emulate(DRUM)(images))
+    assert torch.equal(copy.deepcopy(second)(images), second(images))
+
+
+def test_backends_that_nobody_uses_are_kept_up_to_a_bound(model, images, monkeypatch):
+    monkeypatch.setattr("axhil.emulation.cache._WEIGHTS", 700)
+    prepared = prepare(model, images)  # of 216, 576 and 40 weights
+    first = prepared.emulate(DRUM)
+    backend = weakref.ref(first.network.conv1.chosen.backend)
+    last = weakref.ref(first.network.fc.chosen.backend)
+    del first
+    gc.collect()
+    assert backend() is None
+    assert last() is not None
+    again = prepared.emulate({"fc": DRUM, "conv*": "float"})
+    assert again.network.fc.chosen.backend is last()
+
+
+def test_the_plan_of_a_device_needs_no_such_device(model, images):
+    prepared = prepare(model, images)
+    lut = golden(Catalogued.parse("scaletrim(4,4)"))
+    there = prepared.plan({"conv1": lut, "conv2": DRUM, "fc": "float"}, device="cuda")
+    assert [row.path for row in there] == ["row sums", "factorised", "float32"]
+    here = prepared.emulate(lut)
+    assert here.plan == prepared.plan(lut)
+
+
+def test_a_module_in_two_places_is_replaced_in_both(images):
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Conv2d(3, 3, 3, padding=1)
+            self.b = self.a
+
+        def forward(self, x):
+            return self.b(self.a(x)).flatten(1)
+
+    network = convert(Tied(), DRUM, calibration=images)
+    assert isinstance(network.network.b, LutConv2d)
+    assert network.network.a is network.network.b
+    assert network.float_share == 0
+
+
 def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
-    with pytest.raises(EmulationError, match="no sum of few separable terms"):
+    with pytest.raises(
+        EmulationError,
+        match=r"'factorised' cannot compute scaletrim\(4,8\) on cpu: not separable; choose ",
+    ):
         prepare(model, images).emulate(
             golden(Catalogued.parse("scaletrim(4,8)")), backend="factorised"
         )
@@ -163,13 +293,18 @@ def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
     [
         ({"layer9.*": None}, r"the pattern 'layer9\.\*' matches no layer; .*conv1, conv2, fc"),
         ({"conv1": "int4"}, "expected a Lut, None or 'float' for a layer, got 'int4'"),
-        (Lut(table(Catalogued.parse("exact"), width=4), width=4, signed=True), "signed 4-bit"),
         (
-            Lut(table(Catalogued.parse("exact"), signed=False), width=8, signed=False),
-            "is unsigned 8-bit .wrap an unsigned core with mul_signed",
+            Lut(np.zeros((512, 256), int), *Operands.parse("s9xs8")),
+            "operands of 2 to 8 bits, but lut takes s9 activations and s8 weights",
         ),
+        (
+            Lut(np.zeros((256, 256), int), *Operands.parse("u8")),
+            "signed weights, but lut takes u8 activations and u8 weights .wrap an unsigned core",
+        ),
+        (Lut(np.zeros((256, 256), int), *Operands.parse("u8xs8")), "unsigned 8-bit x signed 8-bit"),
+        (Lut(np.zeros((256, 16), int), *Operands.parse("s8xs4")), "signed 8-bit x signed 4-bit"),
     ],
-    ids=["pattern", "word", "width", "unsigned"],
+    ids=["pattern", "word", "width", "unsigned", "mixed", "unequal"],
 )
 def test_what_cannot_be_mapped_gets_a_sentence(model, images, mapping, sentence):
     with pytest.raises(EmulationError, match=sentence):
@@ -177,7 +312,7 @@ def test_what_cannot_be_mapped_gets_a_sentence(model, images, mapping, sentence)
 
 
 def test_a_network_without_layers_to_convert_is_refused(images):
-    with pytest.raises(EmulationError, match=r"no nn\.Conv2d or nn\.Linear"):
+    with pytest.raises(EmulationError, match=r"no nn\.Conv2d or nn\.Conv1d or nn\.Linear"):
         prepare(nn.Sequential(nn.ReLU()), images)
 
 

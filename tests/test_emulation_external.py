@@ -7,9 +7,13 @@ import torch
 from torch import nn
 
 from axhil.emulation import Accumulator, EmulationError, Geometry, prepare
+from axhil.emulation.arithmetic import ExternalArithmetic
+from axhil.emulation.backends import BACKENDS, Computation
 from axhil.emulation.definition import lut_conv2d
-from axhil.emulation.external import External, ExternalPath
+from axhil.emulation.external import External
+from axhil.emulation.quantize import S8, Quantizer
 from axhil.hwsim import Catalogued, golden
+from axhil.hwsim.operands import Operand
 
 RNG = np.random.default_rng(5)
 # lut[0, w] is not 0: padding has to go through the multiplier.
@@ -30,6 +34,14 @@ class Recorder:
         return self._table[a.astype(int) & 255, b.astype(int) & 255]
 
 
+def accumulated(external, x, w, geometry, accumulator=None):
+    """Sums of a layer, int32."""
+    arithmetic = ExternalArithmetic(external, accumulator)
+    what = Computation(arithmetic, Quantizer(S8, torch.ones(())), geometry)
+    backend = BACKENDS["external"](what, torch.from_numpy(w))
+    return backend.accumulate(torch.from_numpy(x).float())
+
+
 CASES = {
     "plain": ((2, 3, 6, 5), (4, 3, 3, 3), Geometry()),
     "padded": ((2, 3, 5, 5), (4, 3, 3, 2), Geometry(padding=(1, 2))),
@@ -47,10 +59,9 @@ def test_sums_are_the_definitions_for_any_geometry_and_size_of_a_request(monkeyp
     shape, weights, geometry = CASES[case]
     x = RNG.integers(-127, 128, shape).astype(np.int8)
     w = RNG.integers(-127, 128, weights).astype(np.int8)
-    monkeypatch.setattr("axhil.emulation.external._PAIRS", pairs)
+    monkeypatch.setattr("axhil.emulation.backends.external._PAIRS", pairs)
     ask = Recorder()
-    path = ExternalPath(External("mine", ask), torch.from_numpy(w), geometry)
-    acc = path.accumulate(torch.from_numpy(x).float())
+    acc = accumulated(External("mine", ask), x, w, geometry)
     np.testing.assert_array_equal(acc.numpy(), lut_conv2d(x, w, TABLE, geometry))
     assert acc.dtype == torch.int32
     # Every pair, as often as it comes.
@@ -74,10 +85,9 @@ def test_a_register_of_few_bits_is_added_to_by_ascending_tap(monkeypatch, case, 
     shape, weights, geometry = CASES[case]
     x = RNG.integers(-127, 128, shape).astype(np.int8)
     w = RNG.integers(-127, 128, weights).astype(np.int8)
-    monkeypatch.setattr("axhil.emulation.external._PAIRS", pairs)
+    monkeypatch.setattr("axhil.emulation.backends.external._PAIRS", pairs)
     external, register = External("mine", Recorder()), Accumulator(15, overflow)
-    path = ExternalPath(external, torch.from_numpy(w), geometry, register)
-    found = path.accumulate(torch.from_numpy(x).float()).numpy()
+    found = accumulated(external, x, w, geometry, register).numpy()
 
     (ph, pw), (sh, sw), (dh, dw) = geometry.padding, geometry.stride, geometry.dilation
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw))).astype(int)
@@ -97,10 +107,9 @@ def test_the_operand_with_more_partners_is_held():
     x, w = np.arange(1, 7, dtype=np.int8), np.arange(10, 30, 10, dtype=np.int8)
     for rows, weights in ((x.reshape(3, 2), w.reshape(1, 2)), (w.reshape(1, 2), x.reshape(3, 2))):
         ask = Recorder()
-        path = ExternalPath(
-            External("mine", ask), torch.from_numpy(weights[:, :, None, None]), Geometry()
+        accumulated(
+            External("mine", ask), rows[:, :, None, None], weights[:, :, None, None], Geometry()
         )
-        path.accumulate(torch.from_numpy(rows[:, :, None, None]).float())
         held, passing = (ask.b, ask.a) if len(rows) > len(weights) else (ask.a, ask.b)
         assert held == [10, 10, 10, 20, 20, 20]
         assert passing == [1, 3, 5, 2, 4, 6]
@@ -127,5 +136,5 @@ def test_chosen_layers_of_a_network_ask_and_the_plan_says_so():
     assert torch.equal(network(images), expected)
     assert not torch.equal(expected, wide)
     assert network.plan[0].reason == "every product asked for; 12-bit accumulator, saturate"
-    with pytest.raises(EmulationError, match="quantised to signed 8-bit codes; wide is 9-bit"):
-        prepared.emulate(External("wide", ask, width=9))
+    with pytest.raises(EmulationError, match="operands of 2 to 8 bits, but wide takes s9 activ"):
+        prepared.emulate(External("wide", ask, activation=Operand(9, signed=True)))

@@ -13,7 +13,9 @@ from axhil.emulation.definition import lut_conv2d
 from axhil.emulation.gradient import GradientRule, parse_gradient
 from axhil.emulation.slope import SlopeGradient, SlopeTerms, slope_table
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, golden
+from axhil.hwsim.operands import Operands
 
+S8 = Operands.parse("s8")
 DRUM = golden(Catalogued.parse("drum(3)"))
 
 
@@ -64,7 +66,7 @@ def test_the_terms_add_up_to_the_slope_as_far_as_float32_goes(multiplier):
 
 
 def test_a_table_of_zeros_has_no_slope():
-    terms = SlopeTerms.of(Lut(np.zeros((256, 256), np.int32), width=8, signed=True), window=1)
+    terms = SlopeTerms.of(Lut(np.zeros((256, 256), np.int32), *S8), window=1)
     assert not (terms.u.T @ terms.v).any()
 
 
@@ -80,7 +82,7 @@ GEOMETRIES = {
 def test_a_layers_gradient_is_the_sum_over_its_products(name, geometry):
     rng = np.random.default_rng(1)
     if name == "random":  # of full rank, and rough
-        lut = Lut(rng.integers(-9999, 9999, (256, 256)).astype(np.int32), width=8, signed=True)
+        lut = Lut(rng.integers(-9999, 9999, (256, 256)).astype(np.int32), *S8)
     else:
         lut = golden(Catalogued.parse(name))
     x = rng.integers(-127, 128, (2, 4, 6, 7))
@@ -104,7 +106,11 @@ def test_a_layers_gradient_is_the_sum_over_its_products(name, geometry):
                 value = grad * scale[o] * slope[x[n, channel, row % 6, column % 7] + 127, pattern]
                 np.add.at(expected, place, value[inside])
     layer = SlopeGradient(
-        torch.from_numpy(w), torch.from_numpy(scale), SlopeTerms.of(lut, window=5), geometry
+        torch.from_numpy(w),
+        torch.from_numpy(scale),
+        SlopeTerms.of(lut, window=5),
+        geometry,
+        least=-127,
     )
     found = layer(torch.from_numpy(grad), torch.from_numpy(x.astype(np.float32)))
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * np.abs(expected).max())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError, Lut, golden
+from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError, Lut, Operands, golden
 from axhil.hwsim.multipliers import Assignment, Tabulated, assignments, find
 from axhil.hwsim.multipliers.assignment import located_words, split_words
 
@@ -86,7 +86,7 @@ def test_every_list_of_names_is_read_back_as_those(names):
 
 
 def test_a_table_goes_in_from_python():
-    lut = Lut(np.zeros((256, 256), int), width=8, signed=True, manifest={"top": "zero"})
+    lut = Lut(np.zeros((256, 256), int), *Operands.parse("s8"), {"top": "zero"})
     alone = Assignment.of(lut)
     assert (alone.name, alone.digest, alone.tables()) == ("zero", lut.sha256, (lut,))
     assert Assignment.of({"fc": lut}).name == "fc=zero"

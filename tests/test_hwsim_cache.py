@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from axhil.hwsim import Lut
-from axhil.hwsim.formats import Asked
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.multipliers import cache as cache_module
 from axhil.hwsim.multipliers.cache import cache_folder
+from axhil.hwsim.operands import Asked, Operands
 
 TEXT = (
     '`include "part.vh"\n'
@@ -131,7 +131,7 @@ def test_where_nothing_can_be_written_nothing_is_kept(there, monkeypatch):
 
 @pytest.mark.sim
 def test_what_tests_the_hardware_does_not_look(there):
-    wrong = Lut(np.zeros((4, 4)).astype(int), width=2, signed=True)
+    wrong = Lut(np.zeros((4, 4)).astype(int), *Operands.parse("s2"))
     first, _ = made()
     (path,) = kept(there)
     wrong.save(path)

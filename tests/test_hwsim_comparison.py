@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from axhil.hwsim import Catalogued, HwsimError, Lut, error_metrics, golden
-from axhil.hwsim.formats import Asked, Kind, UnknownKindError, write_table
+from axhil.hwsim import Catalogued, HwsimError, Lut, Operands, error_metrics, golden
+from axhil.hwsim.formats import write_table
 from axhil.hwsim.models.cmodel import c_model_table, find_function
 from axhil.hwsim.models.pymodel import python_model_table
 from axhil.hwsim.multipliers import Request, find, find_pair
 from axhil.hwsim.multipliers.comparison import compare_tables
 from axhil.hwsim.multipliers.printed import check_figures, read_figures
+from axhil.hwsim.operands import Asked, UnknownOperandsError
 
 SIGNED = np.r_[0:128, -128:0]
 PUBLISHED = """\
@@ -42,7 +43,7 @@ PUBLISHED = """\
 
 def circuit():
     """The table of mul8s_1L2H."""
-    return Lut(np.multiply.outer(SIGNED & ~1, SIGNED & ~1), width=8, signed=True)
+    return Lut(np.multiply.outer(SIGNED & ~1, SIGNED & ~1), *Operands.parse("s8"))
 
 
 def shipped_header():
@@ -53,14 +54,14 @@ def shipped_header():
     values = circuit().table.copy()
     magnitudes = np.r_[-128, 127:0:-1]  # 128..1 in 8 bits, for the operands -128..-1
     values[128:, 128:] = np.multiply.outer(magnitudes & ~1, magnitudes & ~1)
-    return Lut(values, width=8, signed=True)
+    return Lut(values, *Operands.parse("s8"))
 
 
 def changed(lut, cells):
     values = lut.table.copy()
     for a, b, product in cells:
         values[a % 256, b % 256] = product
-    return Lut(values, width=lut.width, signed=lut.signed)
+    return Lut(values, *lut.operands)
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_differences_in_two_quadrants_are_counted_and_the_worst_is_named():
 
 def test_swapped_operands_are_told_apart_from_different_products():
     lopsided = changed(circuit(), [(3, 5, 1), (-7, 9, 2)])
-    mirrored = Lut(lopsided.table.T, width=8, signed=True)
+    mirrored = Lut(lopsided.table.T, *Operands.parse("s8"))
     report = compare_tables(lopsided, mirrored, names=("x", "y"))
     assert (report.equal, report.swapped, report.count) == (False, True, 4)
     assert "equal only after swapping the operands" in report.sentence()
@@ -151,23 +152,38 @@ def test_swapped_operands_are_told_apart_from_different_products():
 
 
 def test_a_table_read_in_the_wrong_index_order_is_recognised():
-    shuffled = Lut(np.roll(circuit().table, 128, axis=(0, 1)), width=8, signed=True)
+    shuffled = Lut(np.roll(circuit().table, 128, axis=(0, 1)), *Operands.parse("s8"))
     report = compare_tables(circuit(), shuffled, names=("x", "y"))
     assert report.reordered
     assert "equal only after reordering" in report.sentence()
 
 
 def test_an_unsigned_table_has_no_quadrants_to_name():
-    zero = Lut(np.zeros((4, 4), np.int32), width=2, signed=False)
-    one = Lut(np.eye(4, dtype=np.int32), width=2, signed=False)
+    zero = Lut(np.zeros((4, 4), np.int32), *Operands.parse("u2"))
+    one = Lut(np.eye(4, dtype=np.int32), *Operands.parse("u2"))
     report = compare_tables(zero, one, names=("x", "y"))
     assert report.sentence() == "x and y differ: 4 of 16 products differ"
 
 
-@pytest.mark.parametrize("other", [Kind(8, False), Kind(4, True)])
-def test_tables_of_different_operands_are_not_compared(other):
-    side = 2**other.width
-    y = Lut(np.zeros((side, side), np.int32), width=other.width, signed=other.signed)
+def test_mixed_operands_are_never_swapped_but_can_be_in_the_wrong_order():
+    operands = Operands.parse("u3xs3")
+    products = np.array([[a * b for b in [*range(4), *range(-4, 0)]] for a in range(8)])
+    x = Lut(products, *operands)
+    mirrored = compare_tables(x, Lut(products.T, *operands), names=("x", "y"))
+    assert (mirrored.equal, mirrored.swapped, mirrored.count_swapped) == (False, False, None)
+    assert [quadrant.name for quadrant in mirrored.quadrants] == [
+        "non-negative x non-negative",
+        "non-negative x negative",
+    ]
+    shuffled = compare_tables(x, Lut(np.roll(products, 4, axis=1), *operands), names=("x", "y"))
+    assert shuffled.reordered
+    assert shuffled.as_dict()["operands"] == "u3xs3"
+
+
+@pytest.mark.parametrize("code", ["u8", "s4", "u8xs8", "s8xs4"])
+def test_tables_of_different_operands_are_not_compared(code):
+    other = Operands.parse(code)
+    y = Lut(np.zeros(other.shape, np.int32), *other)
     with pytest.raises(HwsimError, match=f"y of {other}: no products correspond"):
         compare_tables(circuit(), y, names=("x", "y"))
 
@@ -286,7 +302,7 @@ def test_a_sign_taken_from_the_name_is_told(c_file):
 
 
 def test_a_model_that_does_not_tell_its_operands_asks(c_file):
-    with pytest.raises(UnknownKindError, match="add --signed or --unsigned"):
+    with pytest.raises(UnknownOperandsError, match="add --signed or --unsigned"):
         c_model_table(c_file("int mul(int a, int b) { return a * b; }"))
 
 
@@ -452,7 +468,7 @@ def test_a_side_that_does_not_tell_its_operands_takes_those_of_the_other(c_file,
 
 def test_two_models_without_a_word_on_operands_ask(py_file):
     path = py_file("def mul(a, b):\n    return a * b")
-    with pytest.raises(UnknownKindError, match="add --signed or --unsigned"):
+    with pytest.raises(UnknownOperandsError, match="add --signed or --unsigned"):
         find_pair(f"{path}:mul", f"{path}:mul", Request(), Request())
 
 

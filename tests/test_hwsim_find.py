@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 import axhil.hwsim.formats
 from axhil.hwsim import Catalogued, HwsimError, Lut, golden, read_circuit, tabulate
-from axhil.hwsim.formats import Asked, Kind, read_table, registry, write_table
+from axhil.hwsim.formats import read_table, registry, write_table
 from axhil.hwsim.models.cmodel import c_model_table
 from axhil.hwsim.models.pymodel import python_model_table
 from axhil.hwsim.multipliers import NETWORKS, Request, VerilogSource, find, make_tables
 from axhil.hwsim.multipliers.find import Origin, located, origin_of
-from axhil.hwsim.operands import Operand
+from axhil.hwsim.operands import Asked, Operand, Operands
 
 S8 = Operand(8, signed=True)
 DRUM = golden(Catalogued.parse("drum(4)"))
@@ -118,7 +118,7 @@ def test_the_catalogue_takes_golden_tables(there, monkeypatch):
 
 
 def test_a_folder_of_tables_replaces_the_golden_ones(there):
-    lut = Lut(np.full((256, 256), -1), width=8, signed=True)
+    lut = Lut(np.full((256, 256), -1), *Operands.parse("s8"))
     lut.save(there / "drum_3.npz")
     found = find("drum(3)", Request(luts=there))
     assert (found.name, found.label, found.table()) == ("drum(3)", "DR3", lut)
@@ -209,7 +209,10 @@ def test_several_tables_are_made_and_counted(there):
 
 
 REFUSED = {
-    "no multiplier": ("wallace", r"wallace: no such file, and no multiplier: expected exact, drum"),
+    "no multiplier": (
+        "wallace",
+        r"wallace: no such file, and no multiplier: expected drum\(K\), exact, scale",
+    ),
     "near miss": ("drun(4)", r"drun\(4\): no such file, .* did you mean drum\?"),
     "illegal": ("drum(9)", r"drum\(9\): expected 2 <= K <= WIDTH=8, got K=9"),
     "malformed": ("drum(x)", r"cannot read multiplier 'drum\(x\)'"),
@@ -266,11 +269,12 @@ def test_a_new_format_is_a_file_of_its_own(there, monkeypatch):
         "import numpy as np\n"
         "from axhil.hwsim.formats.format import Format\n"
         "from axhil.hwsim.lut import Lut\n"
+        "from axhil.hwsim.operands import Operands\n"
         "TRIPLED = Format(\n"
         "    'tripled', ('.tri',), order='row', encoding='3 p', roles='row = activation',\n"
         "    source='here',\n"
         "    read=lambda data, asked: Lut(\n"
-        "        np.frombuffer(data, '<i4').reshape(16, 16) // 3, width=4, signed=True),\n"
+        "        np.frombuffer(data, '<i4').reshape(16, 16) // 3, *Operands.parse('s4')),\n"
         "    write=lambda lut: (3 * lut.table).astype('<i4').tobytes(),\n"
         ")\n"
     )
@@ -280,12 +284,12 @@ def test_a_new_format_is_a_file_of_its_own(there, monkeypatch):
     monkeypatch.setattr(registry, "FORMATS", dict(registry.FORMATS))
     monkeypatch.delitem(sys.modules, "axhil.hwsim.formats.tripled", raising=False)
     registry.discover()
-    lut = Lut(exact(4), width=4, signed=True)
+    lut = Lut(exact(4), *Operands.parse("s4"))
     assert write_table(lut, there / "mul.tri") == "tripled"
     assert find("mul.tri").table() == lut
     assert ".tri" in registry.table_suffixes()
 
 
 def test_a_request_for_networks_is_for_signed_8_bit_operands():
-    assert NETWORKS.operands.default == Kind(8, signed=True)
+    assert NETWORKS.operands.default == Operands.both(8, signed=True)
     assert find("drum(4)", NETWORKS).operands == (S8, S8)

@@ -17,19 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axhil.hwsim import Catalogued, HwsimError, Lut, golden
-from axhil.hwsim.formats import (
-    FORMATS,
-    Asked,
-    Kind,
-    UnknownKindError,
-    format_names,
-    read_table,
-    write_table,
-)
+from axhil.hwsim import Catalogued, HwsimError, Lut, Operands, golden
+from axhil.hwsim.formats import FORMATS, format_names, read_table, write_table
+from axhil.hwsim.operands import Asked, UnknownOperandsError
 
 ROOT = Path(__file__).resolve().parent.parent
-SIGNED, UNSIGNED = Kind(8, True), Kind(8, False)
+SIGNED, UNSIGNED = Operands.both(8, True), Operands.both(8, False)
 SUFFIX = {
     "npz": ".npz",
     "adapt": ".h",
@@ -43,45 +36,35 @@ SUFFIX = {
 }
 # Each format with every kind of operands that it takes.
 TAKES = [
-    ("npz", SIGNED),
-    ("npz", UNSIGNED),
-    ("adapt", SIGNED),
-    ("transaxx", SIGNED),
-    ("transaxx", Kind(4, True)),
-    ("tfapprox", UNSIGNED),
-    ("approxtorch", SIGNED),
-    ("approxtorch", UNSIGNED),
-    ("approxtorch", Kind(4, True)),
-    ("appmult", UNSIGNED),
-    ("appmult", Kind(6, False)),
-    ("npy", SIGNED),
-    ("npy", UNSIGNED),
-    ("npy", Kind(5, True)),
-    ("hex", SIGNED),
-    ("hex", UNSIGNED),
-    ("hex", Kind(3, True)),
-    ("csv", SIGNED),
-    ("csv", UNSIGNED),
-    ("csv", Kind(3, True)),
+    (name, Operands.parse(code))
+    for name, codes in {
+        "npz": "s8 u8 u8xs8 s8xs4 u3xs5",
+        "adapt": "s8",
+        "transaxx": "s8 s4",
+        "tfapprox": "u8",
+        "approxtorch": "s8 u8 s4",
+        "appmult": "u8 u6",
+        "npy": "s8 u8 s5 u8xs8 s4xu6",
+        "hex": "s8 u8 s3 u8xs8 s8xu3 s3xs6",
+        "csv": "s8 u8 s3 s3xu4 u8xs4",
+    }.items()
+    for code in codes.split()
 ]
-IDS = [f"{name} {kind}" for name, kind in TAKES]
+IDS = [f"{name} {operands.code}" for name, operands in TAKES]
 
 
-def table(kind, *, seed=0):
-    """Products as a multiplier of this kind may give them, different for every operand pair."""
-    side = 2**kind.width
-    values = np.random.default_rng(seed).integers(0, 4**kind.width, (side, side))
-    if kind.signed:
-        values -= 4**kind.width // 2
-    return Lut(values.astype(np.int32), width=kind.width, signed=kind.signed)
+def table(operands, *, seed=0):
+    """Products as a multiplier of them may give, different for every operand pair."""
+    product = operands.product
+    values = np.random.default_rng(seed).integers(0, 1 << sum(operands.bits), operands.shape)
+    return Lut((values + product.minimum).astype(np.int32), *operands)
 
 
-def one_cell(kind, a, b, product):
+def one_cell(operands, a, b, product):
     """All zero but the product of the operand values a and b."""
-    side = 2**kind.width
-    values = np.zeros((side, side), np.int32)
-    values[a % side, b % side] = product
-    return Lut(values, width=kind.width, signed=kind.signed)
+    values = np.zeros(operands.shape, np.int32)
+    values[a % len(values), b % len(values[0])] = product
+    return Lut(values, *operands)
 
 
 def written(tmp_path, lut, name):
@@ -104,26 +87,25 @@ def test_every_format_is_round_tripped_here():
     assert {name for name, _ in TAKES} == set(format_names()) == {"npz", *FORMATS}
 
 
-@pytest.mark.parametrize(("name", "kind"), TAKES, ids=IDS)
-def test_a_table_comes_back_as_it_was_written(tmp_path, name, kind):
-    lut = table(kind)
+@pytest.mark.parametrize(("name", "operands"), TAKES, ids=IDS)
+def test_a_table_comes_back_as_it_was_written(tmp_path, name, operands):
+    lut = table(operands)
     path = written(tmp_path, lut, name)
-    assert read_table(path, form=name, asked=Asked(signed=kind.signed)) == lut
+    assert read_table(path, form=name, asked=Asked(operands=operands)) == lut
 
 
-@pytest.mark.parametrize(("name", "kind"), TAKES, ids=IDS)
-def test_writing_what_was_read_gives_the_same_bytes(tmp_path, name, kind):
-    path = written(tmp_path, table(kind), name)
+@pytest.mark.parametrize(("name", "operands"), TAKES, ids=IDS)
+def test_writing_what_was_read_gives_the_same_bytes(tmp_path, name, operands):
+    path = written(tmp_path, table(operands), name)
     again = tmp_path / f"again{SUFFIX[name]}"
-    lut = read_table(path, form=name, asked=Asked(signed=kind.signed))
+    lut = read_table(path, form=name, asked=Asked(operands=operands))
     write_table(lut if name != "npz" else Lut.load(path), again, form=name)
     assert again.read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["adapt", "transaxx", "appmult", "tfapprox", "approxtorch", "csv"])
 def test_a_format_is_recognised_without_being_named(tmp_path, name):
-    kind = UNSIGNED if name in {"appmult", "tfapprox"} else SIGNED
-    lut = table(kind)
+    lut = table(UNSIGNED if name in {"appmult", "tfapprox"} else SIGNED)
     read = read_table(written(tmp_path, lut, name))
     assert read == lut
     assert read.manifest["imported"]["format"] == name
@@ -257,12 +239,12 @@ def test_headers_in_other_c_spellings_are_read(tmp_path, declaration, rows, sign
     path.write_text(f"#pragma once\n{declaration} = {{ {rows} }}; // end\n")
     lut = read_table(path)
     assert lut.table.tolist() == [[0, 1, 2, 3], [16, 1, 2, 3], [0, 0, 0, 0], [1, 1, 1, 1]]
-    assert (lut.width, lut.signed) == (2, signed)
+    assert lut.operands == Operands.both(2, signed)
 
 
 def test_products_of_a_header_with_signed_elements_may_be_unsigned(tmp_path):
     path = written(tmp_path, table(SIGNED), "adapt")
-    assert not read_table(path, asked=Asked(signed=False)).signed
+    assert read_table(path, asked=Asked(signed=False)).operands == UNSIGNED
 
 
 def test_a_product_beyond_16_bits_makes_the_header_32_bits_wide(tmp_path):
@@ -272,7 +254,7 @@ def test_a_product_beyond_16_bits_makes_the_header_32_bits_wide(tmp_path):
 
 
 def test_appmult_skips_what_stands_above_and_the_gradients_below(tmp_path):
-    lut = table(Kind(4, False))
+    lut = table(Operands.both(4, False))
     path = written(tmp_path, lut, "appmult")
     path.write_text(
         "Warning: Constant-0 drivers\n$false\nINFO: Error rate: 0.98\n"
@@ -283,7 +265,7 @@ def test_appmult_skips_what_stands_above_and_the_gradients_below(tmp_path):
 
 
 def test_a_csv_of_rows_is_read_in_any_order(tmp_path):
-    lut = table(Kind(3, True))
+    lut = table(Operands.both(3, True))
     path = tmp_path / "t.csv"
     rows = [f"{a}, {b}, {lut.table[a % 8, b % 8]}" for a in range(3, -5, -1) for b in range(-4, 4)]
     path.write_text("\n".join(["a,b,product", *rows]))
@@ -299,10 +281,10 @@ def test_readmemh_addresses_and_underscores_are_understood(tmp_path):
 
 def test_the_user_or_the_other_table_tells_the_sign_where_the_file_does_not(tmp_path):
     path = written(tmp_path, table(SIGNED), "npy")
-    with pytest.raises(UnknownKindError, match="add --signed or --unsigned"):
+    with pytest.raises(UnknownOperandsError, match="add --signed or --unsigned"):
         read_table(path)
-    assert read_table(path, asked=Asked(signed=True)).signed
-    assert read_table(path, asked=Asked(default=SIGNED)).signed
+    assert read_table(path, asked=Asked(signed=True)).operands == SIGNED
+    assert read_table(path, asked=Asked(default=SIGNED)).operands == SIGNED
 
 
 # Refusals: one sentence, nothing written.
@@ -318,13 +300,13 @@ def unwritable(name, lut, match):
         unwritable("tfapprox", table(SIGNED), "unsigned 8-bit tables only"),
         unwritable("tfapprox", one_cell(UNSIGNED, 7, 9, 70000), "7 x 9 = 70000, and 1 product"),
         unwritable("tfapprox", one_cell(UNSIGNED, 7, 9, -1), "7 x 9 = -1"),
-        unwritable("tfapprox", table(Kind(7, False)), "unsigned 8-bit tables only"),
+        unwritable("tfapprox", table(Operands.both(7, False)), "unsigned 8-bit tables only"),
         unwritable("adapt", table(UNSIGNED), "only signed 8-bit tables fit"),
-        unwritable("adapt", table(Kind(6, True)), "only signed 8-bit tables fit"),
+        unwritable("adapt", table(Operands.both(6, True)), "only signed 8-bit tables fit"),
         unwritable("transaxx", table(UNSIGNED), "only signed tables"),
         unwritable("appmult", table(SIGNED), "unsigned tables of 4, 6, 7 or 8 bits"),
         unwritable("appmult", one_cell(UNSIGNED, 1, 1, 65536), "1 x 1 = 65536"),
-        unwritable("approxtorch", table(Kind(6, True)), "takes 4-bit and 8-bit tables"),
+        unwritable("approxtorch", table(Operands.both(6, True)), "takes 4-bit and 8-bit tables"),
         unwritable("hex", one_cell(SIGNED, 1, -1, 32768), "1 x -1 = 32768"),
         unwritable("hex", one_cell(UNSIGNED, 1, 1, -1), "1 x 1 = -1"),
     ],
@@ -424,14 +406,14 @@ def test_a_header_with_65535_entries_is_refused(tmp_path):
         read_table(path)
 
 
-@pytest.mark.parametrize(("name", "kind"), TAKES, ids=IDS)
-def test_a_cut_file_never_gives_a_table(tmp_path, name, kind):
-    path = written(tmp_path, table(kind), name)
+@pytest.mark.parametrize(("name", "operands"), TAKES, ids=IDS)
+def test_a_cut_file_never_gives_a_table(tmp_path, name, operands):
+    path = written(tmp_path, table(operands), name)
     data = path.read_bytes()
     for keep in (len(data) // 2, len(data) // 256, 3):
         path.write_bytes(data[:keep])
         with pytest.raises(HwsimError):
-            read_table(path, form=name, asked=Asked(kind.width, kind.signed))
+            read_table(path, form=name, asked=Asked(operands=operands))
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
@@ -453,7 +435,7 @@ def test_a_word_that_contradicts_the_file_is_refused(tmp_path, name):
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path):
     path = written(tmp_path, table(SIGNED), "csv")
-    with pytest.raises(HwsimError, match="expected one of npz, transaxx, adapt"):
+    with pytest.raises(HwsimError, match="expected one of npz, transaxx, appmult"):
         read_table(path, form="excel")
 
 

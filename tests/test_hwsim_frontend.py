@@ -8,10 +8,10 @@ import pytest
 from netlist_samples import numbered_netlist
 
 from axhil.hwsim import HwsimError
-from axhil.hwsim.formats import Asked
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.multipliers.sampling import classes, corners, draw, sample
 from axhil.hwsim.multipliers.tabulation import simulate_pairs, sweep_order, tabulate
+from axhil.hwsim.operands import Asked, Operand, Operands
 from axhil.hwsim.verilog.circuit import read_circuit, short_names
 from axhil.hwsim.verilog.ports import Interface, Port
 from axhil.hwsim.verilog.roles import Control, recognise
@@ -100,7 +100,7 @@ def test_clock_reset_and_enable_are_recognised_and_told(names, expected):
 NO_ROLES = {
     "three operands": (["a:8", "b:8", "c:8", ">p:16"], {}, r"two operands, got a\[8\], b\[8\], c"),
     "one operand": (["a:8", ">p:16"], {}, r"two operands, got a\[8\]; name two with --a and --b"),
-    "unequal": (["a:8", "b:4", ">p:16"], {}, r"equal width, got a of 8 bits and b of 4$"),
+    "unequal and narrow": (["a:8", "b:4", ">p:11"], {}, r"product of 12 bits, got p of 11: a nar"),
     "narrow": (["a:8", "b:8", ">p:15"], {}, r"product of 16 bits, got p of 15: a narrower output"),
     "no output": (["a:8", "b:8"], {}, r"one output as the product, got none; name it with --p"),
     "two outputs": (["a:8", "b:8", ">p:16", ">r:16"], {}, r"got p\[16\], r\[16\]; name it with"),
@@ -110,7 +110,11 @@ NO_ROLES = {
     "output as operand": (["a:8", "b:8", ">p:16"], {"a": "p"}, r"an input as an operand, got p"),
     "input as product": (["a:8", "b:8", ">p:16"], {"p": "a"}, r"output as the product, got a"),
     "too large a tie": (["a:8", "b:8", "m:2", ">p:16"], {"ties": {"m": 4}}, r"a value for .*got 4"),
-    "one bit": (["a:1", "b:1", ">p:2"], {"a": "a", "b": "b"}, r"operands of 2\.\.32 bits, got 1"),
+    "one bit": (
+        ["a:1", "b:1", ">p:2"],
+        {"a": "a", "b": "b"},
+        r"operands of 2\.\.32 bits, got a of 1",
+    ),
 }
 
 
@@ -209,7 +213,7 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_published_netlist_goes_through_as_it_is(tmp_path, shape):
     path = write(tmp_path, f"{shape['name']}.v", numbered_netlist(**shape))
-    circuit = read_circuit([path], signed=shape["signed"])
+    circuit = read_circuit([path], asked=Asked(signed=shape["signed"]))
     assert (circuit.top, circuit.signed_from, circuit.reader) == (
         shape["name"],
         "option",
@@ -259,7 +263,7 @@ def test_several_files_includes_parameters_ties_and_memories(tmp_path):
         a="a",
         b="b",
         weight="a",
-        signed=False,
+        asked=Asked(signed=False),
         parameters={"K": 2, "S": "yes"},
         includes=[tmp_path / "inc"],
         ties={"mode": 2},
@@ -293,7 +297,7 @@ endmodule
 @pytest.mark.parametrize("depth", [0, 3, 64])
 def test_latency_is_measured(tmp_path, depth):
     path = write(tmp_path, "pipe.v", PIPELINE)
-    circuit = read_circuit([path], signed=False, parameters={"DEPTH": depth})
+    circuit = read_circuit([path], asked=Asked(signed=False), parameters={"DEPTH": depth})
     lut = tabulate(circuit)
     assert lut.manifest["latency"] == depth
     assert lut.manifest["reset"] == {"name": "rst_n", "active": 0}
@@ -316,7 +320,7 @@ def test_latency_is_measured(tmp_path, depth):
 def test_what_is_no_pipeline_is_one_sentence(tmp_path, parameters, sentence):
     path = write(tmp_path, "pipe.v", PIPELINE)
     with pytest.raises(HwsimError, match=sentence):
-        tabulate(read_circuit([path], signed=False, parameters=parameters))
+        tabulate(read_circuit([path], asked=Asked(signed=False), parameters=parameters))
 
 
 @pytest.mark.sim
@@ -324,11 +328,11 @@ def test_a_wrapped_core_multiplies_signs_and_magnitudes(tmp_path):
     # The core adds 1 to every product but 0, so that a lost sign or delay cannot hide.
     text = PIPELINE.replace("a * b", "(a * b + (a != 0 && b != 0))")
     path = write(tmp_path, "pipe.v", text)
-    circuit = read_circuit([path], signed=False, parameters={"DEPTH": 2})
+    circuit = read_circuit([path], asked=Asked(signed=False), parameters={"DEPTH": 2})
     lut = tabulate(circuit, wrap_signed=True)
     products = exact(4, signed=True)
     np.testing.assert_array_equal(lut.table, products + np.sign(products))
-    assert lut.signed
+    assert lut.operands.code == "s4"
     assert lut.manifest["wrapper"] == "sign-magnitude"
     assert lut.manifest["latency"] == 2
     assert "module axhil_sign_magnitude" in lut.manifest["wrapper_verilog"]
@@ -353,7 +357,7 @@ HEADERS = {
 def test_an_operand_inherits_the_kind_of_the_one_before_it(tmp_path, header):
     path = write(tmp_path, "m.v", f"module m {header} assign O = A * B; endmodule")
     circuit = read_circuit([path])
-    assert (circuit.signed, circuit.signed_from, circuit.roles.width) == (True, "declared", 3)
+    assert (circuit.operands.code, circuit.signed_from) == ("s3", "declared")
     np.testing.assert_array_equal(tabulate(circuit).table, exact(3, signed=True))
 
 
@@ -371,9 +375,9 @@ endmodule
 @pytest.mark.sim
 def test_systemverilog_is_read_as_icarus_elaborates_it(tmp_path):
     circuit = read_circuit([write(tmp_path, "sv.sv", SYSTEMVERILOG)], parameters={"W": 3})
-    assert (circuit.reader, circuit.signed, circuit.signed_from) == (
+    assert (circuit.reader, circuit.operands.code, circuit.signed_from) == (
         "Icarus Verilog",
-        True,
+        "s3",
         "declared",
     )
     assert circuit.interface.parameters == {"W": 3}
@@ -388,7 +392,7 @@ def test_a_free_running_output_is_no_pipeline(tmp_path):
     )
     path = write(tmp_path, "run.v", text)
     with pytest.raises(HwsimError, match="but it goes on changing: no pipelined multiplier"):
-        tabulate(read_circuit([path], signed=False))
+        tabulate(read_circuit([path], asked=Asked(signed=False)))
 
 
 @pytest.mark.sim
@@ -399,7 +403,7 @@ def test_a_product_that_depends_on_earlier_operands_is_refused(tmp_path):
     )
     path = write(tmp_path, "keep.v", text)
     with pytest.raises(HwsimError, match="one product for each operand pair, got two for a="):
-        tabulate(read_circuit([path], signed=False))
+        tabulate(read_circuit([path], asked=Asked(signed=False)))
 
 
 @pytest.mark.sim
@@ -408,16 +412,16 @@ def test_a_file_alone_is_a_table(tmp_path):
     path = write(tmp_path, "m.v", text)
     found = find(str(path), Request(Asked(width=2)))
     np.testing.assert_array_equal(found.table().table, exact(2, signed=True))
-    with pytest.raises(HwsimError, match=r"m \(m\.v\): expected operands of 8 bits, got 2$"):
+    with pytest.raises(HwsimError, match=r"m \(m\.v\): expected operands of 8 bits, got a of 2$"):
         find(str(path), Request(Asked(width=8))).table()
 
 
 SIGNS = {
-    "declared": ("m", "signed ", None, (True, "declared")),
-    "option": ("m", "", True, (True, "option")),
-    "name, signed": ("mul8s_1A", "", None, (True, "name")),
-    "name, unsigned": ("mul8u_1A", "", None, (False, "name")),
-    "word over name": ("mul8u_1A", "", True, (True, "option")),
+    "declared": ("m", "signed ", None, ("s8", "declared")),
+    "option": ("m", "", True, ("s8", "option")),
+    "name, signed": ("mul8s_1A", "", None, ("s8", "name")),
+    "name, unsigned": ("mul8u_1A", "", None, ("u8", "name")),
+    "word over name": ("mul8u_1A", "", True, ("s8", "option")),
 }
 
 
@@ -425,20 +429,21 @@ SIGNS = {
 @pytest.mark.parametrize(("top", "declared", "word", "expected"), SIGNS.values(), ids=SIGNS)
 def test_who_says_that_operands_are_signed_is_kept(tmp_path, top, declared, word, expected):
     text = f"module {top}(input {declared}[7:0] a, b, output [15:0] p); endmodule"
-    circuit = read_circuit([write(tmp_path, "m.v", text)], signed=word)
-    assert (circuit.signed, circuit.signed_from) == expected
+    circuit = read_circuit([write(tmp_path, "m.v", text)], asked=Asked(signed=word))
+    assert (circuit.operands.code, circuit.signed_from) == expected
     assert any("from the name" in note for note in circuit.notes) == (expected[1] == "name")
 
 
 @pytest.mark.sim
 def test_contradictory_signs_are_refused(tmp_path):
     text = "module m(a, b, p); input signed [3:0] a; input [3:0] b; output [7:0] p;{} endmodule"
-    with pytest.raises(HwsimError, match="one declared signed and one that is not"):
-        read_circuit([write(tmp_path, "m.v", text.format(""))])
+    for word in (Asked(signed=False), Asked(operands=Operands.parse("u4"))):
+        with pytest.raises(HwsimError, match=r"m \(m\.v\): a is declared signed, got (--uns|u4$)"):
+            read_circuit([write(tmp_path, "m.v", text.format(""))], asked=word)
     both = write(tmp_path, "both.v", text.format(" wire signed [3:0] b;"))
     assert read_circuit([both]).signed_from == "declared"
-    with pytest.raises(HwsimError, match="its operands are declared signed, got --unsigned"):
-        read_circuit([both], signed=False)
+    with pytest.raises(HwsimError, match="a is declared signed, got --unsigned"):
+        read_circuit([both], asked=Asked(signed=False))
 
 
 def test_equal_file_names_are_told_apart_without_a_path_of_the_machine(tmp_path):
@@ -447,10 +452,13 @@ def test_equal_file_names_are_told_apart_without_a_path_of_the_machine(tmp_path)
     assert short_names(paths[:1]) == ["m.v"]
 
 
-def test_a_sweep_has_every_pair_once_and_changes_one_bit_at_a_time():
-    a, b = sweep_order(4)
+@pytest.mark.parametrize(
+    ("code", "rows", "columns"), [("u4", 16, 16), ("u6xs2", 64, 4), ("s1xs4", 2, 16)]
+)
+def test_a_sweep_has_every_pair_once_and_changes_one_bit_at_a_time(code, rows, columns):
+    a, b = sweep_order(Operands.parse(code))
     pairs = a << 4 | b
-    assert sorted(pairs.tolist()) == list(range(256))
+    assert sorted(pairs.tolist()) == [a << 4 | b for a in range(rows) for b in range(columns)]
     assert {int(step).bit_count() for step in pairs[1:] ^ pairs[:-1]} == {1}
 
 
@@ -459,15 +467,18 @@ def test_a_sweep_has_every_pair_once_and_changes_one_bit_at_a_time():
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_every_operand_is_in_one_magnitude_class(signed):
-    low, size = classes(5, signed=signed)
+    low, size = classes(Operand(5, signed))
     found = np.concatenate([np.arange(one, one + n) for one, n in zip(low, size, strict=True)])
     assert sorted(found) == sorted(values(5, signed=signed))
 
 
 def test_draws_fall_into_their_strata_and_weights_are_shares():
-    a, b, stratum, weight = draw(6, signed=True, draws=4000, seed=1)
-    low, size = classes(6, signed=True)
-    for operand, which in ((a, stratum // len(size)), (b, stratum % len(size))):
+    operands = Operands.parse("s6xu9")
+    a, b, stratum, weight = draw(operands, draws=4000, seed=1)
+    columns = len(classes(operands.weight)[0])
+    places = (stratum // columns, stratum % columns)
+    for operand, kind, which in zip((a, b), operands, places, strict=True):
+        low, size = classes(kind)
         assert (low[which] <= operand).all()
         assert (operand < low[which] + size[which]).all()
     assert weight.sum() == pytest.approx(1)
@@ -475,10 +486,10 @@ def test_draws_fall_into_their_strata_and_weights_are_shares():
 
 
 def test_corners_hold_the_extremes_and_every_leading_one():
-    a, b = corners(16, signed=True)
+    a, b = corners(Operands.parse("s16xu4"))
     pairs = set(zip(a.tolist(), b.tolist(), strict=True))
-    assert {(-32768, -32768), (32767, -32768), (0, -1), (256, -256)} <= pairs
-    assert max(a) == 32767
+    assert {(-32768, 15), (32767, 0), (0, 8), (256, 1), (-256, 9)} <= pairs
+    assert (max(a), min(b), max(b)) == (32767, 0, 15)
 
 
 @pytest.mark.sim
@@ -488,7 +499,7 @@ def test_a_sample_estimates_what_all_products_show(tmp_path):
         "module cut(input [10:0] a, b, output [21:0] p); wire [21:0] q = a * b;"
         " assign p = {q[21:8], 8'b0}; endmodule"
     )
-    circuit = read_circuit([write(tmp_path, "cut.v", text)], signed=False)
+    circuit = read_circuit([write(tmp_path, "cut.v", text)], asked=Asked(signed=False))
     found = sample(circuit, draws=20_000)
     error = exact(11, signed=False) % 256
     assert abs(found.mae.value - error.mean()) < 2 * found.mae.margin
@@ -504,7 +515,7 @@ def test_a_sample_estimates_what_all_products_show(tmp_path):
 @pytest.mark.sim
 def test_32_bits_are_driven_and_read_in_full(tmp_path):
     text = "module w(input [31:0] a, b, output [63:0] p); assign p = a * b; endmodule"
-    circuit = read_circuit([write(tmp_path, "w.v", text)], signed=False)
+    circuit = read_circuit([write(tmp_path, "w.v", text)], asked=Asked(signed=False))
     a = np.array([2**32 - 1, 2**31, 3], np.int64)
     b = np.array([2**32 - 1, 2**32 - 1, 5], np.int64)
     found = simulate_pairs(circuit, a, b).values

@@ -10,24 +10,27 @@ import time
 
 import numpy as np
 import pytest
+from netlist_samples import numbered_netlist
 
-from axhil.hwsim import Catalogued, Design, HwsimError, golden
+from axhil.hwsim import Catalogued, Circuit, HwsimError, Operand, golden
 from axhil.hwsim.simulation.live import LiveMultiplier
 from axhil.hwsim.simulation.live_harness import Window
+from axhil.hwsim.verilog.circuit import read_circuit
+from axhil.hwsim.verilog.wrapper import wrapped
 
 pytestmark = pytest.mark.sim
 
 DRUM = Catalogued.parse("drum(4)")
 
 
-def design(tmp_path, body, *, width=4, signed=False, parameters=None):
+def design(tmp_path, body, *, width=4, signed=False):
     """A module `mine` with the given body."""
     path = tmp_path / "mine.v"
     path.write_text(
         f"module mine (input wire [{width - 1}:0] a_i, input wire [{width - 1}:0] b_i,\n"
         f" output wire [{2 * width - 1}:0] p_o);\n{body}\nendmodule\n"
     )
-    return Design("mine", "mine", parameters or {}, (path,), width=width, signed=signed)
+    return Circuit.of("mine", "mine", [path], Operand(width, signed))
 
 
 def gone(pid):
@@ -53,7 +56,7 @@ def scratch(tmp_path, monkeypatch):
 def test_products_are_those_of_the_table_in_the_order_asked_for(scratch):
     table, rng, told = golden(DRUM).table, np.random.default_rng(3), []
     live = LiveMultiplier(
-        Design.of(DRUM, width=8, signed=True),
+        DRUM.circuit(),
         processes=2,
         instances=3,
         batch=64,
@@ -115,7 +118,7 @@ def test_x_names_the_first_operands_in_the_callers_order(tmp_path):
 
 
 def test_a_simulator_that_is_killed_between_calls_is_one_sentence(scratch):
-    live = LiveMultiplier(Design.of(DRUM, width=8, signed=True), processes=2, batch=16)
+    live = LiveMultiplier(DRUM.circuit(), processes=2, batch=16)
     pids = live.pids
     assert live([3], [5]).tolist() == [15]
     os.kill(pids[0], signal.SIGKILL)
@@ -133,9 +136,7 @@ def test_a_simulator_that_is_killed_in_the_middle_of_a_call_is_one_sentence(scra
         for pid in live.pids:
             os.kill(pid, signal.SIGKILL)
 
-    live = LiveMultiplier(
-        Design.of(DRUM, width=8, signed=True), processes=1, batch=64, progress=kill
-    )
+    live = LiveMultiplier(DRUM.circuit(), processes=1, batch=64, progress=kill)
     with pytest.raises(HwsimError, match=r"^drum\(4\): the simulator died after 64 products"):
         live(np.ones(640), np.ones(640))
     assert list(scratch.iterdir()) == []
@@ -177,10 +178,9 @@ def test_verilog_that_does_not_compile_is_the_compilers_line(tmp_path, scratch):
 
 def test_a_simulator_does_not_outlive_the_process_that_started_it(tmp_path):
     script = (
-        "import os, signal; from axhil.hwsim import Design, Catalogued\n"
+        "import os, signal; from axhil.hwsim import Catalogued\n"
         "from axhil.hwsim.simulation.live import LiveMultiplier\n"
-        "live = LiveMultiplier(Design.of(Catalogued.parse('exact'), width=8, signed=True),\n"
-        "                      processes=1)\n"
+        "live = LiveMultiplier(Catalogued('exact').circuit(), processes=1)\n"
         "print(*live.pids, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -216,9 +216,7 @@ def read_vcd(text):
 def test_a_trace_holds_the_window_and_nothing_else(tmp_path):
     vcd = tmp_path / "new folder" / "window.vcd"
     a, b = np.arange(-20, 20), np.arange(40) * 3 % 17
-    live = LiveMultiplier(
-        Design.of(DRUM, width=8, signed=True), trace=vcd, window=Window(25, 4), batch=7
-    )
+    live = LiveMultiplier(DRUM.circuit(), trace=vcd, window=Window(25, 4), batch=7)
     with live:
         products = np.concatenate([live(a[:13], b[:13]), live(a[13:], b[13:])])
         assert len(live.pids) == 1
@@ -249,7 +247,7 @@ REFUSED = [
 @pytest.mark.parametrize(("options", "sentence"), REFUSED)
 def test_options_that_make_no_sense_are_refused(options, sentence):
     with pytest.raises(HwsimError, match=sentence):
-        LiveMultiplier(Design.of(DRUM, width=8, signed=True), **options)
+        LiveMultiplier(DRUM.circuit(), **options)
 
 
 @pytest.mark.parametrize("window", [(-1, 5), (0, 0)])
@@ -261,4 +259,87 @@ def test_a_window_without_products_is_refused(window):
 def test_without_icarus_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HwsimError, match="iverilog not found on PATH"):
-        LiveMultiplier(Design.of(DRUM, width=8, signed=True))
+        LiveMultiplier(DRUM.circuit())
+
+
+def circuit_in(tmp_path, text, **options):
+    source = tmp_path / "theirs.v"
+    source.write_text(text)
+    return read_circuit([source], **options)
+
+
+def products(mine):
+    """Products of some operands, the corners among them: (a, b, p)."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(-127, 128, (2, 500))
+    a[:4], b[:4] = [127, -127, 0, -128], [-127, -127, -5, -128]
+    with LiveMultiplier(mine if mine.signed else wrapped(mine), processes=1) as live:
+        return a, b, live(a, b)
+
+
+def test_operands_go_to_their_ports_with_parameters_enables_and_spare_outputs(tmp_path):
+    mine = circuit_in(
+        tmp_path,
+        "module mul #(parameter CUT = 0) (input signed [7:0] B, input signed [7:0] A, input en,\n"
+        " output signed [15:0] O, output spare);\n"
+        " assign O = en ? (A >>> CUT) * B : 16'sd0; assign spare = 1'b0; endmodule\n",
+        p="O",
+        parameters={"CUT": 3},
+    )
+    a, b, p = products(mine)
+    first, second = (a, b) if mine.roles.activation == "A" else (b, a)
+    np.testing.assert_array_equal(p, (first >> 3) * second)
+
+
+def test_an_unsigned_core_gets_signs_and_systemverilog_is_welcome(tmp_path):
+    mine = circuit_in(
+        tmp_path,
+        "module theirs (input logic [7:0] a, input logic [7:0] b, output logic [15:0] y);\n"
+        " assign y = (a & 8'hfe) * b; endmodule\n",
+        signed=False,
+    )
+    a, b, p = products(mine)
+    np.testing.assert_array_equal(p, np.sign(a) * np.sign(b) * ((abs(a) & 0xFE) * abs(b)))
+
+
+def test_included_files_and_memories_come_along(tmp_path):
+    (tmp_path / "inc").mkdir()
+    (tmp_path / "inc" / "size.vh").write_text("`define W 8\n")
+    (tmp_path / "cut.hex").write_text("\n".join(f"{x & 0xF8:02x}" for x in range(256)))
+    mine = circuit_in(
+        tmp_path,
+        '`include "size.vh"\n'
+        "module m (input [`W-1:0] a, b, output [2*`W-1:0] y); reg [7:0] cut [0:255];\n"
+        ' initial $readmemh("cut.hex", cut);\n assign y = cut[a] * b; endmodule\n',
+        signed=False,
+        includes=[tmp_path / "inc"],
+    )
+    a, b, p = products(mine)
+    np.testing.assert_array_equal(p, np.sign(a) * np.sign(b) * ((abs(a) & 0xF8) * abs(b)))
+
+
+def test_a_published_netlist_runs_with_its_vector_taken_apart(tmp_path):
+    mine = circuit_in(tmp_path, numbered_netlist("theirs", signed=True), signed=True)
+    assert mine.scalarized == ("theirs.N",)
+    a, b, p = products(mine)
+    np.testing.assert_array_equal(p, a * b)
+
+
+NO_NETWORK = {
+    "clocked": (
+        "module m (input clk, input [7:0] a, b, output reg [15:0] y);\n"
+        " always @(posedge clk) y <= a * b; endmodule\n",
+        "expected a combinational multiplier to put under a network, got one with the clock clk",
+    ),
+    "wide": (
+        "module m (input [7:0] a, b, output [39:0] y); assign y = a * b; endmodule\n",
+        "expected a product of at most 32 bits to put under a network, got 40",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_NETWORK)
+def test_what_cannot_stand_under_a_network_is_refused(tmp_path, case):
+    text, sentence = NO_NETWORK[case]
+    with pytest.raises(HwsimError, match=sentence):
+        LiveMultiplier(circuit_in(tmp_path, text, signed=False))

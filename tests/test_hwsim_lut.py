@@ -10,63 +10,114 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axhil.hwsim import HwsimError, Lut
+from axhil import hwsim
+from axhil.hwsim import HwsimError, Lut, Operands
 
 
-def random_lut(width=4, *, signed=True, seed=0, manifest=None):
+def random_lut(code="s4", *, seed=0, manifest=None):
     rng = np.random.default_rng(seed)
-    table = rng.integers(-(2**31), 2**31, (2**width, 2**width))
-    return Lut(table, width=width, signed=signed, manifest=manifest or {})
+    operands = Operands.parse(code)
+    table = rng.integers(-(2**31), 2**31, operands.shape)
+    return Lut(table, *operands, manifest=manifest or {})
 
 
-@given(st.integers(1, 6), st.booleans(), st.integers(0, 2**32), st.text())
-def test_a_table_survives_the_disk(tmp_path_factory, width, signed, seed, note):
+CODES = st.from_regex(r"[su][1-6](x[su][1-6])?", fullmatch=True)
+
+
+@given(CODES, st.integers(0, 2**32), st.text())
+def test_a_table_survives_the_disk(tmp_path_factory, code, seed, note):
     path = tmp_path_factory.mktemp("lut") / "table.npz"
-    lut = random_lut(width, signed=signed, seed=seed, manifest={"note": note})
+    lut = random_lut(code, seed=seed, manifest={"note": note})
     lut.save(path)
     back = Lut.load(path)
     assert back == lut
     assert back.table.dtype == np.int32
     assert back.manifest["note"] == note
     assert hash(back) == hash(lut)
+    assert back.operands.code == lut.operands.code
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("u4", {"format_version": 1, "width": 4, "signed": False}),
+        ("s4", {"format_version": 1, "width": 4, "signed": True}),
+        ("u4xs4", {"format_version": 2, "activation": "u4", "weight": "s4"}),
+        ("s4xs2", {"format_version": 2, "activation": "s4", "weight": "s2"}),
+    ],
+)
+def test_only_operands_that_differ_need_the_second_format(tmp_path, code, says):
+    path = tmp_path / "table.npz"
+    # What another table's manifest said of its operands is not carried along.
+    stale = {"width": 9, "signed": 1, "activation": "u9", "weight": "u9", "note": "kept"}
+    random_lut(code, manifest=stale).save(path)
+    with zipfile.ZipFile(path) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    del manifest["table_sha256"]
+    assert manifest == {**says, "note": "kept"}
+
+
+def test_the_second_format_is_read_where_the_first_would_do(tmp_path):
+    path = tmp_path / "table.npz"
+    lut = random_lut("u4")
+    lut.save(path)
+    rewritten(path, format_version=2, activation="u4", weight="u4")
+    assert Lut.load(path) == lut
+
+
+def test_every_golden_table_is_written_as_it_lies_there(tmp_path):
+    paths = sorted((Path(hwsim.__file__).parent / "golden").glob("*.npz"))
+    assert len(paths) == 7
+    for path in paths:
+        Lut.load(path).save(tmp_path / path.name)
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
 def test_rows_are_the_first_operand_by_bit_pattern():
-    lut = Lut(np.zeros((16, 16), np.int32), width=4, signed=True)
-    assert lut.operands.tolist() == [*range(8), *range(-8, 0)]
-    assert Lut(lut.table, width=4, signed=False).operands.tolist() == list(range(16))
+    lut = Lut(np.zeros((16, 8), np.int32), *Operands.parse("s4xu3"))
+    assert lut.activation.values.tolist() == [*range(8), *range(-8, 0)]
+    assert lut.weight.values.tolist() == list(range(8))
 
 
 def test_the_hash_is_that_of_little_endian_int32_in_c_order():
     lut = random_lut()
     data = b"".join(int(v).to_bytes(4, "little", signed=True) for row in lut.table for v in row)
     assert lut.sha256 == hashlib.sha256(data).hexdigest()
-    fortran = Lut(np.asfortranarray(lut.table), width=4, signed=True)
+    fortran = Lut(np.asfortranarray(lut.table), *Operands.parse("s4"))
     assert fortran.sha256 == lut.sha256
 
 
 def test_a_table_is_read_only_and_its_own():
     given_table = np.zeros((16, 16), np.int32)
-    lut = Lut(given_table, width=4, signed=True)
+    lut = Lut(given_table, *Operands.parse("s4"))
     given_table[0, 0] = 1
     assert lut.table[0, 0] == 0
     with pytest.raises(ValueError, match="read-only"):
         lut.table[0, 0] = 1
 
 
-def test_equality_is_by_table_width_and_sign():
+def test_equality_is_by_table_and_operands():
     lut = random_lut(manifest={"multiplier": "one"})
-    assert lut == Lut(lut.table, width=4, signed=True, manifest={"multiplier": "other"})
-    assert lut != Lut(lut.table, width=4, signed=False)
+    assert lut == Lut(lut.table, *Operands.parse("s4"), manifest={"multiplier": "other"})
+    for other in ("u4", "u4xs4", "s4xu4"):
+        assert lut != Lut(lut.table, *Operands.parse(other))
+        assert hash(lut) != hash(Lut(lut.table, *Operands.parse(other)))
+    # The same bytes in another shape, or of another mixture, are another table also by the hash
+    # that records keep.
+    codes = ("s4", "u4xs4", "s4xu4", "s3xs5", "s5xs3")
+    bytes_alike = [lut.table.reshape(Operands.parse(code).shape) for code in codes]
+    pairs = zip(bytes_alike, codes, strict=True)
+    assert len({Lut(table, *Operands.parse(code)).sha256 for table, code in pairs}) == len(codes)
     changed = lut.table.copy()
     changed[3, 7] ^= 1
-    assert lut != Lut(changed, width=4, signed=True)
+    assert lut != Lut(changed, *Operands.parse("s4"))
 
 
 def test_a_name_is_the_multiplier_else_the_top():
@@ -76,19 +127,27 @@ def test_a_name_is_the_multiplier_else_the_top():
 
 
 BAD_TABLES = [
-    (np.zeros((16, 15), int), 4, r"expected a table of shape \(16, 16\).* got \(16, 15\)"),
-    (np.zeros((16, 16), int), 5, r"expected a table of shape \(32, 32\)"),
-    (np.zeros((16, 16)), 4, "expected a table of integers, got float64"),
-    (np.full((16, 16), 2**31), 4, "fit 32-bit signed integers"),
-    (np.zeros((2, 2), int), 0, r"width of 1..12 bits, got 0"),
-    (np.zeros((2, 2), int), 13, r"width of 1..12 bits, got 13"),
+    (
+        np.zeros((16, 15), int),
+        "s4",
+        r"shape \(16, 16\) for signed 4-bit operands, got \(16, 15\)",
+    ),
+    (np.zeros((16, 16), int), "s5", r"expected a table of shape \(32, 32\)"),
+    (
+        np.zeros((8, 16), int),
+        "u4xs3",
+        r"shape \(16, 8\) for unsigned 4-bit x signed 3-bit operands, got \(8, 16\)",
+    ),
+    (np.zeros((16, 16)), "s4", "expected a table of integers, got float64"),
+    (np.full((16, 16), 2**31), "s4", "fit 32-bit signed integers"),
+    (np.zeros((2, 2), int), "s1xu13", r"operands of 1..12 bits, got 13"),
 ]
 
 
-@pytest.mark.parametrize(("table", "width", "sentence"), BAD_TABLES)
-def test_a_wrong_table_is_refused(table, width, sentence):
+@pytest.mark.parametrize(("table", "code", "sentence"), BAD_TABLES)
+def test_a_wrong_table_is_refused(table, code, sentence):
     with pytest.raises(HwsimError, match=sentence):
-        Lut(table, width=width, signed=True)
+        Lut(table, *Operands.parse(code))
 
 
 def test_the_bytes_on_disk_depend_on_nothing_else(tmp_path, monkeypatch):
@@ -154,7 +213,12 @@ def rewritten(path, **changes):
 
 
 WRONG_MANIFESTS = [
-    ({"format_version": 2}, "format version 2 is newer than this axhil reads"),
+    ({"format_version": 3}, "format version 3 is newer than this axhil reads"),
+    ({"format_version": 2}, "activation and weight such as u8 and s4 .* got None and None"),
+    ({"format_version": 2, "activation": "s4", "weight": "s5"}, r"shape \(16, 32\)"),
+    ({"format_version": 2, "activation": "s4", "weight": "u4"}, "does not match the SHA-256"),
+    ({"format_version": 2, "activation": "u60", "weight": "s4"}, "1..12 bits, got 60"),
+    ({"format_version": 2, "activation": "u4", "weight": 4}, "got 'u4' and 4"),
     ({"format_version": 0}, "expected a format_version"),
     ({"format_version": None}, "expected a format_version"),
     ({"table_sha256": "0" * 64}, "does not match the SHA-256 in its manifest"),
@@ -232,8 +296,8 @@ def test_saving_leaves_nothing_beside_the_table_and_follows_the_umask(tmp_path):
 def test_kill_9_while_saving_leaves_the_old_table_or_the_new(tmp_path):
     path = tmp_path / "table.npz"
     script = (
-        "import sys, numpy as np; from axhil.hwsim import Lut\n"
-        "luts = [Lut(np.full((256, 256), i), width=8, signed=True) for i in range(2)]\n"
+        "import sys, numpy as np; from axhil.hwsim import Lut, Operands\n"
+        "luts = [Lut(np.full((256, 256), i), *Operands.parse('s8')) for i in range(2)]\n"
         "print('ready', flush=True)\n"
         "while True:\n"
         "    for lut in luts: lut.save(sys.argv[1])\n"

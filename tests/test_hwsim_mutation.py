@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from axhil.hwsim.simulate import simulate
 from typer.testing import CliRunner
 
 from axhil.cli.main import app
-from axhil.hwsim import Catalogued, Design, HwsimError, reference
+from axhil.hwsim import Catalogued, Circuit, HwsimError, Operand
 from axhil.hwsim.designs.sources import rtl_dir, sha256
+from axhil.hwsim.multipliers.tabulation import simulate_together
 from axhil.hwsim.mutation import MODULES, Change, Killer, Outcome, draw, mutants, mutate
 from axhil.hwsim.mutation.gate import gate
 from axhil.hwsim.mutation.runner import Runner
@@ -206,14 +206,15 @@ def test_a_kill_counts_the_entries_that_the_exhaustive_sweep_finds(tmp_path):
     wrong = 0
     side = np.arange(16)
     a, b = np.repeat(side, 16), np.tile(side, 16)
-    multipliers = [Catalogued.parse(f"drum({k})") for k in (2, 3, 4)]
+    u4 = Operand(4, signed=False)
+    multipliers = [Catalogued("drum", (k,), u4) for k in (2, 3, 4)]
     sources = (changed, rtl_dir() / "leading_one.v")
-    designs = [
-        Design(str(m), "mul_drum", m.parameters(4), sources, width=4, signed=False)
+    circuits = [
+        Circuit.of(m.name, "mul_drum", sources, u4, parameters=m.circuit().parameters)
         for m in multipliers
     ]
-    for m, products in zip(multipliers, simulate(designs, a, b), strict=True):
-        wrong += int((products != reference.table(m, width=4, signed=False).ravel()).sum())
+    for m, products in zip(multipliers, simulate_together(circuits, a, b), strict=True):
+        wrong += int((products.values != m.reference_table().ravel()).sum())
     assert 0 < verdict.kill.wrong == wrong
 
 

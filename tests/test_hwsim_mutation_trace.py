@@ -9,14 +9,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from axhil.hwsim import Catalogued, reference, scaletrim
 from axhil.hwsim.designs.mac import unpack
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.mutation import Killer
 from axhil.hwsim.mutation.clocked import MODULES
 from axhil.hwsim.mutation.gate import gate
 from axhil.hwsim.mutation.runner import Runner
-from axhil.hwsim.mutation.tables import scale_trim
 
 
 def first_check(module):
@@ -122,12 +120,3 @@ def test_a_difference_is_seen_and_said(tmp_path, case):
     kill = Runner(gate(module, rtl=rtl_dir()), path, tmp_path).judge(changed)
     assert (kill.by, kill.wrong > 0) == (Killer.trace, True)
     assert re.search(sentence, str(kill)), str(kill)
-
-
-@pytest.mark.parametrize("args", [(4, 8), (3, 0), (5, 2)])
-def test_the_formula_with_the_fits_constants_is_the_reference(args):
-    h, m = args
-    fit, side = scaletrim.fit(8, h, m), np.arange(256)
-    found = scale_trim(side[:, None], side[None, :], h=h, dee=fit.dee, comp=fit.comp)
-    spelling = Catalogued("scaletrim", args)
-    np.testing.assert_array_equal(found, reference.table(spelling, width=8, signed=False))

@@ -15,11 +15,12 @@ from axhil.hwsim import (
     Catalogued,
     HwsimError,
     Lut,
+    Operand,
+    Operands,
     compare,
     error_metrics,
     extract,
     golden,
-    reference,
     verify,
 )
 from axhil.hwsim.designs.sources import rtl_dir, sha256
@@ -31,8 +32,8 @@ PAPER = pytest.mark.parametrize("multiplier", PAPER_MULTIPLIERS, ids=str)
 @PAPER
 def test_a_golden_table_equals_the_reference(multiplier):
     lut = golden(multiplier)
-    assert (lut.width, lut.signed, lut.name) == (8, True, str(multiplier))
-    np.testing.assert_array_equal(lut.table, reference.table(multiplier))
+    assert (lut.operands.code, lut.name) == ("s8", str(multiplier))
+    np.testing.assert_array_equal(lut.table, multiplier.reference_table())
 
 
 @PAPER
@@ -44,7 +45,7 @@ def test_a_golden_manifest_is_complete_and_of_todays_verilog(multiplier):
     assert manifest["parameters"]["WIDTH"] == manifest["width"] == 8
     assert manifest["operands"] == {"a_i": "activation", "b_i": "weight"}
     assert manifest["product"] == "p_o"
-    files = {f"{module}.v" for module in ("mul_signed", *multiplier.modules)}
+    files = {f"{module}.v" for module in ("mul_signed", *multiplier.design.modules)}
     assert manifest["sources"] == {name: sha256(rtl_dir() / name) for name in files}
     assert manifest["simulator"]["name"] == "Icarus Verilog"
     assert manifest["simulator"]["version"]
@@ -98,8 +99,8 @@ def edited_rtl(tmp_path, file, old, new):
 @pytest.mark.sim
 def test_an_edit_of_the_forced_1_is_found_in_both_drum_tables_only(tmp_path):
     rtl = edited_rtl(tmp_path, "mul_drum.v", "segment[0] = 1'b1", "segment[0] = 1'b0")
-    wanted = [Catalogued.parse(s) for s in ("exact", "drum(3)", "drum(4)")]
-    exact, *drums = verify(wanted, rtl=rtl)
+    wanted = [Catalogued.parse(s, rtl=rtl) for s in ("exact", "drum(3)", "drum(4)")]
+    exact, *drums = verify(wanted)
     assert exact.equal
     assert exact.notes == ()
 
@@ -108,7 +109,7 @@ def test_an_edit_of_the_forced_1_is_found_in_both_drum_tables_only(tmp_path):
         return x if cut == 0 else (x >> cut & ~1) << cut
 
     for report, k in zip(drums, (3, 4), strict=True):
-        values = golden(Catalogued.parse(f"drum({k})")).operands
+        values = golden(Catalogued.parse(f"drum({k})")).weight.values
         segments = np.array([truncated(abs(int(v)), k) for v in values]) * np.sign(values)
         broken = np.multiply.outer(segments, segments)
         expected = golden(Catalogued.parse(f"drum({k})")).table
@@ -128,7 +129,7 @@ def test_an_edit_of_the_forced_1_is_found_in_both_drum_tables_only(tmp_path):
 @pytest.mark.sim
 def test_a_comment_in_the_verilog_is_a_note_and_no_failure(tmp_path):
     rtl = edited_rtl(tmp_path, "mul_exact.v", "// Exact multiplier", "// The exact multiplier")
-    (report,) = verify([Catalogued.parse("exact")], rtl=rtl)
+    (report,) = verify([Catalogued("exact", rtl=rtl)])
     assert report.equal
     assert "mul_exact.v" in report.notes[0]
 
@@ -138,15 +139,15 @@ def test_an_edit_that_does_not_compile_is_one_sentence(tmp_path):
     rtl = edited_rtl(tmp_path, "mul_drum.v", "segment[0] = 1'b1", "segment[0 = 1'b1")
     sentence = r"^drum\(3\): the Verilog does not compile: .*mul_drum\.v:\d+: syntax error$"
     with pytest.raises(HwsimError, match=sentence):
-        verify([Catalogued.parse("drum(3)")], rtl=rtl)
+        verify([Catalogued("drum", (3,), rtl=rtl)])
 
 
 def lut_with(table, **manifest):
-    return Lut(table, width=4, signed=True, manifest={"multiplier": "drum(3)", **manifest})
+    return Lut(table, *Operands.parse("s4"), manifest={"multiplier": "drum(3)", **manifest})
 
 
 def small_table():
-    return reference.table(Catalogued.parse("drum(3)"), width=4).copy()
+    return Catalogued("drum", (3,), Operand(4, signed=True)).reference_table()
 
 
 def test_compare_finds_one_changed_entry():
@@ -208,7 +209,7 @@ def test_compare_notes_another_simulator():
 
 
 def test_compare_refuses_tables_of_another_kind():
-    unsigned = Lut(small_table(), width=4, signed=False)
+    unsigned = Lut(small_table(), *Operands.parse("u4"))
     with pytest.raises(
         HwsimError, match="expected a table of signed 4-bit operands, got one of unsig"
     ):
@@ -216,21 +217,20 @@ def test_compare_refuses_tables_of_another_kind():
 
 
 def test_extract_refuses_what_no_table_can_hold():
-    with pytest.raises(HwsimError, match=r"expected a width of 4..12 .* got 16: .* 2\^32 entries"):
-        extract(PAPER_MULTIPLIERS, width=16)
+    wide = Catalogued("exact", operand=Operand(16, signed=True))
+    with pytest.raises(HwsimError, match=r"exact: expected operands of at most 12 bits .* got 16"):
+        extract([wide])
     with pytest.raises(HwsimError, match="expected at least 1 job, got 0"):
         extract(PAPER_MULTIPLIERS, jobs=0)
-    with pytest.raises(HwsimError, match="expected 4 <= WIDTH <= 16, got WIDTH=2"):
-        extract(PAPER_MULTIPLIERS, width=2)
 
 
 @pytest.mark.sim
 def test_kill_9_while_extracting_leaves_no_half_table(tmp_path):
     script = (
-        "import sys; from axhil.hwsim import extract, Catalogued as p\n"
+        "import sys; from axhil.hwsim import Catalogued, Operand, extract\n"
         "print('ready', flush=True)\n"
         "for _ in range(99):\n"
-        "    for m, lut in extract([p('drum(2)')], width=4).items():\n"
+        "    for m, lut in extract([Catalogued('drum', (2,), Operand(4, True))]).items():\n"
         "        lut.save(sys.argv[1] + '/drum_2.npz'); print('saved', flush=True)\n"
     )
     path = tmp_path / "drum_2.npz"

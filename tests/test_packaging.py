@@ -120,6 +120,8 @@ def test_the_wheel_carries_verilog_tables_and_weights(names):
         "axhil/zoo/pretrained/lenet5_mnist.json",
         "axhil/py.typed",
     } <= names
+    templates = ROOT / "report" / "html" / "templates"
+    assert {f"axhil/{path.relative_to(ROOT)}" for path in templates.iterdir()} <= names
 
 
 def test_the_wheel_carries_every_module_once_and_nothing_beside_the_package(wheel, names):

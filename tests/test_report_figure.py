@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from study_samples import cell
 
-from axhil.report.figure import robustness_figure, save_figure
+from axhil.report.figures.curves import robustness_figure
+from axhil.report.figures.saving import save_figure
 from axhil.study.records import records_of
 
 BUDGETS = (0.0, 0.1, 0.5)

@@ -4,10 +4,10 @@
 import numpy as np
 import pytest
 
-from axhil.hwsim import Lut
+from axhil.hwsim import Lut, Operands
 from axhil.hwsim.multipliers import Tabulated, find
-from axhil.report.figure import save_figure
-from axhil.report.heatmap import tables_figure
+from axhil.report.figures.errors import tables_figure
+from axhil.report.figures.saving import save_figure
 
 
 def named(label, changes=(), *, width=4, signed=True):
@@ -19,7 +19,7 @@ def named(label, changes=(), *, width=4, signed=True):
     table = np.multiply.outer(values, values)
     for (activation, weight), product in dict(changes).items():
         table[activation, weight] = product  # negative operands count from the end
-    return Tabulated(label, label, Lut(table, width=width, signed=signed))
+    return Tabulated(label, label, Lut(table, *Operands.both(width, signed)))
 
 
 def panels(figure):

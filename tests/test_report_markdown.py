@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from study_samples import cell
 
-from axhil.report.markdown import report_markdown
-from axhil.report.markdown_tables import code, plain, spread
+from axhil.report.accuracy import spread
+from axhil.report.markdown import code, plain, report_markdown
 from axhil.study import paper
 from axhil.study.errors import StudyError
 from axhil.study.results import Results
@@ -247,14 +247,14 @@ def test_many_budgets_are_thinned_out_and_the_rest_said_to_be_in_the_csv():
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_budgets_shown_are_some_of_those_run_with_both_ends(norm):
     budgets = [i * 2 / 99 for i in range(100)]
-    shown = spread(budgets, norm)
+    shown = spread(budgets, norm, most=12)
     assert shown == sorted(set(shown))
     assert set(shown) <= set(budgets)
     assert (shown[0], shown[-1]) == (0, 2)
     assert len(shown) == 12
     # L-inf is looked at closely where it is small: half of its budgets are below a quarter.
     assert sum(eps <= 0.5 for eps in shown) == (6 if norm == "linf" else 3)
-    assert spread(budgets[:12], norm) == budgets[:12]
+    assert spread(budgets[:12], norm, most=12) == budgets[:12]
 
 
 def test_all_warnings_are_told():

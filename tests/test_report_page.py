@@ -3,7 +3,6 @@
 
 import base64
 import hashlib
-import io
 import itertools
 import json
 import math
@@ -13,19 +12,19 @@ import shlex
 import stat
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import resources
 
 import numpy as np
 import pytest
-from PIL import Image
 from study_samples import cell
 
-from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError, Lut, golden
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError, golden
 from axhil.hwsim.multipliers import Assignment, Tabulated, find
-from axhil.report import figure
-from axhil.report.page import report_page, write_page
-from axhil.report.page_findings import caution, finding
-from axhil.report.page_heatmaps import heat_map, relative_error, shared_limit
-from axhil.report.page_sections import command
+from axhil.report.figures.curves import looks
+from axhil.report.findings import caution, finding
+from axhil.report.html.charts import COLOURS
+from axhil.report.html.page import report_page, write_page
+from axhil.report.provenance import command
 from axhil.study.comparisons import (
     accurate_multiplier,
     compare,
@@ -36,12 +35,24 @@ from axhil.study.comparisons import (
 from axhil.study.errors import StudyError
 from axhil.study.experiment import Experiment, Grid, run
 from axhil.study.records import records_of
+from axhil.study.results import Results
 from axhil.study.statistics import PairedDifference
 from axhil.study.store import CellStore
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 
 VOID = {"meta", "input", "img", "br", "link", "hr", "use", "path", "circle"}
+
+
+def results(cells, tables=()):
+    """The cells as the results of the first one's network."""
+    first = cells[0].settings
+    planned = sum(len(c.settings.budgets) for c in cells)
+    return Results(first.network, first.threat_model, tuple(cells), planned, tuple(tables))
+
+
+def page_of(cells, *, tables=(), pictures=None):
+    return report_page(results(cells, tables), pictures=pictures)
 
 
 class Page(HTMLParser):
@@ -87,7 +98,7 @@ class Page(HTMLParser):
         self.words.append(data)
         if "caption" in self.open:
             self.caption += data
-        elif self.row:
+        elif {"td", "th"} & set(self.open):
             self.row[-1] += data
 
     def all(self, tag):
@@ -121,7 +132,7 @@ def real(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(real):
     cells, tables = real
-    return Page(report_page(cells, tables=tables))
+    return Page(page_of(cells, tables=tables))
 
 
 def synthetic(samples=40, budgets=(0.0, 0.1, 0.5), names=("exact", "drum(3)", "drum(4)")):
@@ -144,7 +155,7 @@ def test_the_accuracy_tables_hold_every_record_and_its_interval(real, page):
     seen = 0
     for one in cells:
         title = titles[one.settings.attack, one.settings.norm]
-        heading, *rows = page.tables[f"{title}: robust accuracy by multiplier and eps"]
+        heading, *rows = page.tables[f"{title}: robust accuracy, %"]
         assert heading == ["eps", "0", "0.15", "0.3"]
         (row,) = [row for row in rows if row[0] == one.label]
         for shown, flags in zip(row[1:], one.correct, strict=True):
@@ -183,14 +194,14 @@ def test_what_hovering_shows_are_the_same_numbers(real, page):
 
 
 def test_curves_stand_where_their_numbers_are(page):
-    charts = re.findall(r'<svg class="chart".*?</svg>', page.source)
+    charts = re.findall(r'<svg class="chart".*?</svg>', page.source, re.DOTALL)
     assert len(charts) == 4
     for chart, panel in zip(charts, page.data["panels"], strict=True):
         for number, points in panel["curves"]:
-            group = re.search(rf'<g class="curve[^>]*data-k="{number}">(.*?)</g>', chart)[1]
-            drawn = re.search(r'class="line" d="M(.*?)"', group)[1]
-            places = [[float(v) for v in point.split()] for point in drawn.split("L")]
-            assert places == [point[4:] for point in points]
+            group = re.search(rf'<g class="curve line [^>]*data-k="{number}">(.*?</g>)', chart)[1]
+            drawn = re.search(r'<path d="M (.*?)"', group)[1]
+            places = [[float(v) for v in point.split()] for point in drawn.split(" L ")]
+            np.testing.assert_allclose(places, [point[4:] for point in points], atol=0.06)
             heights = {right: y for _, right, _, _, _, y in points}
             assert sorted(heights.values(), reverse=True) == [heights[r] for r in sorted(heights)]
             assert group.count("<use") == len(points)
@@ -199,7 +210,7 @@ def test_curves_stand_where_their_numbers_are(page):
 def test_the_differences_are_those_of_the_flags_and_holm_covers_them_all(page, real):
     cells, _ = real
     heading, *rows = page.tables["Paired differences"]
-    assert heading[3:] == ["points", "gained", "lost", "p exact", "p Holm", "survives 5 %"]
+    assert heading[3:] == ["points", "gained", "lost", "p exact", "p Holm", "survives"]
     assert len(rows) == 4 * 2 + 1  # clean once
     flags = {
         (c.label, c.settings.attack, c.settings.norm, eps): row
@@ -241,7 +252,7 @@ def test_a_difference_survives_only_after_the_correction_for_the_whole_family():
     (alone,) = [c for c in found if c.difference.value == 6 / 40]
     assert alone.difference.p_value == pytest.approx(2 * 0.5**6)
     assert alone.adjusted == pytest.approx(4 * 2 * 0.5**6)
-    document = Page(report_page(cells))
+    document = Page(page_of(cells))
     assert "2 of 6 comparisons survive" in document.text
     expected = (
         "Compared with the accurate multiplier (ACC) on the same 40 images, and beyond what chance "
@@ -251,7 +262,7 @@ def test_a_difference_survives_only_after_the_correction_for_the_whole_family():
     assert finding(found, "ACC") == expected
     assert expected in document.text
     accuracies = document.source.partition('id="accuracies"')[2].partition("</section>")[0]
-    assert re.findall(r'<td class="(\w+)"', accuracies) == ["better", "worse"]
+    assert re.findall(r'<td class="(\w+)"', accuracies) == ["gain", "loss"]
 
 
 def test_the_finding_names_who_differs_how_and_who_does_not():
@@ -332,7 +343,7 @@ def test_the_accurate_multiplier_is_known_by_its_table_before_its_name():
 
 
 def test_without_an_accurate_multiplier_nothing_is_compared():
-    document = Page(report_page([cell(label="DR3", multiplier="drum(3)")]))
+    document = Page(page_of([cell(label="DR3", multiplier="drum(3)")]))
     assert "No multiplier here is exact" in document.text
     assert "Paired differences" not in document.tables
     assert finding([], "ACC").startswith("Only ACC was run")
@@ -360,17 +371,18 @@ def test_gains_are_not_called_robustness_where_the_gradient_may_be_at_fault():
 
 
 def test_the_title_calls_the_network_as_people_do():
-    assert "<h1>LeNet-5 built from 1 multiplier</h1>" in report_page([cell()])
-    other = report_page([cell(network="torchvision:alexnet")])
+    assert "<h1>LeNet-5 built from 1 multiplier</h1>" in page_of([cell()])
+    other = page_of([cell(network="torchvision:alexnet")])
     assert "<h1>torchvision:alexnet built from 1 multiplier</h1>" in other
 
 
 def test_what_is_unusual_about_the_attack_stands_at_the_top():
-    usual = report_page([cell()])
+    usual = page_of([cell()])
     assert "<li>worst iterate</li>" not in usual
     assert "<li>gradient" not in usual
-    unusual = report_page([cell(worst_iterate=True, gradient="slope:16")])
-    assert "<li>whitebox</li><li>gradient slope:16</li><li>worst iterate</li>" in unusual
+    unusual = page_of([cell(worst_iterate=True, gradient="slope:16")])
+    facts = re.findall(r"<li>(.*?)</li>", unusual)
+    assert facts[1:4] == ["whitebox", "gradient slope:16", "worst iterate"]
 
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\"'"
@@ -386,7 +398,7 @@ def test_whatever_records_hold_is_shown_and_not_obeyed():
     lut = golden(Catalogued.parse("drum(3)"))
     cells = [replace(c, environment={EVIL: EVIL}) for c in cells]
     cells[1] = replace(cells[1], settings=replace(cells[1].settings, lut_sha256=lut.sha256))
-    document = Page(report_page(cells, tables=[Tabulated(EVIL, EVIL, lut)]))
+    document = Page(page_of(cells, tables=[Tabulated(EVIL, EVIL, lut)]))
     assert document.text.count("alert(1)") >= 10
     assert len(document.all("script")) == 2
     assert {image["src"][:5] for image in document.all("img")} == {"data:"}
@@ -414,21 +426,23 @@ def test_the_policy_allows_the_pages_own_script_and_no_other(page):
 
 
 def test_every_heading_of_a_sortable_table_is_a_button(page):
-    tables = re.findall(r'<table class="sortable".*?</table>', page.source)
-    assert len(tables) == len(page.tables) == 2 + 4 + 3
+    tables = re.findall(r'<table class="sortable".*?</table>', page.source, re.DOTALL)
+    assert len(tables) == len(page.tables) == 3 + 4 + 3
     for table in tables:
         head = table.partition("</thead>")[0]
-        headings = re.findall(r'<th scope="col" aria-sort="none"><button type="button">', head)
+        headings = re.findall(
+            r'<th scope="col" aria-sort="none"(?: class="words")?><button type="button">', head
+        )
         assert len(headings) == head.count("<th ") > 1
     for rows in page.tables.values():
         assert {len(row) for row in rows} == {len(rows[0])}
     # A wide table scrolls in its own box, which the keyboard can reach.
     assert page.source.count('<div class="scroll') == len(tables)
-    assert len(re.findall(r'<div class="scroll[^>]*tabindex="0" role="region"', page.source)) == 9
+    assert len(re.findall(r'<div class="scroll[^>]*tabindex="0" role="region"', page.source)) == 10
 
 
 def test_cells_that_show_more_than_a_number_carry_what_they_sort_by(page):
-    for row in re.findall(r"<tr>(.*?)</tr>", page.source.replace("<thead><tr>", "")):
+    for row in re.findall(r"<tr>(.*?)</tr>", page.source):
         for attributes, content in re.findall(r"<td([^>]*)>(.*?)</td>", row):
             if "<small>" in content:
                 assert 'data-v="' in attributes, content
@@ -451,11 +465,11 @@ def test_warnings_of_cells_and_across_attacks_are_told():
         cell(*flags["fgsm"], warnings=("zero-gradient: 3 of 8",)),
         cell(*flags["pgd"], attack="pgd"),
     ]
-    text = Page(report_page(cells)).text
-    assert "ACC, FGSM L∞ zero-gradient: 3 of 8" in text
+    text = Page(page_of(cells)).text
+    assert "FGSM L∞, zero-gradient (ACC): 3 of 8" in text
     assert "ACC linf: iterated-weaker: robust accuracy at eps 0.5 is 50.00% under pgd" in text
     assert "1 cell of 2 with warnings" in text
-    assert "None: no check of the attacks found a reason" in Page(report_page([cell()])).text
+    assert "None: no check of the attacks found a reason" in Page(page_of([cell()])).text
 
 
 def test_provenance_names_settings_hashes_versions_and_seconds(real, page):
@@ -466,7 +480,7 @@ def test_provenance_names_settings_hashes_versions_and_seconds(real, page):
     for fact in first.environment.values():
         assert str(fact) in page.text
     hashes = page.tables["Hashes of the tables"][1:]
-    assert [row[1] for row in hashes] == [one.table().sha256 for one in tables]
+    assert [row[2] for row in hashes] == [one.table().sha256 for one in tables]
     for row in page.tables["Seconds per evaluation"][1:]:
         assert int(row[2]) == 2 * 3
     total = sum(float(row[4]) for row in page.tables["Seconds per evaluation"][1:])
@@ -477,7 +491,7 @@ def test_the_command_on_the_page_asks_for_the_same_cells(real):
     words = shlex.split(command(real[0]))
     assert words[:6] == ["axhil", "eval", "--network", "lenet5", "--data", "mnist5k"]
     options = dict(zip(words[2::2], words[3::2], strict=True))
-    assert options["--multipliers"] == "exact,drum(3)"
+    assert words[6:10] == ["-m", "exact", "-m", "drum(3)"]
     assert options["--eps"] == "0,0.15,0.3"
     assert (options["--images"], options["--seed"]) == ("8", "0")
     assert words.count("--attack") == words.count("--norm") == 2
@@ -501,62 +515,30 @@ def test_norms_with_budgets_of_their_own_take_a_command_each():
 
 def test_tables_are_shown_only_where_they_are_the_ones_that_ran(real, page):
     cells, tables = real
-    assert [row[0] for row in page.tables["Error metrics"]] == [
+    title = "Error metrics over all operand pairs"
+    assert [row[0] for row in page.tables[title]] == [
         "multiplier", "ACC |exact", "DR3 |drum(3)",
     ]  # fmt: skip
-    assert len(page.all("img")) == 2
+    (image,) = page.all("img")
+    assert image["alt"].startswith("Error of every product of ACC, DR3: ")
     other = Tabulated("drum(3)", "DR3", golden(Catalogued.parse("drum(4)")))
-    document = Page(report_page(cells, tables=[tables[0], other]))
-    assert len(document.all("img")) == 1
-    assert "Error metrics" not in Page(report_page(cells)).tables
+    document = Page(page_of(cells, tables=[tables[0], other]))
+    assert [row[0] for row in document.tables[title]] == ["multiplier", "ACC |exact"]
+    assert title not in Page(page_of(cells)).tables
 
 
-def decoded(uri):
-    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
-
-
-def test_a_heat_map_has_activations_upwards_weights_rightwards_and_red_for_too_large():
-    products = np.multiply.outer(*[Lut(np.zeros((16, 16), int), width=4, signed=True).operands] * 2)
-    table = products.copy()
-    table[7, 14] = 2 * products[7, 14]  # activation 7, weight -2: magnitude too large
-    table[9, 1] = 0  # activation -7, weight 1: too small
-    table[0, 3] = 5  # an exact product of zero
-    error = relative_error(Lut(table, width=4, signed=True))
-    assert error[7 + 8, -2 + 8] == 1
-    assert error[-7 + 8, 1 + 8] == -1
-    assert error[8, 3 + 8] == np.inf
-    assert np.count_nonzero(error) == 3
-    pixels = np.asarray(decoded(heat_map(error, limit=1.0)).convert("RGB")).astype(int)
-    assert pixels.shape == (16, 16, 3)
-    red, green, blue = pixels[15 - (7 + 8), -2 + 8]
-    assert red > green and red > blue
-    red, green, blue = pixels[15 - (-7 + 8), 1 + 8]
-    assert blue > red
-    assert np.count_nonzero((pixels != 255).any(2)) == 3
-
-
-def test_maps_share_a_scale_that_fits_the_worst_and_wide_tables_are_made_smaller():
-    errors = [relative_error(golden(Catalogued.parse(n))) for n in ("exact", "drum(3)", "drum(4)")]
-    limit = shared_limit(errors)
-    assert limit == shared_limit(errors[1:2])
-    assert np.mean(np.abs(errors[1]) <= limit) >= 0.9
-    assert shared_limit(errors[:1]) > 0
-    wide = np.zeros((1024, 1024))
-    assert decoded(heat_map(wide, limit=limit)).size == (256, 256)
-
-
-def test_colours_and_order_of_markers_are_the_figures():
-    css = (figure.__file__).replace("figure.py", "page.css")
-    with open(css, encoding="utf-8") as file:  # noqa: PTH123  (a string made of a module's path)
-        light = file.read().partition("@media")[0]
-    colours = re.findall(r"--c\d: (#\w{6})", light)
-    assert tuple(colours) == figure._COLOURS
+def test_the_pages_colours_are_the_figures():
+    css = resources.files("axhil.report.html").joinpath("templates/page.css").read_text("utf-8")
+    colours = re.findall(r"--c\d: (#\w{6})", css.partition("@media")[0])
+    assert colours == [looks(number).colour for number in range(COLOURS)]
+    assert looks(COLOURS).colour == looks(0).colour
+    assert looks(COLOURS).line != looks(0).line
 
 
 def test_the_same_cells_give_the_same_bytes_and_others_do_not(real):
     cells, tables = real
-    assert report_page(cells, tables=tables) == report_page(cells, tables=tables)
-    assert report_page(cells[:4], tables=tables) != report_page(cells, tables=tables)
+    assert page_of(cells, tables=tables) == page_of(cells, tables=tables)
+    assert page_of(cells[:4], tables=tables) != page_of(cells, tables=tables)
 
 
 def test_the_papers_full_grid_stays_under_two_megabytes():
@@ -583,14 +565,14 @@ def test_the_papers_full_grid_stays_under_two_megabytes():
         )
         for c in cells
     ]
-    text = report_page(cells, tables=tables)
-    assert text.count("<img ") == 7
+    text = page_of(cells, tables=tables)
+    assert text.count("<img ") == 1
     assert len(text.encode()) < 2_000_000
 
 
 def test_the_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "new" / "report.html"
-    assert write_page([cell()], path) == path
+    assert write_page(results([cell()]), path) == path
     first = path.read_text(encoding="utf-8")
     assert first.endswith("</html>\n")
 
@@ -600,7 +582,7 @@ def test_the_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(HwsimError, match="No space left"):
-            write_page([cell(label="other")], path)
+            write_page(results([cell(label="other")]), path)
     assert path.read_text(encoding="utf-8") == first
     assert [one.name for one in path.parent.iterdir()] == ["report.html"]
     assert stat.S_ISREG(path.stat().st_mode)
@@ -609,25 +591,29 @@ def test_the_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("cells", "match"),
     [
-        ([], "at least one finished cell"),
         ([cell(), cell(label="b", data_sha256="f" * 64)], "2 values of data_sha256"),
-        ([cell(), cell(label="b", network="vgg19")], "2 values of network"),
-        ([cell(), cell(label="b", threat_model="transfer:float")], "values of threat_model"),
+        ([cell(), cell(label="b", network="vgg19")], "cells of lenet5, whitebox; got one of vgg19"),
+        ([cell(), cell(label="b", threat_model="transfer:float")], "got one of lenet5, transfer"),
         ([cell(), cell(label="b", worst_iterate=True)], "values of worst_iterate"),
         ([cell(), cell(label="b", gradient="slope:4")], "values of gradient"),
         ([cell(), cell(seed=1)], "two of ACC, fgsm, linf"),
     ],
-    ids=["none", "images", "network", "threat model", "worst", "gradient", "one curve twice"],
+    ids=["images", "network", "threat model", "worst", "gradient", "one curve twice"],
 )
 def test_cells_that_cannot_stand_on_one_page_are_refused(cells, match):
     with pytest.raises(StudyError, match=match):
-        report_page(cells)
+        page_of(cells)
+
+
+def test_nothing_finished_is_no_page():
+    with pytest.raises(StudyError, match="at least one finished cell"):
+        report_page(Results("lenet5", "whitebox", (), 9))
 
 
 def test_a_picture_stands_in_the_page_itself_with_its_caption_escaped():
     png = b"\x89PNG\r\n\x1a\n" + bytes(range(60))
-    page = report_page(synthetic(), pictures={"what <b> & c": png})
+    page = page_of(synthetic(), pictures={"what <b> & c": png})
     (encoded,) = re.findall(r'src="data:image/png;base64,([^"]+)"><figcaption>', page)
     assert base64.b64decode(encoded) == png
     assert "<figcaption>what &lt;b&gt; &amp; c</figcaption>" in page
-    assert "Adversarial examples" not in report_page(synthetic())
+    assert "Adversarial examples" not in page_of(synthetic())

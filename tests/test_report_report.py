@@ -12,7 +12,7 @@ from study_samples import cell
 
 from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.multipliers import Tabulated
-from axhil.report.report import Picture, write_report
+from axhil.report.files import Picture, write_report
 from axhil.study.errors import StudyError
 from axhil.study.results import Results
 

@@ -6,7 +6,9 @@ import dataclasses
 import pytest
 from study_samples import SETTINGS, cell
 
-from axhil.report.status import Status, duration, status_of, status_table
+from axhil.report.measurements import progress
+from axhil.report.status import Status, status_of
+from axhil.report.titles import duration
 from axhil.study.results import Results
 
 PLANNED = [
@@ -63,7 +65,8 @@ def test_the_table_has_a_line_for_each_part():
         "a": Status(done=1, planned=4, seconds=70, left=210.0),
         "b": Status(done=0, planned=4, seconds=0, left=None),
     }
-    table = status_table(states, title="t")
-    cells = [list(column.cells) for column in table.columns]
-    assert [row[0] for row in cells] == ["a", "1", "4", "25", "1 min 10 s", "3 min 30 s"]
-    assert [row[1] for row in cells] == ["b", "0", "4", "0", "0 s", "?"]
+    rows = [[entry.text for entry in row] for row in progress(states, title="t").rows]
+    assert rows == [
+        ["a", "1", "4", "25", "1 min 10 s", "3 min 30 s"],
+        ["b", "0", "4", "0", "0 s", "?"],
+    ]

@@ -11,10 +11,11 @@ import torch
 
 from axhil.emulation.accumulator import Accumulator, lut_matmul_bits
 from axhil.emulation.external import External
-from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Design, HwsimError, golden, reference
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError, Operand, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.simulation.mac import MacArray, run_mac_arrays
-from axhil.hwsim.verilog.ports import read_interface
+from axhil.hwsim.verilog.ports import module_interface
+from axhil.hwsim.verilog.syntax import parse_modules
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 
@@ -79,7 +80,7 @@ def test_the_array_equals_the_emulator_for_each_multiplier_on_traced_operands(tr
         for n, m in ((0, 0), (5, 1), (12, 2)):
             acc, half = 0, 2 ** (array.acc_bits - 1)
             for a, w in zip(windows[n], weights[m], strict=True):
-                acc += int(reference.product(array.multiplier, a, w, width=8, signed=True))
+                acc += int(array.multiplier.reference(a, w))
                 if array.saturate:
                     acc = min(max(acc, -half), half - 1)
             assert got[n, m] == (acc + half) % (2 * half) - half
@@ -132,7 +133,8 @@ def test_other_widths_compute_the_same_sums(width, acc_bits):
     rng, half = np.random.default_rng(width), 2 ** (width - 1)
     x, w = rng.integers(-half, half, (12, 5)), rng.integers(-half, half, (2, 5))
     x[0], w[0] = -half, -half
-    arrays = [MacArray(EXACT, acc_bits, saturate, width=width) for saturate in (False, True)]
+    exact = Catalogued("exact", operand=Operand(width, signed=True))
+    arrays = [MacArray(exact, acc_bits, saturate) for saturate in (False, True)]
     wrapped, clipped = run_mac_arrays(arrays, x, w, rows=2, cols=2)
     top = 2 ** (acc_bits - 1)
     np.testing.assert_array_equal(wrapped, (x @ w.T + top) % (2 * top) - top)
@@ -306,8 +308,8 @@ def test_pyverilog_reads_the_ports(top):
     parameters = {"WIDTH": 9, "ACC_BITS": 24}
     if top == "mac_array":
         parameters |= {"ROWS": 5, "COLS": 2}
-    design = Design(top, top, parameters, (rtl_dir() / f"{top}.v",), width=9, signed=True)
-    found = read_interface(design).ports
+    modules = parse_modules((rtl_dir() / f"{top}.v").read_text(), where=top)
+    found = module_interface(modules[top], parameters, where=top).ports
     assert {port.name: port.width for port in found} == PORTS[top]
     assert [port.name for port in found][:2] == ["clk_i", "rst_ni"]
     assert all(port.direction == ("output" if port.name.endswith("_o") else "input")
@@ -323,7 +325,9 @@ def test_a_wrong_element_is_not_the_emulators(tmp_path):
     assert right in source.read_text()
     source.write_text(source.read_text().replace(right, "sum[ACC_BITS] ? ~lowest : lowest"))
     x, w = np.full((2, 4), 127), np.full((1, 4), 127)
-    (sums,) = run_mac_arrays([MacArray(EXACT, 16, True)], x, w, rows=2, cols=1, rtl=rtl)
+    (sums,) = run_mac_arrays(
+        [MacArray(Catalogued("exact", rtl=rtl), 16, True)], x, w, rows=2, cols=1
+    )
     expected = Accumulator(16, "saturate").sum(x[:, None] * w[None])
     assert expected.tolist() == [[32767], [32767]]
     assert not (sums == expected).any()
@@ -337,7 +341,9 @@ def test_x_among_the_sums_is_an_error_that_names_the_array(tmp_path):
     source.write_text(source.read_text().replace("= a_i * b_i;", "= {a_i * b_i, 1'bx};"))
     sentence = r"^MAC array of exact, 24 bits, wrap: expected 0 and 1 only on acc_o, got .*X"
     with pytest.raises(HwsimError, match=sentence):
-        run_mac_arrays([MacArray(EXACT, 24)], [[1, 2]], [[3, 4]], rows=2, cols=1, rtl=rtl)
+        run_mac_arrays(
+            [MacArray(Catalogued("exact", rtl=rtl), 24)], [[1, 2]], [[3, 4]], rows=2, cols=1
+        )
 
 
 REFUSED = [

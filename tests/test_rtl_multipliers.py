@@ -5,25 +5,21 @@ import itertools
 
 import numpy as np
 import pytest
-from axhil.hwsim.simulate import simulate
 
-from axhil.hwsim import Catalogued, Design, legal_multipliers, reference, standalone
+from axhil.hwsim import Catalogued, Circuit, Operand, legal_multipliers, standalone
+from axhil.hwsim.multipliers.tabulation import simulate_together
 
 pytestmark = pytest.mark.sim
 
 SIGNS = pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
 
 
-def patterns(width):
-    """All operand pairs as bit patterns, first operand slowest."""
-    side = np.arange(2**width)
-    return np.repeat(side, 2**width), np.tile(side, 2**width)
-
-
-def simulate_tables(multipliers, *, width, signed):
-    designs = [Design.of(m, width=width, signed=signed) for m in multipliers]
-    products = simulate(designs, *patterns(width))
-    return products.reshape(-1, 2**width, 2**width)
+def tables(circuits):
+    """The tables of circuits of equal operands, in one simulation."""
+    side = 2 ** circuits[0].roles.width
+    a, b = np.repeat(np.arange(side), side), np.tile(np.arange(side), side)
+    for products in simulate_together(circuits, a, b):
+        yield products.values.reshape(side, side)
 
 
 # One start-up of the simulator for many designs; width 8 in parts, so that workers share it.
@@ -37,11 +33,10 @@ SWEEPS = [
 @SIGNS
 @pytest.mark.parametrize(("width", "part", "parts"), SWEEPS)
 def test_every_legal_multiplier_equals_the_reference_on_all_pairs(width, part, parts, signed):
-    multipliers = legal_multipliers(width)[part::parts]
-    tables = simulate_tables(multipliers, width=width, signed=signed)
-    for multiplier, table in zip(multipliers, tables, strict=True):
-        expected = reference.table(multiplier, width=width, signed=signed)
-        np.testing.assert_array_equal(table, expected, err_msg=str(multiplier))
+    multipliers = legal_multipliers(Operand(width, signed))[part::parts]
+    found = tables([multiplier.circuit() for multiplier in multipliers])
+    for multiplier, table in zip(multipliers, found, strict=True):
+        np.testing.assert_array_equal(table, multiplier.reference_table(), err_msg=str(multiplier))
 
 
 WIDE = {
@@ -63,10 +58,13 @@ def test_wide_multipliers_equal_the_reference_on_corners_and_a_sample(width, sig
     a = np.concatenate([a, rng.integers(low, high, 3000)])
     b = np.concatenate([b, rng.integers(low, high, 3000)])
 
-    multipliers = [Catalogued.parse(spelling) for spelling in WIDE[width]]
-    designs = [Design.of(m, width=width, signed=signed) for m in multipliers]
-    for multiplier, products in zip(multipliers, simulate(designs, a, b), strict=True):
-        expected = reference.product(multiplier, a, b, width=width, signed=signed)
+    operand = Operand(width, signed)
+    multipliers = [Catalogued.parse(spelling, operand=operand) for spelling in WIDE[width]]
+    circuits = [multiplier.circuit() for multiplier in multipliers]
+    simulated = simulate_together(circuits, operand.pattern(a), operand.pattern(b))
+    for multiplier, found in zip(multipliers, simulated, strict=True):
+        products = found.values.astype(np.int64)
+        expected = multiplier.reference(a, b)
         np.testing.assert_array_equal(products, expected, err_msg=str(multiplier))
         if multiplier.family == "exact":
             np.testing.assert_array_equal(products, a * b)
@@ -75,12 +73,11 @@ def test_wide_multipliers_equal_the_reference_on_corners_and_a_sample(width, sig
 @SIGNS
 @pytest.mark.parametrize("width", [4, 7])
 def test_drum_with_k_equal_to_width_is_exact(width, signed):
-    values = np.arange(2**width)
-    if signed:
-        values = np.where(values < 2 ** (width - 1), values, values - 2**width)
-    for spelling in ("exact", f"drum({width})"):
-        table = simulate_tables([Catalogued.parse(spelling)], width=width, signed=signed)[0]
-        np.testing.assert_array_equal(table, np.multiply.outer(values, values), err_msg=spelling)
+    operand = Operand(width, signed)
+    spellings = ("exact", f"drum({width})")
+    circuits = [Catalogued.parse(s, operand=operand).circuit() for s in spellings]
+    for table in tables(circuits):
+        np.testing.assert_array_equal(table, np.multiply.outer(operand.values, operand.values))
 
 
 WORKED_ROWS = [
@@ -99,24 +96,25 @@ WORKED_ROWS = [
 def test_the_worked_rows_in_the_headers_hold(signed):
     rows = [row for row in WORKED_ROWS if row[1] == signed]
     spellings = list(dict.fromkeys(row[0] for row in rows))
-    designs = [Design.of(Catalogued.parse(s), width=8, signed=signed) for s in spellings]
-    products = simulate(designs, [row[2] for row in rows], [row[3] for row in rows])
+    operand = Operand(8, signed)
+    circuits = [Catalogued.parse(s, operand=operand).circuit() for s in spellings]
+    a, b = (operand.pattern([row[side] for row in rows]) for side in (2, 3))
+    found = simulate_together(circuits, a, b)
     for i, (spelling, _, a, b, expected) in enumerate(rows):
-        assert products[spellings.index(spelling), i] == expected, (spelling, a, b)
+        assert found[spellings.index(spelling)].values[i] == expected, (spelling, a, b)
 
 
 @SIGNS
 def test_a_standalone_module_computes_the_same_from_one_file(tmp_path, signed):
-    multipliers = [Catalogued.parse(s) for s in ("exact", "drum(3)", "scaletrim(4,8)")]
-    width, designs = 6, []
+    operand, circuits = Operand(6, signed), []
+    multipliers = [
+        Catalogued.parse(s, operand=operand) for s in ("exact", "drum(3)", "scaletrim(4,8)")
+    ]
     for m in multipliers:
         path = tmp_path / f"{m.slug}.v"
-        path.write_text(standalone(m, width, signed=signed))
+        path.write_text(standalone(m))
         top = f"mul_{m.slug}_signed" if signed else f"mul_{m.slug}"
         # All three are compiled together: their inner modules must not clash.
-        designs.append(Design(str(m), top, {}, (path,), width=width, signed=signed))
-    products = simulate(designs, *patterns(width))
-    for m, table in zip(multipliers, products.reshape(-1, 2**width, 2**width), strict=True):
-        np.testing.assert_array_equal(
-            table, reference.table(m, width=width, signed=signed), err_msg=str(m)
-        )
+        circuits.append(Circuit.of(m.name, top, [path], operand))
+    for m, table in zip(multipliers, tables(circuits), strict=True):
+        np.testing.assert_array_equal(table, m.reference_table(), err_msg=str(m))

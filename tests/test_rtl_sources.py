@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
-from axhil.hwsim import Catalogued, Design
+from axhil.hwsim import Catalogued, Operand
 from axhil.hwsim.designs.sources import rtl_dir
-from axhil.hwsim.verilog.ports import check_ports, read_interface
+from axhil.hwsim.verilog.ports import module_interface
+from axhil.hwsim.verilog.syntax import parse_modules
 
 FILES = sorted(rtl_dir().glob("*.v"))
 MODULES = [path.stem for path in FILES]
@@ -65,18 +66,28 @@ def test_each_file_holds_one_module_of_its_name_and_the_agreed_frame(path):
     assert max(map(len, text.splitlines())) <= 100
 
 
+def interface(module, parameters):
+    """A module as pyverilog reads it."""
+    modules = parse_modules((rtl_dir() / f"{module}.v").read_text(), where=module)
+    return module_interface(modules[module], parameters, where=module)
+
+
 @pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
 @pytest.mark.parametrize("spelling", ["exact", "drum(5)", "scaletrim(3,4)"])
 def test_pyverilog_reads_the_three_ports(spelling, signed):
-    design = Design.of(Catalogued.parse(spelling), width=11, signed=signed)
-    ports = {p.name: (p.direction, p.width) for p in check_ports(design).ports}
-    assert ports == {"a_i": ("input", 11), "b_i": ("input", 11), "p_o": ("output", 22)}
+    circuit = Catalogued.parse(spelling, operand=Operand(11, signed)).circuit()
+    ports = interface(circuit.top, circuit.parameters).ports
+    assert ports == circuit.interface.ports
+    assert {p.name: (p.direction, p.width) for p in ports} == {
+        "a_i": ("input", 11),
+        "b_i": ("input", 11),
+        "p_o": ("output", 22),
+    }
 
 
 def test_pyverilog_reads_the_helper():
-    path = rtl_dir() / "leading_one.v"
-    design = Design("helper", "leading_one", {"WIDTH": 9}, (path,), width=9, signed=False)
-    ports = {p.name: (p.direction, p.width) for p in read_interface(design).ports}
+    found = interface("leading_one", {"WIDTH": 9}).ports
+    ports = {p.name: (p.direction, p.width) for p in found}
     assert ports == {"x_i": ("input", 9), "pos_o": ("output", 4)}
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, golden
-from axhil.report.tables import accuracy_table
+from axhil.report.measurements import accuracy
 from axhil.study.accuracy import measure, write_accuracy
 from axhil.study.assignments import network_assignments
 from axhil.study.statistics import proportion
@@ -108,7 +108,6 @@ def test_the_record_says_what_was_measured_on_what(subject, images, rows, tmp_pa
     record = json.loads(path.read_text())
     assert record["network"] == "lenet5"
     assert record["weights_sha256"] == subject.weights_sha256
-    assert record["float_share"] == 0
     assert record["calibration"] == "mnist5k[500]"
     assert record["quantisation"] == {
         "weights": "tensor",
@@ -127,6 +126,7 @@ def test_the_record_says_what_was_measured_on_what(subject, images, rows, tmp_pa
         assert written["accuracy"] == share == row.accuracy.value
         assert written["accuracy_low"] < share < written["accuracy_high"]
         assert written["lut_sha256"] == row.lut_sha256
+        assert written["float_share"] == (row.name == "float")
 
 
 def test_the_calibration_images_are_not_among_those_evaluated(images):
@@ -138,8 +138,8 @@ def test_the_calibration_images_are_not_among_those_evaluated(images):
 
 
 def test_the_table_on_screen_shows_percent_and_the_difference_to_float(rows):
-    table = accuracy_table(rows, title="a title")
-    names, shares, _, differences, *_ = ([*column.cells] for column in table.columns)
+    columns = zip(*accuracy(rows, title="a title").rows, strict=True)
+    names, shares, _, differences, *_ = ([entry.text for entry in column] for column in columns)
     assert names[0] == "float32"
     assert shares == [f"{100 * row.correct.count('1') / 4500:.2f}" for row in rows]
     assert differences[0] == ""

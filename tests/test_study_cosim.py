@@ -14,14 +14,15 @@ import pytest
 import torch
 
 from axhil import cli
-from axhil.cli import cosim as cli_cosim
-from axhil.cli import design as cli_design
 from axhil.emulation import Accumulator, External, Geometry
-from axhil.emulation.external import ExternalPath
-from axhil.hwsim import Catalogued, Design, HwsimError, golden
+from axhil.emulation.arithmetic import ExternalArithmetic
+from axhil.emulation.backends import BACKENDS, Computation
+from axhil.emulation.quantize import S8, Quantizer
+from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.designs.sources import rtl_dir
+from axhil.hwsim.multipliers import Assignment, find
 from axhil.hwsim.simulation.live import LiveMultiplier
-from axhil.study.cosim import chosen_layers, cosim, products_of
+from axhil.study.cosim import chosen_layers, cosim, layers_of, multipliers_of, products_of
 from axhil.study.errors import StudyError
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
@@ -130,10 +131,10 @@ def test_a_small_layer_in_icarus_has_the_sums_of_a_register_step_by_step(overflo
     rng = np.random.default_rng(3)
     x = rng.integers(-127, 128, (1, 2, 4, 4)).astype(np.int8)
     w = rng.integers(-127, 128, (3, 2, 3, 3)).astype(np.int8)
-    with LiveMultiplier(Design.of(DRUM, width=8, signed=True), processes=1) as live:
-        layer = ExternalPath(
-            External("RTL", live), torch.from_numpy(w), Geometry(), Accumulator(15, overflow)
-        )
+    with LiveMultiplier(DRUM.circuit(), processes=1) as live:
+        arithmetic = ExternalArithmetic(External("RTL", live), Accumulator(15, overflow))
+        what = Computation(arithmetic, Quantizer(S8, torch.ones(())), Geometry())
+        layer = BACKENDS["external"](what, torch.from_numpy(w))
         found = layer.accumulate(torch.from_numpy(x).float()).numpy()
     table = golden(DRUM).table
     low, high, overflowed = -(2**14), 2**14 - 1, 0
@@ -174,7 +175,7 @@ def test_a_users_verilog_file_runs_under_the_network(axhil, tmp_path):
     code, out, _ = axhil("--images", 1, "-m", "theirs.v", "--layers", "fc3")
     assert code == 0
     assert "fc3: all 840 products equal the table's" in out
-    assert "RTL of theirs (theirs.v)" in out
+    assert "RTL of theirs.v" in out
 
 
 @pytest.mark.sim
@@ -195,25 +196,19 @@ def test_a_users_design_takes_the_options_that_its_table_takes(axhil, tmp_path):
         "  assign one = 0, two = up ? (left >> `CUT << `CUT) * cut : 0;\nendmodule\n"
     )
     options = ["--with", "cell.v", "--top", "theirs", "--a", "right", "--b", "left", "--p", "two"]
-    options += ["--param", "K=3", "--include", "inc", "--tie", "up=1", "--unsigned"]
+    options += ["--param", "K=3", "--include", "inc", "--tie", "up=1", "--wrap-signed"]
     code, out, _ = axhil("--images", 1, "-m", "theirs.v", "--layers", "fc3", *options)
     assert code == 0
     assert "fc3: all 840 products equal the table's" in out
 
-    # The same from the table that `axhil lut` makes with the same words.
-    asked = cli_design.FileOptions(
-        top="theirs",
-        a="right",
-        b="left",
-        p="two",
-        weight_port="right",
-        param=["K=3"],
-        include=[tmp_path / "inc"],
-        tie=["up=1"],
-        signed=False,
-    )
-    files = [tmp_path / "theirs.v", tmp_path / "cell.v"]
-    lut, _ = cli_cosim._own(files, asked, tmp_path)
+    # The same in brackets, layer by layer.
+    facts = "top=theirs,a=right,b=left,p=two,K=3,wrap,tie.up=1,with=cell.v,include=inc"
+    mixed = f"fc3=theirs.v[{facts}],fc*=drum(4)"
+    code, out, _ = axhil("--images", 1, "-m", mixed, "--layers", "fc[23]")
+    assert code == 0
+    assert "fc2: all 10,080 products equal the table's" in out
+    assert "fc3: all 840 products equal the table's" in out
+    lut = find(f"theirs.v[weight=right,{facts}]").table()
     codes = np.arange(-127, 128)
     left, right = np.meshgrid(codes, codes, indexing="ij")
     expected = np.sign(left * right) * (abs(left) & 0xFC) * (abs(right) & 0xF8)
@@ -226,7 +221,7 @@ def test_a_users_design_of_another_width_is_one_sentence(axhil, tmp_path):
     (tmp_path / "mul.v").write_text(f"module mul ({header}); assign p = a * b; endmodule\n")
     code, out, err = axhil("-m", "mul.v")
     assert (code, out) == (2, "")
-    sentence = "mul (mul.v): expected operands of 8 bits, as networks are quantised to, got 4"
+    sentence = "mul.v: networks are quantised to signed 8-bit codes, its operands are signed 4-bit"
     assert err == f"axhil: {sentence}\n"
 
 
@@ -269,21 +264,23 @@ def test_rtl_that_does_not_compile_leaves_no_folder_for_its_trace(axhil, tmp_pat
 def test_a_simulator_that_dies_under_the_network_is_one_sentence(subject, images):
     lives = []
 
-    def start():
-        lives.append(LiveMultiplier(Design.of(DRUM, width=8, signed=True), processes=1, batch=4096))
+    def start(_multiplier):
+        lives.append(LiveMultiplier(DRUM.circuit(), processes=1, batch=4096))
         lives[0]._progress = lambda _: os.kill(lives[0].pids[0], signal.SIGKILL)
         return lives[0]
 
     with pytest.raises(HwsimError, match=r"^drum\(4\): the simulator died after [\d,]+ products"):
-        cosim(subject, images, golden(DRUM), start, layers=["conv1"])
+        cosim(subject, images, everywhere(subject, DRUM), start, layers=["conv1"])
     assert lives[0].pids == ()
 
 
 USER_ERRORS = [
     (["--layers", "conv9"], "--layers: no layer 'conv9'; the layers are conv1, conv2, fc1, fc2"),
     (["--layers", ","], "--layers: expected at least one layer, e.g. --layers conv1,fc3"),
-    (["-m", "drum(77)"], "drum(77): expected 2 <= K <= WIDTH=16, got K=77"),
-    (["-m", "drum(5)"], "no golden table of drum(5)"),
+    (["-m", "drum(77)"], "drum(77): expected 2 <= K <= WIDTH=8, got K=77"),
+    (["-m", "drun(5)"], "did you mean drum?"),
+    (["-m", "model.c"], "expected a file at model.c, but there is no such file"),
+    (["-m", "conv*=exact,f=drum(4)"], "the pattern 'f' matches no layer; the layers are conv1"),
     (["--images", "0"], "expected a number of images from 1 to 4500"),
     (["--rtl", "nowhere"], "expected the Verilog of mul_signed at nowhere/mul_signed.v"),
     (["--acc-bits", "7"], "expected an accumulator of 8 to 32 bits, got 7"),
@@ -293,8 +290,7 @@ USER_ERRORS = [
     (["--param", "K=3"], "--param: for a Verilog file, e.g. axhil cosim -m path/to/mul.v"),
     (["--with", "cell.v"], "--with: for a Verilog file"),
     (["--unsigned"], "--signed/--unsigned: for a Verilog file"),
-    (["-m", "mul.v", "--rtl", "r"], "--rtl: for multipliers of the catalogue, not for a file"),
-    (["-m", "mul.v"], "expected a Verilog file at mul.v, but there is no such file"),
+    (["-m", "mul.v"], "expected a file at mul.v, but there is no such file"),
     (["--trace-window", "0:9"], "--trace-window: expected --trace FILE.vcd with it"),
     (["--trace", "t.vcd", "--trace-window", "9"], "expected START:COUNT such as 0:1000, got '9'"),
     (["--trace", "t.vcd", "--trace-window", "3:0"], "COUNT >= 1, got 3:0"),
@@ -311,6 +307,30 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(axhil, arguments, sentence):
     assert (code, out) == (2, "")
     assert sentence in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
+
+
+def everywhere(subject, multiplier):
+    return dict.fromkeys(subject.prepared.layers, multiplier)
+
+
+def test_an_assignment_says_which_layers_have_what(subject):
+    mixed = Assignment.parse("conv2=drum(4),fc*=exact,conv1=float")
+    assert layers_of(subject, mixed, None) == ("conv2", "fc1", "fc2", "fc3")
+    assert layers_of(subject, mixed, ["fc3"]) == ("fc3",)
+    found = multipliers_of(subject, mixed, ("fc3",))
+    assert [one if isinstance(one, str) else one.name for one in found.values()] == [
+        "float", "drum(4)", "exact", "exact", "exact",
+    ]  # fmt: skip
+    with pytest.raises(StudyError, match="no multiplier is in the layer conv1, see conv2=drum"):
+        multipliers_of(subject, mixed, ("conv1",))
+
+
+def test_options_of_the_catalogue_are_refused_for_a_file(axhil, tmp_path):
+    (tmp_path / "mul.v").write_text("")
+    for option in ("--rtl", "--luts"):
+        code, _, err = axhil("-m", "mul.v", option, "r")
+        sentence = f"axhil: {option}: for multipliers of the catalogue, not for a file\n"
+        assert (code, err) == (2, sentence)
 
 
 class Table:
@@ -336,7 +356,11 @@ def test_layers_that_no_multiplier_replaces_stay_exact(subject, images):
     stand_in, lut = Table(golden(DRUM).table), golden(DRUM)
     layers = chosen_layers(convolutions, ["conv2"])
     report = cosim(
-        convolutions, images, lut, lambda: contextlib.nullcontext(stand_in), layers=layers
+        convolutions,
+        images,
+        multipliers_of(convolutions, Assignment.of(DRUM), layers),
+        lambda _: contextlib.nullcontext(stand_in),
+        layers=layers,
     )
     assert report.equal
     assert report.products == stand_in.pairs == 2 * 153_600
@@ -353,7 +377,11 @@ def test_one_wrong_product_in_the_table_is_counted_and_shown(subject, images):
     weight = int(subject.prepared.layers["fc3"].codes.flatten()[0])
     wrong[0, weight & 255] += 1
     report = cosim(
-        subject, images, lut, lambda: contextlib.nullcontext(Table(wrong)), layers=["fc2", "fc3"]
+        subject,
+        images,
+        everywhere(subject, DRUM),
+        lambda _: contextlib.nullcontext(Table(wrong)),
+        layers=["fc2", "fc3"],
     )
     assert not report.equal
     for layer in report.layers:

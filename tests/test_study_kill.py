@@ -197,8 +197,8 @@ def test_a_table_killed_while_it_is_replaced_is_the_old_one_or_the_new_one(tmp_p
     path = tmp_path / "lut.npz"
     code = (
         "import sys, numpy as np\n"
-        "from axhil.hwsim import Lut\n"
-        "tables = [Lut(np.full((256, 256), n, np.int32), width=8, signed=True) for n in (1, 2)]\n"
+        "from axhil.hwsim import Lut, Operands\n"
+        "tables = [Lut(np.full((256, 256), n, np.int32), *Operands.parse('s8')) for n in (1, 2)]\n"
         "while True:\n"
         "    for table in tables: table.save(sys.argv[1])\n"
     )

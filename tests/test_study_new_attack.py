@@ -8,11 +8,13 @@ from study_samples import cell
 
 from axhil import attacks
 from axhil.attacks import registry
-from axhil.report.figure import robustness_figure
-from axhil.report.tables import robust_accuracy_tables, summarised_warnings
+from axhil.report.accuracy import robust_accuracy
+from axhil.report.figures.curves import robustness_figure
+from axhil.report.findings import warnings
 from axhil.study.assignments import network_assignments
 from axhil.study.experiment import Experiment, Grid, cross_checks, run
 from axhil.study.records import records_of
+from axhil.study.results import Results
 from axhil.study.spec import checked
 from axhil.study.store import CellStore
 from axhil.study.subject import load_subject
@@ -79,7 +81,9 @@ def test_a_study_runs_and_shows_an_attack_that_is_one_new_file(_speckle, tmp_pat
     assert cells[0].zero_gradient == 0.0
     assert CellStore(tmp_path).get(cells[0].settings) == cells[0]
     records = records_of(cells)
-    titles = [table.title for table in robust_accuracy_tables(records)]
+    planned = sum(len(one.settings.budgets) for one in cells)
+    tables = robust_accuracy(Results("lenet5", "whitebox", tuple(cells), planned))
+    titles = [table.full_title for table, _ in tables]
     assert titles[0] == "Speckle L∞ (tries=2): robust accuracy, %"
     assert titles[1] == "Speckle L∞: robust accuracy, %"
     figure = robustness_figure(records, title="x")
@@ -89,7 +93,7 @@ def test_a_study_runs_and_shows_an_attack_that_is_one_new_file(_speckle, tmp_pat
 
 def test_a_record_of_an_attack_from_elsewhere_is_shown_by_its_spelling():
     foreign = cell(attack="speckle(tries=2)", warnings=("code: text",))
-    (table,) = robust_accuracy_tables(records_of([foreign]))
-    assert table.title.startswith("speckle(tries=2) L∞")
-    assert summarised_warnings([foreign]) == ["speckle(tries=2) L∞, code (ACC): text"]
+    ((table, _),) = robust_accuracy(Results("lenet5", "whitebox", (foreign,), 2))
+    assert table.title == "speckle(tries=2) L∞"
+    assert warnings([foreign]) == ["speckle(tries=2) L∞, code (ACC): text"]
     assert Grid().attacks == ("fgsm", "bim", "pgd")

@@ -6,11 +6,12 @@ are bit-identical to the NumPy definition. The extension is optional: where it w
 `available()` is False, `unavailable_reason()` says why, and constructing a kernel raises.
 """
 
-from .extension import ISAS, available, isa, supported_isas, unavailable_reason
+from .extension import ISAS, NOT_BUILT, available, isa, supported_isas, unavailable_reason
 from .kernel import LutKernel, ProductKernel, gather_baseline
 
 __all__ = [
     "ISAS",
+    "NOT_BUILT",
     "LutKernel",
     "ProductKernel",
     "available",

@@ -16,6 +16,9 @@ except ImportError as error:  # not built: no compiler, or a checkout that was n
     _native = None
     _REASON = f"the extension emulation.native._kernel cannot be imported ({error})"
 
+NOT_BUILT = "the native kernel is not built"
+"""For plans; `unavailable_reason` says more."""
+
 ISAS = ("avx512vbmi", "avx2", "scalar")
 """Instruction sets, fastest first; AXHIL_ISA forces one."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import EmulationError
+from ..geometry import Geometry
 from .arrays import (
     Pair,
     aligned_empty,
@@ -91,12 +92,8 @@ class _ConvKernel:
             raise EmulationError(
                 f"expected an input of shape (N, {C * self.groups}, H, W); got {tuple(shape)}"
             )
-        size = [
-            (shape[2 + i] + 2 * self.padding[i] - self.dilation[i] * (kernel[i] - 1) - 1)
-            // self.stride[i]
-            + 1
-            for i in range(2)
-        ]
+        geometry = Geometry(self.stride, self.padding, self.dilation, self.groups)
+        size = geometry.output_size(shape[2], shape[3], (kernel[0], kernel[1]))
         if min(size) < 1:
             raise EmulationError(
                 f"expected an input of at least the kernel's extent; got {shape[2]}x{shape[3]} "

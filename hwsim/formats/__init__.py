@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables in the formats of other tools, each with its index order and operand roles spelt out."""
 
-from .format import Asked, Format, Kind, UnknownKindError
+from .format import Format
 from .registry import (
     FORMATS,
     NPZ,
@@ -15,10 +15,7 @@ from .registry import (
 __all__ = [
     "FORMATS",
     "NPZ",
-    "Asked",
     "Format",
-    "Kind",
-    "UnknownKindError",
     "format_names",
     "has_format",
     "read_table",

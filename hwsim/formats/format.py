@@ -1,92 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a table format is, and the operand kind that a file, a user or another table tells."""
+"""What a table format is, and what several of them share."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
-from ..lut import MAX_WIDTH, Lut
+from ..lut import Lut
+from ..operands import MAX_BITS, Asked, Operands
 
-_T = TypeVar("_T")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
-
-
-class UnknownKindError(HwsimError):
-    """Neither the file nor the user says what the operands are."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What the operands of a complete table are.
-
-    Attributes:
-        width: bits of each operand, 1..12.
-        signed: two's complement.
-    """
-
-    width: int
-    signed: bool
-
-    def __str__(self) -> str:
-        return f"{'signed' if self.signed else 'unsigned'} {self.width}-bit operands"
-
-    @classmethod
-    def of(cls, lut: Lut) -> "Kind":
-        """The kind of a table."""
-        return cls(lut.width, lut.signed)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is known of the operands before a source is read.
-
-    Attributes:
-        width: the user's word; None where there is none.
-        signed: the user's word; None where there is none.
-        default: used for what neither the user nor the source says, e.g. the kind of the table
-            that this one is compared with.
-    """
-
-    width: int | None = None
-    signed: bool | None = None
-    default: Kind | None = None
-
-    def settle(self, *, width: int | None = None, signed: bool | None = None) -> Kind:
-        """The kind, from what the source implies and what is asked.
-
-        Args:
-            width: what the source implies; None if nothing.
-            signed: likewise.
-
-        Raises:
-            UnknownKindError: nobody says.
-            HwsimError: the source and the user contradict each other, or a width beyond 12 bits.
-        """
-        if width is not None and self.width not in {None, width}:
-            raise HwsimError(f"it is of {width}-bit operands, but --width {self.width} was given")
-        if signed is not None and self.signed not in {None, signed}:
-            has, given = ("signed", "--unsigned") if signed else ("unsigned", "--signed")
-            raise HwsimError(f"it is of {has} operands, but {given} was given")
-        default = self.default
-        width = _first(width, self.width, default.width if default else None)
-        signed = _first(signed, self.signed, default.signed if default else None)
-        if width is None:
-            raise UnknownKindError(
-                "it does not say what its operands are: add --signed or --unsigned, and --width "
-                "unless they have 8 bits"
-            )
-        if signed is None:
-            raise UnknownKindError(
-                "it does not say whether its operands are signed: add --signed or --unsigned"
-            )
-        if not 1 <= width <= MAX_WIDTH:
-            raise HwsimError(f"expected operands of 1..{MAX_WIDTH} bits, got {width}")
-        return Kind(width, signed)
 
 
 @dataclass(frozen=True)
@@ -119,49 +46,39 @@ class Format:
     usual: tuple[str, ...] = ()
 
 
-def numeric_order(kind: Kind) -> NDArray[np.int64]:
-    """(2^width,) indices of the bit patterns, from the smallest operand value to the largest.
-
-    For signed 8-bit operands 128..255, 0..127, that is -128..-1, 0..127.
-    """
-    side = 2**kind.width
-    return np.roll(np.arange(side), side // 2) if kind.signed else np.arange(side)
-
-
-def values_of(kind: Kind) -> NDArray[np.int64]:
-    """(2^width,) operand value of every bit pattern."""
-    values = np.arange(2**kind.width, dtype=np.int64)
-    if kind.signed:
-        values[2 ** (kind.width - 1) :] -= 2**kind.width
-    return values
-
-
-def width_of_side(side: int) -> int:
-    """Operand bits of a table with `side` rows.
+def bits_of(rows: int, columns: int | None = None) -> tuple[int, int]:
+    """Bits of either operand of a table with so many rows and columns; None: as many as rows.
 
     Raises:
         HwsimError: not a power of two, or beyond 12 bits.
     """
-    width = side.bit_length() - 1
-    if side != 2**width or not 1 <= width <= MAX_WIDTH:
-        raise HwsimError(
-            f"expected as many rows as a multiplier has operand values, a power of two up to "
-            f"{2**MAX_WIDTH}, got {side}"
-        )
-    return width
+    sides = (rows, rows if columns is None else columns)
+    for side, word in zip(sides, ("rows", "columns"), strict=True):
+        if side < 2 or side.bit_count() != 1 or side > 2**MAX_BITS:
+            raise HwsimError(
+                f"expected as many {word} as a multiplier has operand values, a power of two up to "
+                f"{2**MAX_BITS}, got {side}"
+            )
+    return sides[0].bit_length() - 1, sides[1].bit_length() - 1
 
 
-def table_of(products: NDArray[Any], kind: Kind) -> Lut:
+def require_equal(operands: Operands, *, tool: str) -> None:
+    """Refuses operands that differ in bits or sign, for a tool that has one kind of them.
+
+    Raises:
+        HwsimError: they differ.
+    """
+    if not operands.equal:
+        raise HwsimError(f"{tool} takes tables of two equal operands, this one is of {operands}")
+
+
+def table_of(products: NDArray[Any], operands: Operands) -> Lut:
     """A table from integers of any type.
-
-    Args:
-        products: (2^width, 2^width), row = first operand's bit pattern.
-        kind: of the operands.
 
     Raises:
         HwsimError: a product that 32 bits do not hold.
     """
-    return Lut(products, width=kind.width, signed=kind.signed)
+    return Lut(products, *operands)
 
 
 def text_of(data: bytes) -> str:
@@ -209,7 +126,7 @@ def require_range(lut: Lut, low: int, high: int, *, what: str) -> None:
     outside = (lut.table < low) | (lut.table > high)
     if outside.any():
         i, j = (int(index) for index in np.argwhere(outside)[0])
-        a, b = int(lut.operands[i]), int(lut.operands[j])
+        a, b = int(lut.activation.values[i]), int(lut.weight.values[j])
         raise HwsimError(
             f"{what} holds {low}..{high}, but {a} x {b} = {int(lut.table[i, j])}, and "
             f"{int(outside.sum()):,} product(s) do not fit"
@@ -217,20 +134,15 @@ def require_range(lut: Lut, low: int, high: int, *, what: str) -> None:
 
 
 def square(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """(2^width, 2^width) table from rows of equal length.
+    """(2^bits, 2^bits) table from rows of equal length.
 
     Raises:
         HwsimError: a row has another length than there are rows; it names the row.
     """
-    side = len(rows)
-    width_of_side(side)
+    bits_of(len(rows))
     for number, row in enumerate(rows):
-        if len(row) != side:
+        if len(row) != len(rows):
             raise HwsimError(
-                f"row {number} has {len(row):,} entries, expected {side:,} as there are rows"
+                f"row {number} has {len(row):,} entries, expected {len(rows):,} as there are rows"
             )
     return np.array(rows, dtype=np.int64)
-
-
-def _first(*options: _T | None) -> _T | None:
-    return next((option for option in options if option is not None), None)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ..errors import HwsimError
 from ..lut import Lut
-from .format import Asked, Format, square, table_of, text_of, width_of_side
+from ..operands import Asked, Operands
+from .format import Format, bits_of, square, table_of, text_of
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _ARRAY = re.compile(
@@ -48,7 +49,7 @@ def _read(data: bytes, asked: Asked) -> Lut:
     rows, columns = int(array["rows"]), int(array["columns"])
     if rows != columns:
         raise HwsimError(f"expected a square array, got {array['name']}[{rows}][{columns}]")
-    width = width_of_side(rows)
+    bits = bits_of(rows)
     low, high = _range(array["type"])
     table = _entries(text[array.end() :], rows)
     if table.min() < low or table.max() > high:
@@ -56,11 +57,9 @@ def _read(data: bytes, asked: Asked) -> Lut:
         raise HwsimError(
             f"the entry {wrong} does not fit its type {array['type'].strip()}; C would wrap it"
         )
-    unsigned_element = low == 0
     # Signed elements may hold unsigned products; only the user can know that.
-    signed = False if unsigned_element else (asked.signed is not False)
-    kind = asked.settle(width=width, signed=signed)
-    return table_of(table, kind)
+    signed = low < 0 and asked.signs != (False, False)
+    return table_of(table, asked.settle(bits=bits, signs=(signed, signed)))
 
 
 def _entries(text: str, side: int) -> NDArray[np.int64]:
@@ -121,7 +120,7 @@ def _range(element: str) -> tuple[int, int]:
 def _write(lut: Lut, *, qualifier: str) -> bytes:
     limit = np.iinfo(np.int16)
     fits = lut.table.min() >= limit.min and lut.table.max() <= limit.max
-    side = 2**lut.width
+    side = len(lut.table)
     rows = ",\n".join("{" + ", ".join(map(str, row)) + "}" for row in lut.table.tolist())
     element = "int16_t" if fits else "int32_t"
     return (
@@ -131,14 +130,14 @@ def _write(lut: Lut, *, qualifier: str) -> bytes:
 
 def _write_adapt(lut: Lut) -> bytes:
     """Writes AdaPT's header: signed 8-bit, int16_t, or int32_t where a product needs it."""
-    if lut.width != 8 or not lut.signed:
+    if lut.operands != Operands.parse("s8"):
         raise HwsimError("AdaPT's kernels index by int8 operands: only signed 8-bit tables fit")
     return _write(lut, qualifier="const")
 
 
 def _write_transaxx(lut: Lut) -> bytes:
     """Writes TransAxx's header: as AdaPT's, in device memory, and up to 8 bits (QUANT_BITS)."""
-    if lut.width > 8 or not lut.signed:
+    if not lut.operands.equal or lut.weight.bits > 8 or not lut.weight.signed:
         raise HwsimError(
             "TransAxx's kernels index by int8 operands: only signed tables of up to 8 bits fit"
         )

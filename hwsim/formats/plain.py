@@ -8,33 +8,32 @@ and `$readmemh` in the order of bit patterns, CSV by its labels.
 import csv
 import io
 import re
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
 from ..lut import Lut
+from ..operands import Asked, Operand, Operands
 from .format import (
-    Asked,
     Format,
-    Kind,
+    bits_of,
     integers,
-    numeric_order,
     require_range,
-    square,
     table_of,
     text_of,
-    values_of,
-    width_of_side,
 )
 
-_HEX_TITLE = re.compile(r"//\s*axhil: (signed|unsigned) (\d+)-bit operands")
+_HEX_TITLE = re.compile(
+    r"//\s*axhil: (signed|unsigned) (\d+)-bit(?: x (signed|unsigned) (\d+)-bit)? operands"
+)
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _LONG = {("a", "b", "p"), ("a", "b", "product"), ("x", "y", "p"), ("a_i", "b_i", "p_o")}
 
 
 def _read_npy(data: bytes, asked: Asked) -> Lut:
-    """Reads a (2^w, 2^w) or flat array of integers; an unsigned dtype means unsigned operands."""
+    """Reads an (activations, weights) or flat array; an unsigned dtype means unsigned operands."""
     try:
         array: NDArray[np.generic] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -42,17 +41,23 @@ def _read_npy(data: bytes, asked: Asked) -> Lut:
     if array.dtype.kind not in "iu":
         raise HwsimError(f"expected an array of integers, got {array.dtype}")
     if array.ndim == 1:
-        side = int(np.sqrt(array.size))
-        array = array.reshape(side, side) if side * side == array.size else array
-    if array.ndim != 2 or array.shape[0] != array.shape[1]:
-        raise HwsimError(f"expected a square array, one row per activation, got {array.shape}")
-    unsigned = array.dtype.kind == "u"
-    kind = asked.settle(width=width_of_side(len(array)), signed=False if unsigned else None)
-    return table_of(array, kind)
+        array = array.reshape(_sides(array.size, asked) or array.shape)
+    if array.ndim != 2:
+        raise HwsimError(
+            f"expected a row for each activation, a column for each weight, got {array.shape}"
+        )
+    signed = False if array.dtype.kind == "u" else None
+    return table_of(array, asked.settle(bits=bits_of(*array.shape), signs=(signed, signed)))
+
+
+def _sides(count: int, asked: Asked) -> tuple[int, int] | None:
+    """Rows and columns of so many products: as requested, else a square; None: neither."""
+    sides = asked.operands.shape if asked.operands else (isqrt(count), isqrt(count))
+    return sides if sides[0] * sides[1] == count else None
 
 
 def _write_npy(lut: Lut) -> bytes:
-    """Writes a (2^w, 2^w) array of little-endian int32, which holds every table."""
+    """Writes an (activations, weights) array of little-endian int32, which holds every table."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, lut.table.astype("<i4"), version=(1, 0))
     return buffer.getvalue()
@@ -73,31 +78,38 @@ def _read_hex(data: bytes, asked: Asked) -> Lut:
             continue
         words[address] = int(digits, 16)
         address += 1
-    side = int(np.sqrt(len(words)))
-    if not words or side * side != len(words) or max(words) != len(words) - 1:
+    titled = None if title is None else _titled(title)
+    sides = _sides(len(words), asked) if titled is None else titled.shape
+    if not words or sides is None or words.keys() != set(range(sides[0] * sides[1])):
         raise HwsimError(
             f"expected one word for every address {{a, b}} from 0, 65,536 for 8-bit operands, got "
             f"{len(words):,} words up to address {max(words, default=0):,}"
         )
-    signed = None if title is None else title[1] == "signed"
-    kind = asked.settle(width=width_of_side(side), signed=signed)
-    bits = 2 * kind.width
-    table = np.array([words[index] for index in range(side * side)], dtype=np.int64)
-    if table.max() >= 2**bits:
-        raise HwsimError(f"the word {int(table.max()):x} has more than the product's {bits} bits")
-    if kind.signed:
-        table -= (table >> (bits - 1)) << bits
-    return table_of(table.reshape(side, side), kind)
+    signs = (None, None) if titled is None else titled.signs
+    operands = asked.settle(bits=bits_of(*sides), signs=signs)
+    product = operands.product
+    table = np.array([words[index] for index in range(len(words))], dtype=np.int64)
+    if table.max() >= product.count:
+        raise HwsimError(
+            f"the word {int(table.max()):x} has more than the product's {product.bits} bits"
+        )
+    return table_of(product.value(table).reshape(operands.shape), operands)
+
+
+def _titled(title: re.Match[str]) -> Operands:
+    activation = Operand(int(title[2]), title[1] == "signed")
+    weight = Operand(int(title[4]), title[3] == "signed") if title[3] else activation
+    return Operands(activation, weight).require_table()
 
 
 def _write_hex(lut: Lut) -> bytes:
-    """Writes words of 2w bits, one a line; refuses products that need more bits."""
-    bits = 2 * lut.width
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if lut.signed else (0, 2**bits - 1)
-    require_range(lut, low, high, what=f"a word of {bits} bits")
-    digits = -(-bits // 4)
-    words = (lut.table.astype(np.int64) & (2**bits - 1)).ravel().tolist()
-    title = f"// axhil: {Kind.of(lut)}, {bits}-bit products, address = {{a, b}}"
+    """Writes words of the product's bits, one a line; refuses products that need more."""
+    product = lut.operands.product
+    what = f"a word of {product.bits} bits"
+    require_range(lut, product.minimum, product.maximum, what=what)
+    digits = -(-product.bits // 4)
+    words = product.pattern(lut.table).ravel().tolist()
+    title = f"// axhil: {lut.operands}, {product.bits}-bit products, address = {{a, b}}"
     return "\n".join([title, *(f"{word:0{digits}x}" for word in words), ""]).encode()
 
 
@@ -125,34 +137,39 @@ def _read_csv(data: bytes, asked: Asked) -> Lut:
                 )
             products.update({(a, b): p for b, p in zip(columns, cells, strict=True)})
         return _labelled(products, (len(rows) - 1) * len(columns), asked)
-    table = square([integers(map(str.strip, row), line=n) for n, row in enumerate(rows, 1)])
-    kind = asked.settle(width=width_of_side(len(rows)))
-    return table_of(table, kind)
+    entries = [integers(map(str.strip, row), line=n) for n, row in enumerate(rows, 1)]
+    bits = bits_of(len(entries), len(entries[0]))
+    for number, entry in enumerate(entries, 1):
+        if len(entry) != len(entries[0]):
+            raise HwsimError(
+                f"line {number} has {len(entry):,} products, expected {len(entries[0]):,} as line 1"
+            )
+    return table_of(np.array(entries), asked.settle(bits=bits))
 
 
 def _labelled(products: dict[tuple[int, int], int], count: int, asked: Asked) -> Lut:
     if len(products) != count:
         raise HwsimError(f"{count - len(products):,} operand pair(s) stand twice")
-    side = int(np.sqrt(count))
-    width = width_of_side(side)
-    kind = asked.settle(width=width, signed=any(min(pair) < 0 for pair in products))
-    values = values_of(kind).tolist()
-    missing = next(((a, b) for a in values for b in values if (a, b) not in products), None)
-    if count != side * side or missing is not None:
+    rows, columns = {a for a, _ in products}, {b for _, b in products}
+    signs = (min(rows, default=0) < 0, min(columns, default=0) < 0)
+    operands = asked.settle(bits=bits_of(len(rows), len(columns)), signs=signs)
+    first, second = (operand.values.tolist() for operand in operands)
+    missing = next(((a, b) for a in first for b in second if (a, b) not in products), None)
+    if missing is not None:
         raise HwsimError(
-            f"expected every pair of {kind}, got {count:,} products"
-            + ("" if missing is None else f" and none of {missing[0]} x {missing[1]}")
+            f"expected every pair of {operands}, got {count:,} products and none of "
+            f"{missing[0]} x {missing[1]}"
         )
-    table = np.array([[products[a, b] for b in values] for a in values], dtype=np.int64)
-    return table_of(table, kind)
+    table = np.array([[products[a, b] for b in second] for a in first], dtype=np.int64)
+    return table_of(table, operands)
 
 
 def _write_csv(lut: Lut) -> bytes:
     r"""Writes a matrix with labels, `a\b` in the corner, from the smallest operand up."""
-    order = numeric_order(Kind.of(lut))
-    labels = lut.operands[order].tolist()
-    lines = [",".join(["a\\b", *map(str, labels)])]
-    for a, row in zip(labels, lut.table[np.ix_(order, order)].tolist(), strict=True):
+    rows, columns = (operand.ascending for operand in lut.operands)
+    lines = [",".join(["a\\b", *map(str, lut.weight.values[columns])])]
+    table = lut.table[np.ix_(rows, columns)].tolist()
+    for a, row in zip(lut.activation.values[rows].tolist(), table, strict=True):
         lines.append(",".join(map(str, [a, *row])))
     return ("\n".join(lines) + "\n").encode()
 
@@ -170,8 +187,8 @@ NPY = Format(
 HEX = Format(
     name="hex",
     suffixes=(".hex", ".mem"),
-    order="word at address {a, b} = a * 2^width + b, bit patterns",
-    encoding="two's complement words of 2 * width bits, hexadecimal, one a line",
+    order="word at address {a, b} = a * 2^(bits of b) + b, bit patterns",
+    encoding="words of the operands' bits together, hexadecimal, one a line",
     roles="a = activation, b = weight",
     source="IEEE 1364-2005, 17.2.9",
     read=_read_hex,
@@ -181,7 +198,7 @@ CSV = Format(
     name="csv",
     suffixes=(".csv",),
     order="labelled matrix: row = a, column = b, from the smallest value up; or rows `a,b,p`",
-    encoding="decimal integers; the labels tell whether operands are signed",
+    encoding="decimal integers; the labels tell what the operands are",
     roles="a = activation, b = weight",
     source="axhil",
     read=_read_csv,

@@ -12,7 +12,8 @@ from ..errors import HwsimError
 from ..files import write_atomically
 from ..lut import Lut
 from ..metrics import error_metrics
-from .format import Asked, Format, Kind, UnknownKindError
+from ..operands import Asked, UnknownOperandsError
+from .format import Format
 
 NPZ = "npz"
 """The name of axhil's own tables, which are read and written by `Lut`."""
@@ -68,7 +69,7 @@ def read_table(
         The table; its manifest names the file, the format and the file's SHA-256.
 
     Raises:
-        UnknownKindError: nobody says whether its operands are signed.
+        UnknownOperandsError: nobody says whether its operands are signed.
         HwsimError: missing, cut, not a table, or contradicting what is asked.
     """
     file, asked = Path(path), asked or Asked()
@@ -83,8 +84,8 @@ def read_table(
         return lut
     try:
         bare = _format(name).read(data, asked)
-    except UnknownKindError as error:
-        raise UnknownKindError(f"{path}: {error}") from error
+    except UnknownOperandsError as error:
+        raise UnknownOperandsError(f"{path}: {error}") from error
     except HwsimError as error:
         raise HwsimError(f"{path} is no table in the format {name}: {error}") from error
     manifest = {
@@ -96,7 +97,7 @@ def read_table(
         },
         "metrics": error_metrics(bare).as_dict(),
     }
-    return Lut(bare.table, width=bare.width, signed=bare.signed, manifest=manifest)
+    return Lut(bare.table, *bare.operands, manifest)
 
 
 def write_table(lut: Lut, path: str | os.PathLike[str], *, form: str | None = None) -> str:
@@ -168,6 +169,6 @@ def _unknown_suffix(path: Path, option: str) -> str:
 
 def _agree(asked: Asked, lut: Lut, path: str | os.PathLike[str]) -> None:
     try:
-        Asked(asked.width, asked.signed).settle(width=lut.width, signed=lut.signed)
+        asked.settle(bits=lut.operands.bits, signs=lut.operands.signs)
     except HwsimError as error:
-        raise HwsimError(f"{path}: {error} (it is a table of {Kind.of(lut)})") from error
+        raise HwsimError(f"{path}: {error} (it is a table of {lut.operands})") from error

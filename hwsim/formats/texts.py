@@ -16,17 +16,16 @@ import numpy as np
 
 from ..errors import HwsimError
 from ..lut import Lut
+from ..operands import Asked
 from .format import (
-    Asked,
     Format,
-    Kind,
+    bits_of,
     integers,
-    numeric_order,
+    require_equal,
     require_range,
     square,
     table_of,
     text_of,
-    width_of_side,
 )
 
 _APPMULT_TITLE = "LUT for approximate multiplier:"
@@ -42,18 +41,20 @@ def _read_approxtorch(data: bytes, asked: Asked) -> Lut:
         if line.strip() and not line.lstrip().startswith("#")
     ]
     table = square(rows)
-    kind = asked.settle(width=width_of_side(len(rows)), signed=asked.signed is not False)
-    order = numeric_order(kind)
+    signed = asked.signs != (False, False)
+    operands = asked.settle(bits=bits_of(len(rows)), signs=(signed, signed))
+    order = operands.activation.ascending
     ours = np.empty_like(table)
     ours[np.ix_(order, order)] = table
-    return table_of(ours, kind)
+    return table_of(ours, operands)
 
 
 def _write_approxtorch(lut: Lut) -> bytes:
     """Writes the matrix, tabs between entries; ApproxTorch takes 4 and 8 bits."""
-    if lut.width not in {4, 8}:
-        raise HwsimError(f"ApproxTorch takes 4-bit and 8-bit tables, this one has {lut.width} bits")
-    order = numeric_order(Kind.of(lut))
+    require_equal(lut.operands, tool="ApproxTorch")
+    if lut.weight.bits not in {4, 8}:
+        raise HwsimError(f"ApproxTorch takes 4-bit and 8-bit tables, this one is of {lut.operands}")
+    order = lut.activation.ascending
     rows = lut.table[np.ix_(order, order)].tolist()
     return ("\n".join("\t".join(map(str, row)) for row in rows) + "\n").encode()
 
@@ -85,16 +86,17 @@ def _read_appmult(data: bytes, asked: Asked) -> Lut:
             f"expected one line for each of {side * side:,} operand pairs up to {side - 1}, "
             f"got {len(products):,}"
         )
-    kind = asked.settle(width=width_of_side(side), signed=False)
+    operands = asked.settle(bits=bits_of(side), signs=(False, False))
     table = np.empty((side, side), dtype=np.int64)
     index = np.array(list(products))
     table[index[:, 0], index[:, 1]] = list(products.values())
-    return table_of(table, kind)
+    return table_of(table, operands)
 
 
 def _write_appmult(lut: Lut) -> bytes:
     """Writes the forward table; the gradient tables of retraining are AppMult's own business."""
-    if lut.signed or lut.width not in _APPMULT_WIDTHS:
+    require_equal(lut.operands, tool="AppMult")
+    if lut.weight.signed or lut.weight.bits not in _APPMULT_WIDTHS:
         raise HwsimError("AppMult takes unsigned tables of 4, 6, 7 or 8 bits")
     require_range(lut, 0, 2**16 - 1, what="an unsigned 16-bit entry")
     lines = [

@@ -12,9 +12,11 @@ import numpy as np
 
 from ..errors import HwsimError
 from ..lut import Lut
-from .format import Asked, Format, require_range, table_of
+from ..operands import Asked, Operands
+from .format import Format, require_range
 
 _SIDE = 256
+_U8 = Operands.both(8, signed=False)
 _BYTES = 2 * _SIDE * _SIDE
 
 
@@ -25,14 +27,14 @@ def _read(data: bytes, asked: Asked) -> Lut:
             f"expected {_BYTES:,} bytes, one 16-bit product for each of 65,536 operand pairs, "
             f"got {len(data):,}"
         )
-    kind = asked.settle(width=8, signed=False)
+    operands = asked.settle(bits=_U8.bits, signs=_U8.signs)
     table = np.frombuffer(data, dtype="<u2").reshape(_SIDE, _SIDE).astype(np.int32)
-    return table_of(table, kind)
+    return Lut(table, *operands)
 
 
 def _write(lut: Lut) -> bytes:
     """Writes 131,072 bytes; refuses signed tables and products beyond 16 bits."""
-    if lut.width != 8 or lut.signed:
+    if lut.operands != _U8:
         raise HwsimError(
             "TFApprox takes unsigned 8-bit tables only; `axhil lut --unsigned` makes one"
         )

@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
-from ..formats import Asked, Kind, UnknownKindError
 from ..lut import Lut
+from ..operands import Asked, Operand, Operands, UnknownOperandsError
+from ..tools.process import OverLimitError, run
 
 TIME_LIMIT = 60.0
 """Seconds that a model may take for all products."""
@@ -32,7 +32,7 @@ _FUNCTION = re.compile(
     r"(?P<type>(?:\b[A-Za-z_]\w*\s+)+)(?P<pointer>\**)\s*(?P<name>[A-Za-z_]\w*)\s*"
     r"\((?P<parameters>[^()]*)\)\s*\{"
 )
-_NAMED_SIGN = re.compile(r"mul(\d+)(s|u)(?:e?)_")
+_NAMED = re.compile(r"mul(\d+)(?:x(\d+))?(s|u)(?:e?)_")
 _HEADER_WORDS = 6
 
 _PROGRAM = """\
@@ -47,19 +47,19 @@ typedef {b} axhil_b;
 typedef __typeof__({function}((axhil_a)0, (axhil_b)0)) axhil_p;
 #define AXHIL_TYPE(t) 8 * (int64_t)sizeof(t), (t)-1 < (t)0
 int main(int argc, char **argv) {{
-  const int64_t side = {side}, wrap = {wrap};
+  const int64_t rows = {rows}, columns = {columns}, wrap_a = {wrap_a}, wrap_b = {wrap_b};
   const int64_t types[] = {{AXHIL_TYPE(axhil_a), AXHIL_TYPE(axhil_b), AXHIL_TYPE(axhil_p)}};
-  int64_t *row = malloc(sizeof(int64_t) * side);
+  int64_t *row = malloc(sizeof(int64_t) * columns);
   FILE *out = argc == 2 ? fopen(argv[1], "wb") : NULL;
   if (!out || !row || fwrite(types, sizeof types, 1, out) != 1) return 99;
-  for (int64_t i = 0; i < side; i++) {{
+  for (int64_t i = 0; i < rows; i++) {{
     fflush(out);
-    for (int64_t j = 0; j < side; j++) {{
-      const int64_t a = types[1] && i >= wrap ? i - side : i;
-      const int64_t b = types[3] && j >= wrap ? j - side : j;
+    for (int64_t j = 0; j < columns; j++) {{
+      const int64_t a = types[1] && i >= wrap_a ? i - rows : i;
+      const int64_t b = types[3] && j >= wrap_b ? j - columns : j;
       row[j] = (int64_t){function}((axhil_a)a, (axhil_b)b);
     }}
-    if (fwrite(row, sizeof *row, side, out) != (size_t)side) return 99;
+    if (fwrite(row, sizeof *row, columns, out) != (size_t)columns) return 99;
   }}
   return fclose(out) ? 99 : 0;
 }}
@@ -136,11 +136,11 @@ def c_model_table(
 
     Signed operands go into signed parameters as values and into unsigned ones as bit patterns of
     the operand's width. A product that comes in an unsigned type is read as two's complement of
-    twice that width where the operands are signed.
+    the operands' bits together where one of them is signed.
 
     Args:
         path: the C file; what it includes is looked up beside it.
-        asked: the kind of operands, where the user or the other table says it; else the parameter
+        asked: the operands, where the user or the other table says them; else the parameter
             types and a name like `mul8s_1L2H` do, and a note says so.
         function: which function, where there are several.
         time_limit: seconds for all products.
@@ -149,68 +149,75 @@ def c_model_table(
         The table (first argument = row), and notes on what was assumed.
 
     Raises:
-        UnknownKindError: nothing tells the kind of operands.
+        UnknownOperandsError: nothing tells what the operands are.
         HwsimError: no compiler, a file that does not compile (its first error), a model that
             crashes, exits or takes too long, operands or products that its types cannot hold.
     """
     which = find_function(path, function)
-    kind, notes = _kind(path, which, asked or Asked())
-    types, raw = _run(path, which, kind, time_limit=time_limit)
-    for number in range(2):
+    operands, notes = _operands(path, which, asked or Asked())
+    types, raw = _run(path, which, operands, time_limit=time_limit)
+    for number, operand in enumerate(operands):
         bits, signed_type = types[2 * number], types[2 * number + 1]
-        if bits - (signed_type and not kind.signed) < kind.width:
+        if bits - (signed_type and not operand.signed) < operand.bits:
             raise HwsimError(
                 f"{path}: {which.types[number]} {which.parameters[number]} of {which.name} cannot "
-                f"hold {kind}"
+                f"hold {operand} operands"
             )
-    products, note = _interpret(raw, bits=types[4], signed_type=bool(types[5]), kind=kind)
+    products, note = _interpret(
+        raw, bits=types[4], signed_type=bool(types[5]), product=operands.product
+    )
     limit = np.iinfo(np.int32)
     wrong = np.argwhere((products < limit.min) | (products > limit.max))
     if len(wrong):
         i, j = (int(x) for x in wrong[0])
         raise HwsimError(
             f"{path}: {which.name} returned {int(products[i, j])} for the operand bits {i} and "
-            f"{j}, which is no product of {kind}"
+            f"{j}, which is no product of {operands}"
         )
     if which.parameters[0].lower() == "b" and which.parameters[1].lower() == "a":
         notes = (*notes, f"the first parameter of {which.name} is called {which.parameters[0]}")
     manifest = {"top": which.name, "model": {"file": path.name, "language": "C"}}
-    lut = Lut(products.astype(np.int32), width=kind.width, signed=kind.signed, manifest=manifest)
+    lut = Lut(products.astype(np.int32), *operands, manifest)
     return lut, (*notes, *([note] if note else []))
 
 
-def _kind(path: Path, which: CFunction, asked: Asked) -> tuple[Kind, tuple[str, ...]]:
+def _operands(path: Path, which: CFunction, asked: Asked) -> tuple[Operands, tuple[str, ...]]:
     """From the user, else the parameter types, else the name, else the table compared with."""
-    width, signed = asked.width, asked.signed
+    bits, signs = list(asked.bits), list(asked.signs)
     notes: tuple[str, ...] = ()
-    fixed = [re.fullmatch(r"(u?)int(\d+)_t", one) for one in which.types]
-    if fixed[0] and fixed[1] and fixed[0][0] == fixed[1][0]:
-        bits = int(fixed[0][2])
-        if bits == 8:
-            width = 8 if width is None else width
-        # An unsigned type says nothing: EvoApproxLib's signed multipliers take uint8_t.
-        if not fixed[0][1] and bits == 8 and signed is None:
-            signed = True
-    named = _NAMED_SIGN.match(which.name)
-    if named:
-        width = int(named[1]) if width is None else width
-        if signed is None:
-            signed = named[2] == "s"
+    fixed = [re.fullmatch(r"(u?)int8_t", one) for one in which.types]
+    if fixed[0] and fixed[1]:
+        bits = [8 if size is None else size for size in bits]
+        # Two unsigned types say nothing: EvoApproxLib's signed multipliers take uint8_t.
+        if not (fixed[0][1] and fixed[1][1]):
+            signs = [
+                not match[1] if sign is None else sign
+                for match, sign in zip((fixed[0], fixed[1]), signs, strict=True)
+            ]
+    if named := _NAMED.match(which.name):
+        sizes = int(named[1]), int(named[2] or named[1])
+        bits = [size if known is None else known for size, known in zip(sizes, bits, strict=True)]
+        if None in signs:
+            signs = [named[3] == "s" if sign is None else sign for sign in signs]
             notes = (
-                f"operands taken as {'signed' if signed else 'unsigned'} from the name "
+                f"operands taken as {'signed' if named[3] == 's' else 'unsigned'} from the name "
                 f"{which.name}, its C types do not say",
             )
     try:
-        return Asked(width, signed, asked.default).settle(), notes
-    except UnknownKindError as error:
-        raise UnknownKindError(f"{path}: {error}") from error
+        operands = Asked(default=asked.default).settle(
+            bits=(bits[0], bits[1]), signs=(signs[0], signs[1])
+        )
+    except UnknownOperandsError as error:
+        raise UnknownOperandsError(f"{path}: {error}") from error
+    return operands, notes
 
 
 def _run(
-    path: Path, which: CFunction, kind: Kind, *, time_limit: float
+    path: Path, which: CFunction, operands: Operands, *, time_limit: float
 ) -> tuple[list[int], NDArray[np.int64]]:
-    """The types' sizes and signs, and what the function returned as (side, side) int64."""
-    side = 2**kind.width
+    """The types' sizes and signs, and what the function returned, as (rows, columns) int64."""
+    rows, columns = operands.shape
+    values = [operand.maximum + 1 for operand in operands]
     model = str(path.resolve())
     if any(character in model for character in '"\\\n'):
         raise HwsimError(f"{path}: the C compiler cannot include a file with such a name")
@@ -219,8 +226,10 @@ def _run(
         a=which.types[0],
         b=which.types[1],
         function=which.name,
-        side=side,
-        wrap=side // 2 if kind.signed else side,
+        rows=rows,
+        columns=columns,
+        wrap_a=values[0],
+        wrap_b=values[1],
     )
     with tempfile.TemporaryDirectory(prefix="axhil-cmodel-") as scratch:
         folder = Path(scratch)
@@ -229,15 +238,14 @@ def _run(
         failure = _call([str(folder / "model"), str(folder / "out")], folder, time_limit)
         file = folder / "out"
         data = np.fromfile(file, dtype=np.int64) if file.exists() else np.empty(0, np.int64)
-    rows = max(0, len(data) - _HEADER_WORDS) // side
-    if failure or rows != side:
-        values = side // 2 if kind.signed else side
-        at = rows - side if rows >= values else rows
+    finished = max(0, len(data) - _HEADER_WORDS) // columns
+    if failure or finished != rows:
+        at = finished - rows if finished >= values[0] else finished
         raise HwsimError(
             f"{path}: {which.name} {failure or 'ended the program'}, the first operand being "
             f"{at} or shortly after"
         )
-    return data[:_HEADER_WORDS].tolist(), data[_HEADER_WORDS:].reshape(side, side)
+    return data[:_HEADER_WORDS].tolist(), data[_HEADER_WORDS:].reshape(rows, columns)
 
 
 def _compile(path: Path, folder: Path, which: CFunction) -> None:
@@ -248,74 +256,52 @@ def _compile(path: Path, folder: Path, which: CFunction) -> None:
         raise HwsimError(f"{path}: no C compiler on PATH (Debian: apt-get install gcc; or set CC)")
     command = [*compiler, "-O1", "-w", "-std=gnu11", "-o", "model", "model.c", "-lm"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=120,
-            check=False,
-        )  # fmt: skip  (one line of options)
-    except subprocess.TimeoutExpired:
+        done = run(command, folder=folder, seconds=120)
+    except OverLimitError:
         raise HwsimError(f"{path}: the C compiler took more than 120 s") from None
-    if done.returncode:
+    if done.code:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         first = next((line for line in lines if "error" in line or "undefined" in line), None)
-        said = first or (lines[0] if lines else f"exit code {done.returncode}")
+        said = first or (lines[0] if lines else f"exit code {done.code}")
         raise HwsimError(f"{path}: {which.name} does not compile: {said}")
 
 
 def _call(command: list[str], folder: Path, time_limit: float) -> str | None:
     """Runs the model's program; what went wrong, as a verb."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
     try:
-        code = process.wait(time_limit)
-    except subprocess.TimeoutExpired:
+        code = run(command, folder=folder, seconds=time_limit, log=Path(os.devnull)).code
+    except OverLimitError:
         return f"took more than {time_limit:g} s for all products"
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
     if code < 0:
         return f"crashed ({signal.Signals(-code).name})"
     return f"ended with exit code {code}" if code else None
 
 
 def _interpret(
-    raw: NDArray[np.int64], *, bits: int, signed_type: bool, kind: Kind
+    raw: NDArray[np.int64], *, bits: int, signed_type: bool, product: Operand
 ) -> tuple[NDArray[np.int64], str | None]:
     """Products from what C returned, and a note where the type did not say how to read them.
 
     Args:
-        raw: (side, side) as converted to int64 by C.
+        raw: (rows, columns) as converted to int64 by C.
         bits: of the return type.
         signed_type: whether the return type is signed.
-        kind: of the operands.
+        product: of the operands.
     """
-    product_bits = min(2 * kind.width, bits)
-    sign, wrap = np.int64(1) << (product_bits - 1), np.int64(1) << product_bits
-    fits = bool((raw >= 0).all()) and bool((raw < wrap).all())
+    wires = Operand(min(product.bits, bits), product.signed)
     note = None
-    if not kind.signed:
+    if not wires.signed:
         # A signed type of exactly the product's size holds the largest products as negative ones.
-        return (raw & (wrap - 1) if signed_type and bits <= 2 * kind.width else raw), note
+        return (wires.value(raw) if signed_type and bits <= product.bits else raw), note
+    fits = bool((raw >= 0).all()) and bool((raw < wires.count).all())
     if signed_type:
-        if bits <= 2 * kind.width or not (fits and (raw >= sign).any()):
+        if bits <= product.bits or not (fits and (raw > wires.maximum).any()):
             return raw, note
-        note = f"its products never are negative: read as {product_bits}-bit two's complement"
+        note = f"its products never are negative: read as {wires.bits}-bit two's complement"
     elif not fits:
         # All bits above the product repeat its sign: a sign-extended product in a wider type.
-        extended = raw if bits == 64 else raw - ((raw >> (bits - 1)) << bits)
-        return extended, note
-    return np.where(raw >= sign, raw - wrap, raw), note
+        return Operand(bits, signed=True).value(raw), note
+    return wires.value(raw), note
 
 
 def _top_level(source: str) -> str:

@@ -4,9 +4,6 @@
 The model runs in a process of its own, so that whatever it does to its interpreter ends with it.
 """
 
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import HwsimError
-from ..formats import Asked, UnknownKindError
 from ..lut import Lut
+from ..operands import Asked, UnknownOperandsError
+from ..tools.process import OverLimitError, run
 from .pymodel_process import FAILED
 
 TIME_LIMIT = 60.0
@@ -27,53 +25,41 @@ def python_model_table(
 ) -> Lut:
     """Calls a Python function for every operand pair.
 
-    The function is tried on whole NumPy arrays first, `(4^width,)` int64 each, and called pair by
+    The function is tried on whole NumPy arrays first, `(N,)` int64 each, and called pair by
     pair with Python integers where it does not take them, or answers them otherwise.
 
     Args:
         spec: `module:function`, the module being importable from the working directory, or a path
             ending in `.py`.
-        asked: the kind of operands, by the user or the table compared with.
+        asked: the operands, by the user or the table compared with.
         time_limit: seconds for all products.
 
     Returns:
         The table, first argument = row.
 
     Raises:
-        UnknownKindError: nobody says what the operands are.
+        UnknownOperandsError: nobody says what the operands are.
         HwsimError: it cannot be imported, raises, takes too long, or returns no integers.
     """
     module, _, function = spec.rpartition(":")
     try:
-        kind = (asked or Asked()).settle()
-    except UnknownKindError as error:
-        raise UnknownKindError(f"{spec}: {error}") from error
+        operands = (asked or Asked()).settle()
+    except UnknownOperandsError as error:
+        raise UnknownOperandsError(f"{spec}: {error}") from error
     with tempfile.TemporaryDirectory(prefix="axhil-pymodel-") as scratch:
-        result, said = Path(scratch) / "products.npy", Path(scratch) / "stderr"
+        result = Path(scratch) / "products.npy"
         command = [sys.executable, "-m", f"{__package__}.pymodel_process"]
-        command += [module, function, str(kind.width), str(int(kind.signed)), str(result)]
-        with said.open("wb") as stderr:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
+        command += [module, function, operands.code, str(result)]
         try:
-            code = process.wait(time_limit)
-        except subprocess.TimeoutExpired:
+            done = run(command, seconds=time_limit, quiet=True)
+        except OverLimitError:
             raise HwsimError(
-                f"{spec} took more than {time_limit:g} s for all products of {kind}"
+                f"{spec} took more than {time_limit:g} s for all products of {operands}"
             ) from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        if code or not result.exists():
-            lines = said.read_text(errors="replace").strip().splitlines()
-            why = lines[-1] if lines and code == FAILED else f"it ended Python (exit code {code})"
-            raise HwsimError(f"{spec}: {why}")
+        if done.code or not result.exists():
+            lines = done.stderr.strip().splitlines()
+            ended = f"it ended Python (exit code {done.code})"
+            raise HwsimError(f"{spec}: {lines[-1] if lines and done.code == FAILED else ended}")
         products = np.load(result)
     manifest = {"top": function, "model": {"file": module, "language": "Python"}}
-    return Lut(products, width=kind.width, signed=kind.signed, manifest=manifest)
+    return Lut(products, *operands, manifest)

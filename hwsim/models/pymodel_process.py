@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..operands import Operands
+
 FAILED = 3
 """Exit code after which the last line on stderr is a sentence for the user."""
 
@@ -102,20 +104,20 @@ def main(arguments: list[str]) -> int:
     """Runs the model.
 
     Args:
-        arguments: module, function, width, 1 if signed, path of the `.npy` to write.
+        arguments: module, function, operands such as `u8xs4`, path of the `.npy` to write.
     """
-    module, name, width_text, signed_text, out = arguments
-    side = 2 ** int(width_text)
-    values = np.arange(side, dtype=np.int64)
-    if signed_text == "1":
-        values[side // 2 :] -= side
+    module, name, code, out = arguments
+    operands = Operands.parse(code)
+    rows, columns = operands.shape
+    a = np.repeat(operands.activation.values, columns)
+    b = np.tile(operands.weight.values, rows)
     try:
         function = _load(module, name)
-        products = _products(function, np.repeat(values, side), np.tile(values, side))
+        products = _products(function, a, b)
     except _ModelError as failure:
         sys.stderr.write(f"\n{failure}\n")
         return FAILED
-    np.save(out, products.reshape(side, side))
+    np.save(out, products.reshape(operands.shape))
     return 0
 
 

@@ -51,7 +51,7 @@ def circuit_facts(circuit: Circuit, *, wrap: bool = False) -> dict[str, Any]:
         "top": circuit.top,
         "parameters": {**circuit.interface.parameters, **circuit.parameters},
         "roles": asdict(circuit.roles),
-        "signed": circuit.signed,
+        "operands": circuit.operands.code,
         "signed_from": circuit.signed_from,
         "reader": circuit.reader,
         "notes": circuit.notes,

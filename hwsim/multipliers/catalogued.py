@@ -13,7 +13,7 @@ from ..designs import Family, Integers, families
 from ..designs.sources import source
 from ..errors import HwsimError
 from ..lut import Lut
-from ..operands import Operand
+from ..operands import Operand, Operands
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import Parameter
 from ..verilog.wrapper import wrapped
@@ -107,9 +107,9 @@ class Catalogued(KeptTable):
         return self.design.label.format(*self.args)
 
     @property
-    def operands(self) -> tuple[Operand, Operand]:
+    def operands(self) -> Operands:
         """What the activation and the weight are."""
-        return self.operand, self.operand
+        return Operands(self.operand, self.operand)
 
     @property
     def design(self) -> Family:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import HwsimError
-from ..formats import Kind
 from ..lut import Lut
 from ..metrics import quadrant_masks
+from ..operands import Operands
 from .printed import CheckedFigure
 from .verify import Difference, compare
 
@@ -43,14 +43,16 @@ class Comparison:
     Attributes:
         x: name of the first.
         y: name of the second.
-        kind: of the operands of both.
+        operands: of both.
         equal: every entry agrees.
-        swapped: not equal, but equal with the operands of one exchanged.
+        swapped: not equal, but equal with the operands of one exchanged; False where the operands
+            differ in bits or sign, so that exchanging them means nothing.
         reordered: not equal, but equal when one is indexed from the smallest operand value up and
             the other by bit patterns: one of them was read in the wrong index order.
         count: entries that differ.
         total: entries in all.
-        count_swapped: entries that differ with the operands of one exchanged.
+        count_swapped: entries that differ with the operands of one exchanged; None where exchanging
+            them means nothing.
         worst: the first of the largest differences; None if equal.
         first: up to five differences, in table order.
         quadrants: all of them, also those without a difference.
@@ -58,13 +60,13 @@ class Comparison:
 
     x: str
     y: str
-    kind: Kind
+    operands: Operands
     equal: bool
     swapped: bool
     reordered: bool
     count: int
     total: int
-    count_swapped: int
+    count_swapped: int | None
     worst: Difference | None
     first: tuple[Difference, ...]
     quadrants: tuple[Quadrant, ...]
@@ -73,7 +75,7 @@ class Comparison:
         """One line for a person."""
         pair = f"{self.x} and {self.y}"
         if self.equal:
-            return f"{pair} are equal in all {self.total:,} products of {self.kind}"
+            return f"{pair} are equal in all {self.total:,} products of {self.operands}"
         differ = f"{self.count:,} of {self.total:,} products differ"
         if self.swapped:
             return f"{pair} are equal only after swapping the operands: as they are, {differ}"
@@ -91,7 +93,7 @@ class Comparison:
             )
         swapped = (
             f" ({self.count_swapped:,} after swapping the operands)"
-            if self.count_swapped < self.count
+            if self.count_swapped is not None and self.count_swapped < self.count
             else ""
         )
         return f"{pair} differ: {differ}{swapped}"
@@ -114,7 +116,7 @@ class Comparison:
                 for c in cells
             ]
             body[key] = named[0] if key == "worst" else named
-        return {**body, "sentence": self.sentence()}
+        return {**body, "operands": self.operands.code, "sentence": self.sentence()}
 
 
 @dataclass(frozen=True)
@@ -176,30 +178,34 @@ def compare_tables(x: Lut, y: Lut, *, names: tuple[str, str]) -> Comparison:
         names: what to call them.
 
     Raises:
-        HwsimError: they differ in width or signedness, so that no entry corresponds.
+        HwsimError: their operands differ, so that no entry corresponds.
     """
-    if Kind.of(x) != Kind.of(y):
+    if x.operands != y.operands:
         raise HwsimError(
-            f"{names[0]} is of {Kind.of(x)}, {names[1]} of {Kind.of(y)}: no products correspond"
+            f"{names[0]} is of {x.operands}, {names[1]} of {y.operands}: no products correspond"
         )
     report = compare(x, y)
-    half = 2 ** (x.width - 1)
-    reordered = x.signed and np.array_equal(x.table, np.roll(y.table, half, axis=(0, 1)))
+    # From the order of bit patterns to that of values, or back: by half the values of a signed one.
+    shift = tuple(operand.minimum for operand in x.operands)
+    reordered = np.array_equal(x.table, np.roll(y.table, shift, axis=(0, 1)))
+    masks = quadrant_masks(x)
     differs = x.table != y.table
     return Comparison(
         x=names[0],
         y=names[1],
-        kind=Kind.of(x),
+        operands=x.operands,
         equal=report.equal,
         swapped=report.swapped,
-        reordered=not report.equal and bool(reordered),
+        reordered=not report.equal and reordered,
         count=report.count,
         total=report.total,
-        count_swapped=int((x.table != y.table.T).sum()),
+        count_swapped=int((x.table != y.table.T).sum()) if x.operands.equal else None,
         worst=report.worst,
         first=report.first,
         quadrants=tuple(
-            Quadrant(_QUADRANTS[name] if x.signed else "all", int(differs[m].sum()), int(m.sum()))
-            for name, m in quadrant_masks(x).items()
+            Quadrant(
+                _QUADRANTS[name] if len(masks) > 1 else "all", int(differs[m].sum()), int(m.sum())
+            )
+            for name, m in masks.items()
         ),
     )

@@ -3,11 +3,11 @@
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 
-from ..errors import HwsimError
 from ..lut import Lut
+from ..tools.pool import together
 from ..tools.simulators import chosen
 from .catalogued import Catalogued
 
@@ -35,23 +35,10 @@ def extract(
         HwsimError: anything that keeps a table from being right; nothing partial is returned.
     """
     wanted = list(dict.fromkeys(multipliers))
-    if jobs is not None and jobs < 1:
-        raise HwsimError(f"expected at least 1 job, got {jobs}")
     chosen()
-    workers = jobs or os.cpu_count() or 1
-    each = max(1, workers // max(len(wanted), 1))
-
-    tables: dict[Catalogued, Lut] = {}
-    # Threads suffice: the work is in the simulator's processes.
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        futures = {pool.submit(replace(m, simulate=True).table, jobs=each): m for m in wanted}
-        try:
-            for future in as_completed(futures):
-                multiplier = futures[future]
-                tables[multiplier] = future.result()
-                if progress is not None:
-                    progress(multiplier, len(tables), len(wanted))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return {m: tables[m] for m in wanted}
+    each = max(1, (jobs or os.cpu_count() or 1) // max(len(wanted), 1))
+    return together(
+        {m: partial(replace(m, simulate=True).table, jobs=each) for m in wanted},
+        jobs=jobs,
+        finished=lambda m, _, done: progress(m, done, len(wanted)) if progress else None,
+    )

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..designs import families
 from ..errors import HwsimError
-from ..formats import Asked, Kind, UnknownKindError, has_format, table_suffixes
+from ..formats import has_format, table_suffixes
 from ..lut import Lut
 from ..models.cmodel import TIME_LIMIT
-from ..operands import Operand
+from ..operands import Asked, Operands, UnknownOperandsError
 from .catalogued import S8, Catalogued
 from .from_file import FromFile, Tabulated
 from .from_model import C_SUFFIX, FromModel
@@ -54,7 +54,7 @@ class Request:
     cache: bool = True
 
 
-NETWORKS = Request(operands=Asked(default=Kind(8, signed=True)))
+NETWORKS = Request(operands=Asked(default=Operands(S8, S8)))
 """For networks, which are quantised to signed 8-bit codes."""
 
 
@@ -88,28 +88,28 @@ def find_pair(x: str, y: str, first: Request, second: Request) -> tuple[Multipli
         second: of y.
 
     Raises:
-        UnknownKindError: neither says.
+        UnknownOperandsError: neither says.
         HwsimError: as `find`, or a table cannot be made.
     """
     words, requests = (x, y), (first, second)
     # The catalogue has every multiplier for any operands, so the other side is asked first.
     order = sorted(range(2), key=lambda side: origin_of(words[side]) is Origin.catalogue)
     settled: dict[int, Multiplier] = {}
-    kind: Kind | None = None
-    unknown: UnknownKindError | None = None
+    known: Operands | None = None
+    unknown: UnknownOperandsError | None = None
     for side in order * 2:
         if side in settled:
             continue
-        default = kind or requests[side].operands.default
+        default = known or requests[side].operands.default
         asked = replace(requests[side].operands, default=default)
         multiplier = find(words[side], replace(requests[side], operands=asked))
         try:
-            operand, _ = multiplier.operands
-        except UnknownKindError as error:
+            operands = multiplier.operands
+        except UnknownOperandsError as error:
             unknown = unknown or error
             continue
         settled[side] = multiplier
-        kind = kind or Kind(operand.bits, operand.signed)
+        known = known or operands
     if len(settled) < 2:
         assert unknown is not None
         raise unknown
@@ -177,13 +177,14 @@ def _from_catalogue(text: str, request: Request) -> Multiplier:
         entry = Catalogued.parse(text)
         return Tabulated(entry.name, entry.label, Lut.load(request.luts / f"{entry.slug}.npz"))
     asked = request.operands
-    default = asked.default or Kind(S8.bits, S8.signed)
     try:
-        kind = replace(asked, default=default).settle()
+        operands = replace(asked, default=asked.default or Operands(S8, S8)).settle()
+        if not operands.equal:
+            raise HwsimError(f"expected two equal operands of the catalogue, got {operands.code}")
     except HwsimError as error:
         raise HwsimError(f"{text}: {error}") from error
     return replace(
-        Catalogued.parse(text, operand=Operand(kind.width, kind.signed), rtl=request.rtl),
+        Catalogued.parse(text, operand=operands.activation, rtl=request.rtl),
         simulate=request.simulate,
         cache=request.cache,
         time_limit=request.time_limit,
@@ -201,17 +202,17 @@ def _from_verilog(text: str, request: Request) -> Multiplier:
         raise HwsimError(f'{beside}: expected the key verilog, e.g. verilog = "mul.v"')
     own = replace(spelt, file=facts.file if is_toml else spelt.file)
     source = own.over(_facts(request)).over(replace(facts, file=None))
-    return FromVerilog(
-        source, request.operands.width, time_limit=request.time_limit, cache=request.cache
-    )
+    return FromVerilog(source, request.operands, time_limit=request.time_limit, cache=request.cache)
 
 
 def _facts(request: Request) -> VerilogSource:
-    """What is requested of Verilog, the sign of its operands among it."""
-    signed = request.operands.signed
-    if request.facts.sign is not None or signed is None:
-        return request.facts
-    return replace(request.facts, sign="signed" if signed else "unsigned")
+    """What is requested of Verilog, its operands among it."""
+    facts, asked = request.facts, request.operands
+    if facts.sign is not None or facts.operands is not None:
+        return facts
+    if asked.signed is not None:
+        return replace(facts, sign="signed" if asked.signed else "unsigned")
+    return replace(facts, operands=asked.operands)
 
 
 def _from_file(text: str, request: Request) -> Multiplier:

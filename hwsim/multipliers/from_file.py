@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..formats import NPZ, Asked, UnknownKindError, read_table
+from ..formats import NPZ, read_table
 from ..lut import Lut
-from ..operands import Operand
-from .multiplier import KeptTable, Progress, operands_of
+from ..operands import Asked, Operands, UnknownOperandsError
+from .multiplier import KeptTable, Progress
 
 _T = TypeVar("_T")
 
@@ -39,9 +39,9 @@ class FromFile(KeptTable):
         return self.path.stem
 
     @property
-    def operands(self) -> tuple[Operand, Operand]:
+    def operands(self) -> Operands:
         """Of the table."""
-        return operands_of(self.table())
+        return self.table().operands
 
     def circuit(self) -> None:
         """There is none."""
@@ -71,9 +71,9 @@ class Tabulated:
     notes: tuple[str, ...] = ()
 
     @property
-    def operands(self) -> tuple[Operand, Operand]:
+    def operands(self) -> Operands:
         """Of the table."""
-        return operands_of(self.lut)
+        return self.lut.operands
 
     def table(self, *, jobs: int | None = None, progress: Progress | None = None) -> Lut:
         """The table."""
@@ -94,12 +94,12 @@ def with_default(
         name: for the note.
 
     Raises:
-        UnknownKindError: there is no default either.
+        UnknownOperandsError: there is no default either.
     """
     try:
         return read(replace(requested, default=None)), ()
-    except UnknownKindError:
+    except UnknownOperandsError:
         if requested.default is None:
             raise
-    kind = requested.default
-    return read(requested), (f"{name}: taken as of {kind}, since it does not say what it is of",)
+    note = f"{name}: taken as of {requested.default}, since it does not say what it is of"
+    return read(requested), (note,)

@@ -4,13 +4,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..formats import Asked
 from ..lut import Lut
 from ..models.cmodel import TIME_LIMIT, c_model_table
 from ..models.pymodel import python_model_table
-from ..operands import Operand
+from ..operands import Asked, Operands
 from .from_file import with_default
-from .multiplier import KeptTable, Progress, operands_of
+from .multiplier import KeptTable, Progress
 
 C_SUFFIX = ".c"
 
@@ -43,9 +42,9 @@ class FromModel(KeptTable):
         return self.function or Path(self.module).stem
 
     @property
-    def operands(self) -> tuple[Operand, Operand]:
+    def operands(self) -> Operands:
         """Of the table."""
-        return operands_of(self.table())
+        return self.table().operands
 
     def circuit(self) -> None:
         """There is none."""

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A multiplier in a user's Verilog files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ..errors import HwsimError
 from ..lut import Lut
 from ..models.cmodel import TIME_LIMIT
-from ..operands import Operand
+from ..operands import Asked, Operands
 from ..verilog.circuit import Circuit, read_circuit
 from .cache import circuit_facts, through_cache
 from .multiplier import KeptTable, Progress
@@ -21,13 +20,13 @@ class FromVerilog(KeptTable):
 
     Attributes:
         source: the files, and what they do not say.
-        bits: operand bits that are expected; None: as they are.
+        requested: what the user says of the operands where the source does not.
         time_limit: seconds without progress before a simulation is ended.
         cache: take the table from the cache of simulated ones, and keep it there.
     """
 
     source: VerilogSource
-    bits: int | None = None
+    requested: Asked = field(default_factory=Asked)
     time_limit: float = TIME_LIMIT
     cache: bool = True
 
@@ -42,10 +41,10 @@ class FromVerilog(KeptTable):
         return self.source.label
 
     @property
-    def operands(self) -> tuple[Operand, Operand]:
+    def operands(self) -> Operands:
         """Those of the table: signed ones behind a wrapper."""
-        operand = Operand(self._circuit.roles.width, self._wrap or self._circuit.signed)
-        return operand, operand
+        operands = self._circuit.operands
+        return operands.as_signed() if self._wrap else operands
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,23 +69,27 @@ class FromVerilog(KeptTable):
     def _circuit(self) -> Circuit:
         source = self.source
         assert source.file is not None, "facts alone are no multiplier"
-        circuit = read_circuit(
+        return read_circuit(
             [source.file, *source.more],
             top=source.top,
             a=source.a,
             b=source.b,
             p=source.p,
             weight=source.weight,
-            signed=None if source.sign is None else source.sign == "signed",
+            asked=self._asked,
             parameters=source.parameters,
             includes=source.includes,
             ties=source.ties,
         )
-        if self.bits not in {None, circuit.roles.width}:
-            raise HwsimError(
-                f"{circuit.name}: expected operands of {self.bits} bits, got {circuit.roles.width}"
-            )
-        return circuit
+
+    @property
+    def _asked(self) -> Asked:
+        source = self.source
+        if source.operands is not None:
+            return Asked(operands=source.operands)
+        if source.sign is None:
+            return replace(self.requested, default=None)
+        return Asked(self.requested.width, source.sign == "signed")
 
     def _make(self, jobs: int | None, progress: Progress | None) -> tuple[Lut, tuple[str, ...]]:
         lut, origin = through_cache(

@@ -3,11 +3,12 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from ..lut import Lut
-from ..operands import Operand
+from ..operands import Operands
+from ..tools.pool import together
 from ..verilog.circuit import Circuit
 
 Progress = Callable[[int, int], None]
@@ -27,7 +28,7 @@ class Multiplier(Protocol):
         """Short form for figures, e.g. `sT(4,8)`, `mul K=3`."""
 
     @property
-    def operands(self) -> tuple[Operand, Operand]:
+    def operands(self) -> Operands:
         """Activation (row) and weight (column).
 
         Raises:
@@ -79,12 +80,6 @@ class KeptTable:
         return self._made()[1] if "made" in self.__dict__ else ()
 
 
-def operands_of(lut: Lut) -> tuple[Operand, Operand]:
-    """Activation and weight of a table."""
-    operand = Operand(lut.width, lut.signed)
-    return operand, operand
-
-
 def make_tables(
     multipliers: Sequence[Multiplier],
     *,
@@ -101,16 +96,11 @@ def make_tables(
     Raises:
         HwsimError: one cannot be made.
     """
-    workers = jobs or os.cpu_count() or 1
-    each = max(1, workers // max(len(multipliers), 1))
-    # Threads suffice: the work is in the simulators' processes.
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        names = {pool.submit(one.table, jobs=each): one.name for one in multipliers}
-        try:
-            for made, future in enumerate(as_completed(names), start=1):
-                future.result()
-                if progress is not None:
-                    progress(made, len(names), names[future])
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    each = max(1, (jobs or os.cpu_count() or 1) // max(len(multipliers), 1))
+    together(
+        {number: partial(one.table, jobs=each) for number, one in enumerate(multipliers)},
+        jobs=jobs,
+        finished=lambda number, _, made: (
+            progress(made, len(multipliers), multipliers[number].name) if progress else None
+        ),
+    )

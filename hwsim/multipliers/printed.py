@@ -2,8 +2,8 @@
 """Error figures that a file prints about its multiplier, held against those of a table.
 
 EvoApproxLib's files carry `// MAE% = 0.081 %`, `// MAE = 53`, `// WCRE% = 300.00 %` and so on; MAE
-and WCE in percent are of 2^(2 width), the others of 1. AppMult-Aware-Retraining's tables carry
-`INFO: Mean error distance: 370.045` and its normalised form, which is of 2^(2 width) as well.
+and WCE in percent are of 2^(bits of the product), the others of 1. AppMult-Aware-Retraining's
+tables carry `INFO: Mean error distance: 370.045` and its normalised form, which is of the same.
 """
 
 import math
@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import HwsimError
 from ..lut import Lut
 from ..metrics import ErrorMetrics, error_metrics
+from ..operands import Operands
 
 _LONG_NAMES = {
     "Error rate": "EP",
@@ -61,9 +62,9 @@ class Figure:
         """`MAE%` or `MAE`."""
         return f"{self.name}%" if self.percent else self.name
 
-    def of(self, metrics: ErrorMetrics, width: int) -> float:
+    def of(self, metrics: ErrorMetrics, operands: Operands) -> float:
         """The same figure of a table, unrounded."""
-        full = float(4**width)
+        full = float(operands.product.count)
         fraction = {
             "MAE": metrics.mae / full if self.percent else metrics.mae,
             "WCE": metrics.wce / full if self.percent else metrics.wce,
@@ -132,4 +133,4 @@ def read_figures(path: Path) -> tuple[Figure, ...]:
 def check_figures(figures: tuple[Figure, ...], lut: Lut) -> tuple[CheckedFigure, ...]:
     """Every printed figure beside that of a table."""
     metrics = error_metrics(lut)
-    return tuple(CheckedFigure(one, one.of(metrics, lut.width)) for one in figures)
+    return tuple(CheckedFigure(one, one.of(metrics, lut.operands)) for one in figures)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..operands import Operand, Operands
 from ..verilog.circuit import Circuit
 from .tabulation import TIME_LIMIT, Progress, manifest_of, simulate_pairs
 
@@ -95,21 +96,20 @@ def sample(
     """
     if not 1 <= draws <= _MOST:
         raise HwsimError(f"expected a sample of 1..{_MOST:,} pairs, got {draws:,}")
-    width, signed = circuit.roles.width, circuit.signed
-    a, b, stratum, weight = draw(width, signed=signed, draws=draws, seed=seed)
-    corner_a, corner_b = corners(width, signed=signed)
-    mask = 2**width - 1
+    operands = circuit.operands
+    a, b, stratum, weight = draw(operands, draws=draws, seed=seed)
+    corner_a, corner_b = corners(operands)
     hashes = circuit.hashes()
     found = simulate_pairs(
         circuit,
-        np.concatenate([a, corner_a]) & mask,
-        np.concatenate([b, corner_b]) & mask,
+        operands.activation.pattern(np.concatenate([a, corner_a])),
+        operands.weight.pattern(np.concatenate([b, corner_b])),
         jobs=jobs,
         limit=limit,
         progress=progress,
     )
     every_a, every_b = np.concatenate([a, corner_a]), np.concatenate([b, corner_b])
-    kind = np.int64 if signed else np.uint64
+    kind = np.int64 if operands.product.signed else np.uint64
     exact = every_a.astype(kind) * every_b.astype(kind)
     size, error = _errors(found.values, exact)
     worst = int(size.argmax())
@@ -117,12 +117,13 @@ def sample(
     nonzero = exact[drawn] != 0
     relative = np.zeros(len(a))
     relative[nonzero] = size[drawn][nonzero] / np.abs(exact[drawn][nonzero].astype(float))
-    share = 1 - (2 / 2**width - 1 / 4**width)  # pairs with a*b != 0
+    rows, columns = operands.shape
+    share = (1 - 1 / rows) * (1 - 1 / columns)  # pairs with a*b != 0
     mre = _mean(relative, stratum, weight)
     return Sample(
         count=len(a),
         corners=len(corner_a),
-        population=4**width,
+        population=rows * columns,
         mae=_mean(size[drawn].astype(float), stratum, weight),
         mre=Estimate(mre.value / share, mre.margin / share),
         ep=_mean((size[drawn] != 0).astype(float), stratum, weight),
@@ -134,7 +135,7 @@ def sample(
 
 
 def draw(
-    width: int, *, signed: bool, draws: int, seed: int
+    operands: Operands, *, draws: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.intp], NDArray[np.float64]]:
     """Operand pairs of a stratified sample.
 
@@ -142,45 +143,51 @@ def draw(
         a, b: (N,) operand values; N is about `draws`. stratum: (N,) index of each pair's stratum.
         weight: (strata,) share of all pairs that a stratum holds; they sum to 1.
     """
-    low, size = classes(width, signed=signed)
-    share = size / size.sum()
-    weight = np.multiply.outer(share, share).ravel()
+    low_a, size_a = classes(operands.activation)
+    low_b, size_b = classes(operands.weight)
+    weight = np.multiply.outer(size_a / size_a.sum(), size_b / size_b.sum()).ravel()
     even = draws / 2 / len(weight)
     counts = np.maximum(2, np.rint(even + draws / 2 * weight)).astype(np.int64)
     stratum = np.repeat(np.arange(len(weight)), counts)
     rng = np.random.default_rng(seed)
     a, b = (
         low[which] + rng.integers(0, size[which], dtype=np.int64)
-        for which in (stratum // len(size), stratum % len(size))
+        for low, size, which in (
+            (low_a, size_a, stratum // len(size_b)),
+            (low_b, size_b, stratum % len(size_b)),
+        )
     )
     return a, b, stratum, weight
 
 
-def classes(width: int, *, signed: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def classes(operand: Operand) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Lowest value and number of values of each magnitude class.
 
-    Unsigned: 0, 1, 2..3, 4..7, ...; signed: the same below 2^(width-1), and -1, -2, -4..-3, ...
+    Unsigned: 0, 1, 2..3, 4..7, ...; signed: the same up to the maximum, and -1, -2, -4..-3, ...
     """
-    bits = width - 1 if signed else width
+    bits = operand.maximum.bit_length()
     low = np.array([0, *(1 << k for k in range(bits))], np.int64)
     size = np.array([1, *(1 << k for k in range(bits))], np.int64)
-    if signed:
+    if operand.signed:
         low, size = np.concatenate([low, -low - size]), np.concatenate([size, size])
     return low, size
 
 
-def corners(width: int, *, signed: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def corners(operands: Operands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Every pair of the operands at which carries, shifts and signs change."""
-    top = 1 << (width - 1 if signed else width)
-    values = {0, 1, 2, 3, top - 1, top - 2}
-    for k in range(2, width - 1 if signed else width):
-        values |= {(1 << k) - 1, 1 << k, (1 << k) + 1}
-    values = {value for value in values if value < top}
-    if signed:
-        values |= {-value for value in values} | {-top}
-    edge = np.array(sorted(values), np.int64)
-    a, b = np.meshgrid(edge, edge, indexing="ij")
+    a, b = np.meshgrid(*map(_edges, operands), indexing="ij")
     return a.ravel(), b.ravel()
+
+
+def _edges(operand: Operand) -> NDArray[np.int64]:
+    top = operand.maximum
+    values = {0, 1, 2, 3, top, top - 1}
+    for k in range(2, top.bit_length()):
+        values |= {(1 << k) - 1, 1 << k, (1 << k) + 1}
+    values = {value for value in values if value <= top}
+    if operand.signed:
+        values |= {-value for value in values} | {operand.minimum}
+    return np.array(sorted(values), np.int64)
 
 
 def _errors(

@@ -9,6 +9,7 @@ In brackets behind the file: `mul.v[top=mul8,a=x,b=y,K=3,signed,tie.en=1,with=ce
     NAME=VALUE                   a parameter of the top; parameter.NAME=VALUE where NAME is one of
                                  the words of this list; a text that looks like a number in quotes
     signed, unsigned             what the operands are, where the Verilog does not declare it
+    operands=u8xs8               likewise, where they differ
     wrap                         an unsigned core, to be put into a sign-magnitude wrapper
     tie.PORT=NUMBER              an input held at a value
     with=FILE                    another file of the design, in compilation order; repeatable
@@ -33,6 +34,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from ..errors import HwsimError
+from ..operands import Operands
 from ..verilog.parameters import Parameter
 
 Sign = Literal["signed", "unsigned", "wrap"]
@@ -42,8 +44,8 @@ TOML_SUFFIX = ".toml"
 
 _NAMES = ("top", "a", "b", "p", "weight")
 _PATHS = ("with", "include")
-_WORDS = {*_NAMES, *_PATHS, *SIGNS}
-_KEYS = ("verilog", *_NAMES, "parameters", "signed", "wrap", "ties", *_PATHS)
+_WORDS = {*_NAMES, *_PATHS, *SIGNS, "operands"}
+_KEYS = ("verilog", *_NAMES, "parameters", "operands", "signed", "wrap", "ties", *_PATHS)
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w$]*", re.ASCII)
 _NUMBER = re.compile(r"-?\d+|0[xX][0-9a-fA-F]+", re.ASCII)
 _WORD = re.compile(r"[\w.+-]+", re.ASCII)
@@ -68,6 +70,7 @@ class VerilogSource:
         p: product port.
         weight: the operand port that is the weight.
         parameters: in place of the top's defaults.
+        operands: bits and sign of both operands, where one word for both does not do.
         sign: what the operands are; `wrap` for an unsigned core to be put into a wrapper.
         ties: inputs to hold at a value.
         includes: folders of included files.
@@ -84,6 +87,7 @@ class VerilogSource:
     p: str | None = None
     weight: str | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict, hash=False)
+    operands: Operands | None = None
     sign: Sign | None = None
     ties: Mapping[str, int] = field(default_factory=dict, hash=False)
     includes: tuple[Path, ...] = ()
@@ -95,6 +99,11 @@ class VerilogSource:
         for path in (*self.more, *self.includes):
             if set(str(path)) & set('[],"'):
                 raise HwsimError(f"expected a path without brackets, commas and quotes, got {path}")
+        if self.operands is not None and self.sign is not None:
+            raise HwsimError(
+                f"expected operands={self.operands.code} or {self.sign}, which say the same, got "
+                "both"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -133,6 +142,7 @@ class VerilogSource:
             f"{'parameter.' if name in _WORDS else ''}{name}={_spelt(value)}"
             for name, value in self.parameters.items()
         ]
+        items += [f"operands={self.operands.code}"] if self.operands else []
         items += [self.sign] if self.sign else []
         items += [f"tie.{name}={value}" for name, value in self.ties.items()]
         items += [f"with={shown(path)}" for path in self.more]
@@ -142,13 +152,17 @@ class VerilogSource:
 
     def over(self, others: "VerilogSource") -> "VerilogSource":
         """These facts; where they say nothing, those of another. Files and folders add up."""
-        own = {name: getattr(self, name) or getattr(others, name) for name in (*_NAMES, "sign")}
+        own = {name: getattr(self, name) or getattr(others, name) for name in _NAMES}
+        # Either word about the operands stands in place of both.
+        words = self if self.operands or self.sign else others
         return VerilogSource(
             file=self.file or others.file,
             more=tuple(dict.fromkeys((*self.more, *others.more))),
             parameters={**others.parameters, **self.parameters},
             ties={**others.ties, **self.ties},
             includes=tuple(dict.fromkeys((*self.includes, *others.includes))),
+            operands=words.operands,
+            sign=words.sign,
             **own,
         )
 
@@ -241,8 +255,9 @@ def read_toml(path: Path) -> VerilogSource:
     if wrap and signed:
         raise HwsimError(f"{path}: expected signed or wrap, which is for unsigned cores, got both")
     sign: Sign | None = "wrap" if wrap else None if signed is None else _signs(signed)
-    verilog = paths("verilog")
+    verilog, operands = paths("verilog"), typed("operands", str, "a text such as u8xs8")
     source = VerilogSource(
+        operands=None if operands is None else Operands.parse(operands),
         file=verilog[0] if verilog else None,
         more=(*verilog[1:], *paths("with")),
         parameters=table("parameters", (int, str), "a number or a text"),
@@ -320,6 +335,8 @@ def _add(facts: dict[str, Any], item: str, *, where: str) -> None:
     elif key in _PATHS:
         name = "more" if key == "with" else "includes"
         facts[name] = (*facts.get(name, ()), Path(value))
+    elif key == "operands":
+        once(key, facts, Operands.parse(value))
     elif key.startswith("tie."):
         name, number = tie(item.removeprefix("tie."), where=where)
         once(name, facts["ties"], number)

@@ -4,8 +4,8 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
-from ..lut import MAX_WIDTH, Lut
+from ..lut import Lut
 from ..metrics import error_metrics
+from ..operands import MAX_BITS, Operands
 from ..simulation.latency import MAX_LATENCY, PROBE_CYCLES, measure, probe
 from ..simulation.stream import Outputs, run_stream
+from ..tools.pool import together
 from ..tools.simulators import Simulator, chosen
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import jsonable
@@ -69,15 +71,13 @@ def tabulate(
         HwsimError: too wide for a table, X or Z on the product, a product that depends on earlier
             operands, Verilog that does not compile, stops the simulation or never settles.
     """
-    width = circuit.roles.width
-    if width > MAX_WIDTH:
+    if max(circuit.operands.bits) > MAX_BITS:
         raise HwsimError(
-            f"{circuit.name}: expected operands of at most {MAX_WIDTH} bits for a complete table, "
-            f"got {width}; take a sample instead"
+            f"{circuit.name}: expected operands of at most {MAX_BITS} bits for a complete table, "
+            f"got {max(circuit.operands.bits)}; take a sample instead"
         )
     hashes = circuit.hashes()
-    side = 2**width
-    a, b = sweep_order(width)
+    a, b = sweep_order(circuit.operands)
     found = simulate_pairs(circuit, a, b, jobs=jobs, limit=limit, progress=progress)
     if hashes != circuit.hashes():
         raise HwsimError(
@@ -85,31 +85,34 @@ def tabulate(
         )
     if found.values.max() > np.iinfo(np.int32).max or found.values.min() < np.iinfo(np.int32).min:
         raise HwsimError(f"{circuit.name}: expected products that fit 32-bit signed integers")
-    table = np.empty((side, side), np.int32)
+    table = np.empty(circuit.operands.shape, np.int32)
     table[a, b] = found.values
-    bare = Lut(table, width=width, signed=circuit.signed)
+    bare = Lut(table, *circuit.operands)
     manifest = {**manifest_of(circuit, found, hashes), "metrics": error_metrics(bare).as_dict()}
-    return Lut(bare.table, width=width, signed=circuit.signed, manifest=manifest)
+    return Lut(bare.table, *circuit.operands, manifest)
 
 
-def sweep_order(width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def sweep_order(operands: Operands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Every operand pair once, in the order that an event-driven simulator likes best.
 
     One operand bit changes from pair to pair, in a Gray code, and the highest bits change most
     often: what they change is nearest to the product's top, with the fewest carries behind it.
 
     Args:
-        width: operand bits.
+        operands: of at most 12 bits.
 
     Returns:
-        a, b: (4^width,) bit patterns.
+        a, b: (2^(bits together),) bit patterns.
     """
-    step = np.arange(4**width, dtype=np.int64)
+    step = np.arange(operands.product.count, dtype=np.int64)
     step ^= step >> 1
     a, b = np.zeros_like(step), np.zeros_like(step)
-    for k in range(width):
-        b |= (step >> (2 * k) & 1) << (width - 1 - k)
-        a |= (step >> (2 * k + 1) & 1) << (width - 1 - k)
+    for k in range(max(operands.bits)):
+        # By turns, from the highest bit down, as long as an operand has bits.
+        for patterns, operand in ((b, operands.weight), (a, operands.activation)):
+            if k < operand.bits:
+                np.bitwise_or(patterns, (step & 1) << (operand.bits - 1 - k), out=patterns)
+                step >>= 1
     return a, b
 
 
@@ -154,8 +157,6 @@ def simulate_together(
     Raises:
         HwsimError: as `tabulate`.
     """
-    if jobs is not None and jobs < 1:
-        raise HwsimError(f"expected at least 1 job, got {jobs}")
     simulator = chosen()
     shares = max(1, min(jobs or os.cpu_count() or 1, len(a) // _SHARE))
     parts = np.array_split(np.arange(len(a)), shares)
@@ -184,19 +185,15 @@ def simulate_together(
                 )
         return [(words[: len(mine)], latency) for words, latency in streams]
 
-    # Threads suffice: the work is in the simulator's processes.
-    with ThreadPoolExecutor(max_workers=shares) as pool:
-        by_part = [*pool.map(part, range(shares))]
+    by_part = together({number: partial(part, number) for number in range(shares)}, jobs=jobs)
     products = []
-    for circuit, streams in zip(circuits, zip(*by_part, strict=True), strict=True):
+    for circuit, streams in zip(circuits, zip(*by_part.values(), strict=True), strict=True):
         latencies = {latency for _, latency in streams}
         if len(latencies) != 1:
             raise HwsimError(f"{circuit.name}: expected one latency, measured {sorted(latencies)}")
         values: NDArray[Any] = np.concatenate([words for words, _ in streams])
-        if circuit.signed:
-            bits = np.uint64(64 - circuit.roles.product_width)
-            # Up to the sign bit of 64 bits and back: two's complement of any width.
-            values = (values << bits).view(np.int64) >> np.int64(bits)
+        if circuit.product.signed:
+            values = circuit.product.value(values)
         products.append(Products(values, latencies.pop(), simulator))
     return products
 
@@ -207,11 +204,11 @@ def with_signs(circuit: Circuit, *, limit: float = TIME_LIMIT) -> Circuit:
     Raises:
         HwsimError: the circuit is signed, or as `tabulate`.
     """
-    if circuit.signed or circuit.roles.clock is None:
+    if circuit.product.signed or circuit.roles.clock is None:
         return wrapped(circuit)
-    a, b = probe(circuit.roles.width)
+    a, b = probe(circuit.roles.bits)
     (outputs,) = run_stream([circuit], a, b, simulator=chosen(), limit=limit)
-    latency = measure(outputs, width=circuit.roles.width, name=circuit.name)
+    latency = measure(outputs, bits=circuit.roles.bits, name=circuit.name)
     return wrapped(circuit, latency=latency)
 
 
@@ -223,7 +220,7 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
     inner = circuit.core or circuit
     roles, simulator = inner.roles, found.simulator
     said = {
-        "product_width": (roles.product_width, 2 * roles.width),
+        "product_width": (roles.product_bits, sum(roles.bits)),
         "signed_from": (circuit.signed_from, "declared"),
         "wrapper": ("sign-magnitude" if circuit.core else None, None),
         "wrapper_verilog": (circuit.wrapper, None),
@@ -264,11 +261,11 @@ def _stream(
     progress: Callable[[int], None],
 ) -> list[tuple[NDArray[np.uint64], int]]:
     """Each circuit's output words of the pairs, and its latency measured in the same simulation."""
-    width = circuits[0].roles.width
+    bits = circuits[0].roles.bits
     clocked = circuits[0].roles.clock is not None
     lead = PROBE_CYCLES if clocked else 0
     if clocked:
-        probe_a, probe_b = probe(width)
+        probe_a, probe_b = probe(bits)
         a_all = np.concatenate([probe_a, a, np.repeat(a[-1:], MAX_LATENCY)])
         b_all = np.concatenate([probe_b, b, np.repeat(b[-1:], MAX_LATENCY)])
     else:
@@ -283,7 +280,7 @@ def _stream(
     )
     streams = []
     for circuit, outputs in zip(circuits, every, strict=True):
-        latency = measure(outputs, width=width, name=circuit.name) if clocked else 0
+        latency = measure(outputs, bits=bits, name=circuit.name) if clocked else 0
         start = lead + latency
         _refuse_unknown(circuit, outputs, a, b, start=start)
         streams.append((outputs.words[start : start + len(a)], latency))
@@ -310,8 +307,7 @@ def _refuse_unknown(
 
 def _pair(circuit: Circuit, a: int, b: int) -> str:
     roles = (circuit.core or circuit).roles
-    half, whole = 2 ** (roles.width - 1), 2**roles.width
-    first, second = (int(x) - whole if circuit.signed and x >= half else int(x) for x in (a, b))
+    first, second = circuit.operands.activation.value(a), circuit.operands.weight.value(b)
     return f"{roles.activation}={first}, {roles.weight}={second}"
 
 

@@ -88,12 +88,12 @@ def compare(expected: Lut, actual: Lut) -> VerifyReport:
         actual: the table under test.
 
     Raises:
-        HwsimError: they differ in width or signedness, so that no entry corresponds.
+        HwsimError: their operands differ, so that no entry corresponds.
     """
     name = expected.name
-    if (expected.width, expected.signed) != (actual.width, actual.signed):
+    if expected.operands != actual.operands:
         raise HwsimError(
-            f"{name}: expected a table of {_kind(expected)}, got one of {_kind(actual)}"
+            f"{name}: expected a table of {expected.operands}, got one of {actual.operands}"
         )
     differs = expected.table != actual.table
     where = np.argwhere(differs)
@@ -106,7 +106,9 @@ def compare(expected: Lut, actual: Lut) -> VerifyReport:
     return VerifyReport(
         name=name,
         equal=not len(where),
-        swapped=bool(len(where)) and np.array_equal(expected.table, actual.table.T),
+        swapped=bool(len(where))
+        and expected.operands.equal
+        and np.array_equal(expected.table, actual.table.T),
         count=len(where),
         total=differs.size,
         worst=worst,
@@ -145,14 +147,8 @@ def verify(
 
 
 def _difference(expected: Lut, actual: Lut, i: int, j: int) -> Difference:
-    values = expected.operands
-    return Difference(
-        int(values[i]), int(values[j]), int(expected.table[i, j]), int(actual.table[i, j])
-    )
-
-
-def _kind(lut: Lut) -> str:
-    return f"{'signed' if lut.signed else 'unsigned'} {lut.width}-bit operands"
+    a, b = expected.activation.values[i], expected.weight.values[j]
+    return Difference(int(a), int(b), int(expected.table[i, j]), int(actual.table[i, j]))
 
 
 def _notes(expected: Lut, actual: Lut) -> tuple[str, ...]:

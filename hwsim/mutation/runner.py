@@ -7,17 +7,17 @@ does not compile takes no other with it.
 """
 
 import re
-import signal
-import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from ..errors import HwsimError
+from ..tools.logs import first_error
+from ..tools.process import Done, OverLimitError, run
 from ..verilog.parameters import literal
 from .check import MARK, TOP, Check, Gate
 
@@ -155,10 +155,10 @@ class Runner:
                     for name, value in refusal.parameters.items()
                 ]
                 compiled = self._compile(path, output, refusal.module, *given)
-                if compiled.returncode != 0:
+                if compiled.code:
                     return f"it does not compile: {_error(compiled.stderr)}"
                 return _fatal(_limited("vvp", "-n", str(output)).stdout) or "it is accepted"
-        except _EndlessError:
+        except OverLimitError:
             return "it does not end"
 
     def _checked(self, path: Path, index: int) -> Kill | None:
@@ -175,7 +175,7 @@ class Runner:
                 output = Path(scratch) / "out.vvp"
                 harness, _ = self._harness(index)
                 compiled = self._compile(path, output, TOP, str(harness), seconds=limit)
-                if compiled.returncode != 0:
+                if compiled.code:
                     return kill(Killer.compile, f"it does not compile: {_error(compiled.stderr)}")
                 ports = re.search(
                     r"warning: (Port \d+ \(\w+\) of \w+ expects \d+ bits?, got \d+)",
@@ -184,7 +184,7 @@ class Runner:
                 if ports:
                     return kill(Killer.ports, ports[1])
                 text = _limited("vvp", "-n", str(output), seconds=limit).stdout
-        except _EndlessError:
+        except OverLimitError:
             return kill(Killer.timeout, f"it does not end within {limit} s")
         fatal = _fatal(text)
         if fatal:
@@ -196,33 +196,15 @@ class Runner:
 
     def _compile(
         self, path: Path, output: Path, top: str, *more: str, seconds: int = _SECONDS
-    ) -> subprocess.CompletedProcess[str]:
+    ) -> Done:
         sources = map(str, (path, *self.gate.others))
         options = ("-g2012", "-Wportbind", "-s", top, "-o", str(output))
         return _limited("iverilog", *options, *more, *sources, seconds=seconds)
 
 
-class _EndlessError(Exception):
-    """A process used up its time."""
-
-
-def _limited(*command: str, seconds: int = _SECONDS) -> subprocess.CompletedProcess[str]:
-    limits = f'ulimit -v {_MEMORY_KIB}; ulimit -t {seconds}; exec "$@"'
-    try:
-        done = subprocess.run(
-            ["sh", "-c", limits, "sh", *command],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=100 * seconds,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _EndlessError from error
-    # The limit of processor time ends in one signal or the other.
-    if done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
-        raise _EndlessError
-    return done
+def _limited(*command: str, seconds: int = _SECONDS) -> Done:
+    # Wall time in plenty: it is for what neither ends nor works.
+    return run(command, seconds=100 * seconds, processor_seconds=seconds, memory_kib=_MEMORY_KIB)
 
 
 def _differences(check: Check, text: str, kill: Callable[..., Kill]) -> Kill | None:
@@ -248,7 +230,4 @@ def _fatal(text: str) -> str:
 
 def _error(log: str) -> str:
     """The compiler's first error, without the scratch folder's name."""
-    lines: Sequence[str] = [line for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"error|sorry", line)]
-    first = (errors or lines or ["iverilog said nothing"])[0]
-    return re.sub(r"^\S*/", "", first)
+    return re.sub(r"^\S*/", "", first_error(log))

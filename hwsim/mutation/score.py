@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """How good is the gate? Every small change of a design must be noticed, or change nothing."""
 
-import os
 import random
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..designs.sources import sha256
 from ..errors import HwsimError
+from ..tools.pool import together
 from ..tools.simulators import require_simulator, simulator_version
 from .gate import gate
 from .mutants import Mutant, mutants
@@ -161,38 +161,28 @@ def mutate(
         HwsimError: no such file, no gate for it, no simulator, or the design as it is fails its own
             gate.
     """
-    if jobs is not None and jobs < 1:
-        raise HwsimError(f"expected at least 1 job, got {jobs}")
     chosen = draw(path, count=count, seed=seed, only=only)
     require_simulator()
     began = time.monotonic()
     text, digest = _read(path), sha256(path)
     judges = gate(path.stem, rtl=path.parent, widest=widest)
-    verdicts: dict[int, Verdict] = {}
-    with (
-        tempfile.TemporaryDirectory(prefix="axhil-mutate-") as scratch,
-        # Threads suffice: the work is in the simulator's processes.
-        ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool,
-    ):
+    with tempfile.TemporaryDirectory(prefix="axhil-mutate-") as scratch:
         runner = Runner(judges, path, Path(scratch))
         runner.control()
-        futures = [pool.submit(_verdict, runner, mutant, text) for mutant in chosen]
-        try:
-            for future in as_completed(futures):
-                verdict = future.result()
-                verdicts[verdict.mutant.number] = verdict
-                if progress is not None:
-                    progress(verdict, len(verdicts), len(chosen))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        verdicts = together(
+            {mutant.number: partial(_verdict, runner, mutant, text) for mutant in chosen},
+            jobs=jobs,
+            finished=lambda _, verdict, done: (
+                progress(verdict, done, len(chosen)) if progress else None
+            ),
+        )
     return MutationReport(
         module=path.stem,
         sha256=digest,
         available=len(mutants(text, where=str(path))),
         seed=seed,
         basis=judges.basis,
-        verdicts=tuple(verdicts[number] for number in sorted(verdicts)),
+        verdicts=tuple(verdicts.values()),
         seconds=time.monotonic() - began,
     )
 

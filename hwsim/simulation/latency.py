@@ -21,16 +21,16 @@ PROBE_CYCLES = _PAIRS * _HOLD + _ROUNDS * _PAIRS + MAX_LATENCY
 """Cycles of a probe."""
 
 
-def probe(width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def probe(bits: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The operands of a probe, as bit patterns.
 
     Args:
-        width: operand bits.
+        bits: of either operand.
 
     Returns:
         Two arrays of PROBE_CYCLES patterns.
     """
-    pairs, order = _probe_pairs(width)
+    pairs, order = _probe_pairs(bits)
     held = np.repeat(pairs, _HOLD, axis=0)
     streamed = pairs[order]
     drained = np.repeat(streamed[-1:], MAX_LATENCY, axis=0)
@@ -39,12 +39,12 @@ def probe(width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return cycles[:, 0], cycles[:, 1]
 
 
-def measure(outputs: Outputs, *, width: int, name: str) -> int:
+def measure(outputs: Outputs, *, bits: tuple[int, int], name: str) -> int:
     """The latency that a probe shows.
 
     Args:
         outputs: of PROBE_CYCLES cycles or more, the probe first.
-        width: operand bits.
+        bits: of either operand.
         name: for messages.
 
     Returns:
@@ -54,7 +54,7 @@ def measure(outputs: Outputs, *, width: int, name: str) -> int:
         HwsimError: the output does not come to rest, stays X or Z, or does not follow one new pair
             a cycle.
     """
-    _, order = _probe_pairs(width)
+    _, order = _probe_pairs(bits)
     words = outputs.words[: _PAIRS * _HOLD].reshape(_PAIRS, _HOLD)
     rest = words[:, MAX_LATENCY + 1 :]
     for pair in range(_PAIRS):
@@ -81,8 +81,8 @@ def measure(outputs: Outputs, *, width: int, name: str) -> int:
     )
 
 
-def _probe_pairs(width: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+def _probe_pairs(bits: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     rng = np.random.default_rng(_SEED)
-    pairs = rng.integers(1, 2**width, size=(_PAIRS, 2), dtype=np.int64)
+    pairs = rng.integers(1, [1 << size for size in bits], size=(_PAIRS, 2), dtype=np.int64)
     order = np.concatenate([rng.permutation(_PAIRS) for _ in range(_ROUNDS)])
     return pairs, order

@@ -76,10 +76,10 @@ class LiveMultiplier:
                 f"{circuit.name}: expected a combinational multiplier to put under a network, got "
                 f"one with the clock {circuit.roles.clock}"
             )
-        if circuit.roles.product_width > 32:
+        if circuit.roles.product_bits > 32:
             raise HwsimError(
                 f"{circuit.name}: expected a product of at most 32 bits to put under a network, "
-                f"got {circuit.roles.product_width}"
+                f"got {circuit.roles.product_bits}"
             )
         require_simulator()
         if trace is not None:

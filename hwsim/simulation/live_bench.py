@@ -8,16 +8,11 @@ there is no command the simulator sleeps in the read of the FIFO.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import cocotb
 from cocotb.triggers import Timer, ValueChange
-
-# Written when the module is loaded, before the Verilog's time starts: a design that never settles
-# at time 0 can then still be ended.
-Path("pid").write_text(str(os.getpid()))
 
 
 @cocotb.test()

@@ -57,20 +57,22 @@ def live_harness(circuit: Circuit, *, instances: int, batch: int, window: Window
         window: the products to trace, with one instance only.
     """
     roles, lanes = circuit.roles, range(instances)
-    width, bits = roles.width, roles.product_width
+    (a_bits, b_bits), bits = roles.bits, roles.product_bits
 
     def instance(i: int) -> str:
         nets = {roles.activation: f"a_{i}", roles.weight: f"b_{i}", roles.product: f"product_{i}"}
         return circuit.instance(f"u_{i}", nets)
 
     declarations = "".join(
-        f"  reg  [{width - 1}:0] a_{i}, b_{i};\n  wire [{bits - 1}:0] product_{i};\n{instance(i)}"
+        f"  reg  [{a_bits - 1}:0] a_{i};\n"
+        f"  reg  [{b_bits - 1}:0] b_{i};\n"
+        f"  wire [{bits - 1}:0] product_{i};\n{instance(i)}"
         for i in lanes
     )
     drive = "".join(
         f"      pair = operands[{i}*steps + step];\n"
-        f"      a_{i} = pair[{15 + width}:16];\n"
-        f"      b_{i} = pair[{width - 1}:0];\n"
+        f"      a_{i} = pair[{15 + a_bits}:16];\n"
+        f"      b_{i} = pair[{b_bits - 1}:0];\n"
         for i in lanes
     )
     record = "".join(

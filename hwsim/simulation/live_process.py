@@ -6,11 +6,8 @@ import json
 import os
 import select
 import shutil
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
-from ..operands import Operand
-from ..tools.icarus import Icarus
+from ..tools.runner import Simulation
+from ..tools.simulators import SIMULATORS
 from ..verilog.circuit import Circuit
 from .live_harness import OPERANDS, PRODUCTS, TOP, VCD, Window, live_harness
 
+_BENCH = Path(__file__).with_name("live_bench.py")
 _POLL = 0.2  # seconds between looks at whether the process still lives
 _FAREWELL = 10.0  # seconds that a simulator without work may take to end
 
@@ -50,11 +48,13 @@ class LiveProcess:
         self._circuit, self._instances, self._patience = circuit, instances, patience
         self._window = window
         self._folder = Path(tempfile.mkdtemp(prefix="axhil-live-"))
-        self._icarus = Icarus(
+        self._simulation = Simulation(
             self._folder,
             TOP,
             circuit.place(self._folder),
+            bench=_BENCH,
             name=circuit.name,
+            simulator=SIMULATORS["icarus"],
             includes=circuit.includes,
         )
         self._pending: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
@@ -62,8 +62,6 @@ class LiveProcess:
         self._deadline = 0.0
         self._unread = b""
         self._served = 0
-        self._thread: threading.Thread | None = None
-        self._ended: HwsimError | None = None
         text = live_harness(circuit, instances=instances, batch=batch, window=window)
         (self._folder / f"{TOP}.v").write_text(text)
         for fifo in ("commands", "answers"):
@@ -78,28 +76,17 @@ class LiveProcess:
         Raises:
             HwsimError: the Verilog does not compile, or stops the simulation.
         """
-        self._icarus.build()
-        with _dumping() if self._window is not None else contextlib.nullcontext():
-            self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
-            self._deadline, self._busy = time.monotonic() + self._patience, True
-            while self._answer() is None:
-                select.select([self._answers], [], [], _POLL)
-            self._busy = False
-
-    def _run(self) -> None:
-        try:
-            self._icarus.run("live_bench")
-        except HwsimError as error:
-            self._ended = error
+        self._simulation.build()
+        self._simulation.start(dump=self._window is not None)
+        self._deadline, self._busy = time.monotonic() + self._patience, True
+        while self._answer() is None:
+            select.select([self._answers], [], [], _POLL)
+        self._busy = False
 
     @property
     def pid(self) -> int | None:
         """Process id of the simulator; None before it has one."""
-        try:
-            return int((self._folder / "pid").read_text())
-        except (OSError, ValueError):
-            return None
+        return self._simulation.pid
 
     @property
     def fileno(self) -> int:
@@ -116,7 +103,8 @@ class LiveProcess:
         assert self._pending is None
         count = len(a)
         padding = -count % self._instances
-        pairs = np.stack([a, b], axis=1) & (2**self._circuit.roles.width - 1)
+        activation, weight = self._circuit.operands
+        pairs = np.stack([activation.pattern(a), weight.pattern(b)], axis=1)
         # Every instance needs as many pairs: the last one is repeated.
         pairs = np.pad(pairs, ((0, padding), (0, 0)), mode="edge")
         # $fread fills a word from its top byte: the first operand stands in the upper half.
@@ -136,25 +124,22 @@ class LiveProcess:
         if answer is None:
             return None
         self._busy = False
-        (a, b), bits = self._pending, self._circuit.roles.product_width
+        (a, b), roles = self._pending, self._circuit.roles
         if "bad" in answer:
             # An index beyond the pairs is the padding, which repeats the last pair.
             first = min(int(answer["bad"]), len(a) - 1)
-            shown = str(answer["product"])[-bits:]
-            roles = self._circuit.roles
+            shown = str(answer["product"])[-roles.product_bits :]
             raise HwsimError(
                 f"{self._circuit.name}: expected 0 and 1 only on {roles.product}, got {shown} for "
                 f"{roles.activation}={a[first]}, {roles.weight}={b[first]}"
             )
         words = np.fromfile(self._folder / PRODUCTS, dtype=np.uint32)[: len(a)]
-        products = words.astype(np.int64)
+        products = self._circuit.product.value(words)
         if len(products) != len(a):
             raise HwsimError(
                 f"{self._circuit.name}: expected {len(a)} products from the simulator, got "
                 f"{len(products)}; is the disk under {tempfile.gettempdir()} full?"
             )
-        if self._circuit.signed:
-            products = Operand(bits, signed=True).value(products)
         self._pending = None
         self._served += len(a)
         return products
@@ -162,7 +147,7 @@ class LiveProcess:
     def _answer(self) -> dict[str, Any] | None:
         """The next answer; None where there is none yet."""
         # Asked before reading, so that a last word of a process that ended is still read.
-        alive = self._thread is not None and self._thread.is_alive()
+        alive = self._simulation.running
         with contextlib.suppress(BlockingIOError):
             self._unread += os.read(self._answers, 65536)
         line, newline, rest = self._unread.partition(b"\n")
@@ -180,7 +165,7 @@ class LiveProcess:
         return None
 
     def _death(self) -> str:
-        reason = str(self._ended or self._icarus.failure())
+        reason = self._simulation.failure() or "the bench ended by itself"
         if "stopped the simulation" in reason:
             return reason
         return (
@@ -202,22 +187,15 @@ class LiveProcess:
         os.close(self._commands)  # the bench reads the end of its commands
         self._commands = -1
         # In the middle of something that nobody waits for any more, there is no point in waiting.
-        if self._thread is not None and not self._busy:
-            self._thread.join(_FAREWELL)
-        if self._thread is not None and self._thread.is_alive():
-            self._kill()
-            self._thread.join(_FAREWELL)
+        if not self._busy:
+            self._simulation.wait(_FAREWELL)
+        self._simulation.kill()
         os.close(self._answers)
         try:
             if trace is not None:
                 self._keep(trace)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _kill(self) -> None:
-        if self.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
 
     def _keep(self, trace: Path) -> None:
         try:
@@ -226,22 +204,3 @@ class LiveProcess:
             raise HwsimError(
                 f"cannot write the trace {trace}: {error.strerror or error}"
             ) from error
-
-
-@contextlib.contextmanager
-def _dumping() -> Iterator[None]:
-    """Let a simulator that starts meanwhile write a VCD.
-
-    cocotb's runner ends its command with `-none`, which suppresses dumps, unless it is told to
-    dump everything; of such options Icarus heeds the last one, and this variable comes after it.
-    """
-    name = "SIM_CMD_SUFFIX"
-    before = os.environ.get(name)
-    os.environ[name] = f"{before or ''} -vcd"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before

@@ -14,12 +14,14 @@ from ..designs import mac
 from ..designs.sources import source
 from ..errors import HwsimError
 from ..multipliers import Catalogued
-from ..tools.icarus import Icarus
-from ..tools.simulators import require_simulator
+from ..tools.runner import Simulation
+from ..tools.simulators import SIMULATORS, require_simulator
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import literal
 
 TOP = "axhil_mac"
+_BENCH = Path(__file__).with_name("mac_bench.py")
+_LIMIT = 60.0  # seconds without a vector's sums
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,10 @@ def run_mac_arrays(
         np.save(folder / "weights.npy", w)
         (folder / f"{TOP}.v").write_text(_harness(arrays, circuits, rows=rows, cols=cols))
         several = f"{arrays[0]}" + (f" and {len(arrays) - 1} more" if len(arrays) > 1 else "")
-        icarus = Icarus(folder, TOP, sources, name=several)
-        icarus.build()
-        icarus.run("mac_bench")
+        simulation = Simulation(
+            folder, TOP, sources, bench=_BENCH, name=several, simulator=SIMULATORS["icarus"]
+        )
+        simulation.run(limit=_LIMIT)
         sums: NDArray[np.int64] = np.load(folder / "sums.npy")
     return sums
 

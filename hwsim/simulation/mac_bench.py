@@ -7,6 +7,7 @@
 
 import json
 import random
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ class _Bench:
         self._stalls, self._random = settings["stalls"], random.Random(settings["seed"])
         self._acc_i = [getattr(dut, f"acc_i_{i}") for i in range(len(self._names))]
         self._acc_o = [getattr(dut, f"acc_o_{i}") for i in range(len(self._names))]
+        self._received, self._said = 0, time.monotonic()
 
     async def reset(self) -> None:
         dut = self._dut
@@ -107,12 +109,20 @@ class _Bench:
                 for i, (signal, bits) in enumerate(zip(self._acc_o, self._bits, strict=True)):
                     out[i, received] = list(self._unpack(str(signal.value), bits, cols, i))
                 received, quiet = received + 1, 0
+                self._report()
             quiet += 1
             if quiet > _STUCK:
                 raise MacError(f"{self._names[0]}: no handshake for {_STUCK} cycles")
             await RisingEdge(dut.clk)
         dut.valid_i.value = dut.ready_i.value = 0
         return out
+
+    def _report(self) -> None:
+        """A sign of life, now and then."""
+        self._received += 1
+        if time.monotonic() - self._said > 0.5:
+            self._said = time.monotonic()
+            Path("progress").write_text(str(self._received))
 
     def _all(self, name: str) -> bool:
         """Whether the arrays' handshake is 1; they all must agree, being driven alike."""

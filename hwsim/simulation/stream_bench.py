@@ -6,7 +6,6 @@ to have. `progress` gets the number of finished cycles after each chunk.
 """
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,6 @@ from cocotb.triggers import Timer, ValueChange
 
 _FIRST_CHUNK = 16
 _CHUNK_SECONDS = 0.1
-
-# Written when the module is loaded, before the Verilog's time starts: a design that never settles
-# at time 0 can then still be ended.
-Path("pid").write_text(str(os.getpid()))
 
 
 class WrongPortError(Exception):

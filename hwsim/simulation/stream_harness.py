@@ -21,9 +21,9 @@ MOST_UNKNOWN = 4096
 """How many outputs with X or Z bits are written down before the rest is only counted."""
 
 
-def operand_bytes(width: int) -> int:
-    """Bytes of one operand in the file, big-endian as `$fread` wants them."""
-    return 2 if width <= 16 else 4
+def operand_bytes(bits: tuple[int, int]) -> int:
+    """Bytes of either operand in the file, big-endian as `$fread` wants them."""
+    return 2 if max(bits) <= 16 else 4
 
 
 def product_words(width: int) -> int:
@@ -46,8 +46,9 @@ def stream_harness(circuits: Sequence[Circuit]) -> str:
     """
     roles = circuits[0].roles
     clock, reset = roles.clock, roles.reset
-    lane = 8 * operand_bytes(roles.width)
-    instances, records = "", ""
+    a_bits, b_bits = roles.bits
+    lane = 8 * operand_bytes(roles.bits)
+    instances, words, unknowns, low = "", [], "", 0
     for i, circuit in enumerate(circuits):
         nets = {circuit.roles.activation: "a", circuit.roles.weight: "b"}
         nets[circuit.roles.product] = f"p_{i}"
@@ -55,29 +56,28 @@ def stream_harness(circuits: Sequence[Circuit]) -> str:
             nets[clock] = "clk"
         if reset is not None:
             nets[reset.name] = "rst"
-        bits = circuit.roles.product_width
-        instances += (
-            f"  wire [{bits - 1}:0] p_{i};\n"
-            f"  reg [{32 * product_words(bits) - 1}:0] word_{i};\n"
-            f"{circuit.instance(f'u_{i}', nets)}"
+        bits = circuit.roles.product_bits
+        size = 32 * product_words(bits)
+        instances += f"  wire [{bits - 1}:0] p_{i};\n{circuit.instance(f'u_{i}', nets)}"
+        words.append(f"{{{size - bits}{{1'b0}}}}, p_{i}" if size > bits else f"p_{i}")
+        unknowns += (
+            f"        if (^p_{i} === 1'bx) begin\n"
+            f"          words[{low} +: {size}] = 0;\n"
+            f"          if (unknowns < {MOST_UNKNOWN})\n"
+            f'            $fdisplay(unknown, "{i} %0d %b", cycle, p_{i});\n'
+            "          unknowns = unknowns + 1;\n"
+            "        end\n"
         )
-        records += (
-            f"      word_{i} = p_{i};\n"
-            f"      if (^p_{i} === 1'bx) begin\n"
-            f"        word_{i} = 0;\n"
-            f"        if (unknowns < {MOST_UNKNOWN})\n"
-            f'          $fdisplay(unknown, "{i} %0d %b", cycle, p_{i});\n'
-            "        unknowns = unknowns + 1;\n"
-            "      end\n"
-            f'      $fwrite(products, "%u", word_{i});\n'
-        )
+        low += size
     active, idle = ("1'b1", "1'b0") if reset is None or reset.active else ("1'b0", "1'b1")
     return (
         "`timescale 1ns/1ns\n"
         "`default_nettype none\n"
         f"module {TOP};\n"
         f"  reg [{2 * lane - 1}:0] pair;\n"
-        f"  reg [{roles.width - 1}:0] a, b;\n"
+        f"  reg [{a_bits - 1}:0] a;\n"
+        f"  reg [{b_bits - 1}:0] b;\n"
+        f"  reg [{low - 1}:0] words;\n"
         "  reg clk, rst, go, done;\n"
         "  integer count, i, cycle, operands, products, unknown, unknowns, got;\n"
         f"{instances}"
@@ -95,10 +95,14 @@ def stream_harness(circuits: Sequence[Circuit]) -> str:
         "    end\n"
         "    for (i = 0; i < count; i = i + 1) begin\n"
         "      got = $fread(pair, operands);\n"
-        f"      a = pair[{lane} +: {roles.width}];\n"
-        f"      b = pair[0 +: {roles.width}];\n"
+        f"      a = pair[{lane} +: {a_bits}];\n"
+        f"      b = pair[0 +: {b_bits}];\n"
         f"      #{SETTLE};\n"
-        f"{records}"
+        f"      words = {{{', '.join(reversed(words))}}};\n"
+        "      if (^words === 1'bx) begin\n"
+        f"{unknowns}"
+        "      end\n"
+        '      $fwrite(products, "%u", words);\n'
         + (f"      clk = 1'b1; #{SETTLE}; clk = 1'b0;\n" if clock is not None else "")
         + "      cycle = cycle + 1;\n"
         "    end\n"

@@ -4,11 +4,14 @@
 import os
 import re
 import shutil
-import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from ..errors import HwsimError
+from .process import Done, OverLimitError, run
+
+_COMPILE_LIMIT = 600.0  # seconds that a compiler may take for what it does in one
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,10 @@ class Simulator:
     def _said(self) -> str:
         flag = "-V" if self.key == "icarus" else "--version"
         command = [self.programs[0], flag]
-        shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        try:
+            shown = run(command, seconds=_COMPILE_LIMIT).stdout
+        except OverLimitError:
+            shown = ""
         match = re.search(r"(?:version|Verilator) (\d[^\n]*?)\s*(?:\(\)|\(v.*\))?$", shown, re.M)
         if match is not None:
             return match[1]
@@ -127,3 +133,21 @@ def simulator_version() -> str:
         HwsimError: no simulator, or one that does not say its version.
     """
     return SIMULATORS["icarus"].version()
+
+
+def run_icarus(command: Sequence[str], *, name: str) -> Done:
+    """Icarus' compiler, for its preprocessor and its elaborator.
+
+    Args:
+        command: `iverilog` and its options.
+        name: what it reads, for messages.
+
+    Raises:
+        HwsimError: it takes too long.
+    """
+    try:
+        return run(command, seconds=_COMPILE_LIMIT)
+    except OverLimitError:
+        raise HwsimError(
+            f"{name}: expected iverilog to read the Verilog in {_COMPILE_LIMIT:g} s"
+        ) from None

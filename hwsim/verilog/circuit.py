@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ..designs import FIRST, PRODUCT, SECOND
 from ..designs.sources import sha256
 from ..errors import HwsimError
-from ..operands import Operand
+from ..operands import Asked, Operand, Operands
 from ..tools.simulators import require_simulator
 from .constants import NotConstantError
 from .elaboration import elaborate
@@ -41,8 +41,8 @@ class Circuit:
         parameters: given, in place of the top's defaults.
         interface: of the top, parameters in place.
         roles: of its ports.
-        signed: operands and product are two's complement.
-        signed_from: who says so.
+        operands: what goes in; the product is signed if either operand is.
+        signed_from: who says which are signed.
         text: Verilog that is simulated in place of the sources: the same circuit with vectors taken
             apart, see `scalarize`; None where there are none.
         scalarized: the vectors.
@@ -62,7 +62,7 @@ class Circuit:
     parameters: Mapping[str, Parameter]
     interface: Interface
     roles: Roles
-    signed: bool
+    operands: Operands
     signed_from: SignedFrom = "declared"
     text: str | None = None
     scalarized: tuple[str, ...] = ()
@@ -106,8 +106,10 @@ class Circuit:
             memories={},
             parameters=parameters,
             interface=Interface(ports, parameters),
-            roles=Roles(FIRST, SECOND, PRODUCT, width, 2 * width, operand.signed),
-            signed=operand.signed,
+            roles=Roles(
+                FIRST, SECOND, PRODUCT, (width, width), 2 * width, (operand.signed, operand.signed)
+            ),
+            operands=Operands(operand, operand),
         )
 
     def place(self, folder: Path) -> list[Path]:
@@ -143,6 +145,11 @@ class Circuit:
         given = f" #({_connected(parameters)})" if parameters else ""
         return f"  {_identifier(self.top)}{given} {name} ({_connected(wired)});\n"
 
+    @property
+    def product(self) -> Operand:
+        """What the output is: signed if either operand is."""
+        return Operand(self.roles.product_bits, any(self.operands.signs))
+
     def hashes(self) -> dict[str, str]:
         """SHA-256 of every file that was read, by names that tell them apart."""
         paths = [*self.files, *self.memories.values()]
@@ -157,7 +164,7 @@ def read_circuit(
     b: str | None = None,
     p: str | None = None,
     weight: str | None = None,
-    signed: bool | None = None,
+    asked: Asked | None = None,
     parameters: Mapping[str, Parameter] | None = None,
     includes: Sequence[Path] = (),
     ties: Mapping[str, int] | None = None,
@@ -171,7 +178,7 @@ def read_circuit(
         b: second operand port.
         p: product port.
         weight: the operand port that is the weight, the table's column; None for the second.
-        signed: the user's word; None where the Verilog declares it.
+        asked: the operands, where the user says what the Verilog does not.
         parameters: in place of the top's defaults.
         includes: folders of included files.
         ties: inputs to hold at a value.
@@ -210,12 +217,7 @@ def read_circuit(
 
     name = f"{top} ({label})"
     roles = recognise(interface, where=name, a=a, b=b, p=p, weight=weight, ties=ties)
-    is_signed, signed_from = _signedness(roles, signed, top, name)
-    if signed_from == "name":
-        kind = "signed" if is_signed else "unsigned"
-        notes.append(
-            f"the operands are taken as {kind} from the name {top}; say --{kind} to be sure"
-        )
+    operands, signed_from = _operands(roles, asked or Asked(), top, name, notes)
     simulated, vectors = scalarized(text.text)
     return Circuit(
         name=name,
@@ -228,7 +230,7 @@ def read_circuit(
         parameters=parameters,
         interface=interface,
         roles=roles,
-        signed=is_signed,
+        operands=operands,
         signed_from=signed_from,
         text=simulated if vectors else None,
         scalarized=vectors,
@@ -308,26 +310,46 @@ def choose_top(
     return chosen[0]
 
 
-_NAMED_SIGN = re.compile(r"(?:^|_)mul(?:t|tiplier)?\d+(s|u)(?:_|$)", re.IGNORECASE)
+_NAMED_SIGN = re.compile(r"(?:^|_)mul(?:t|tiplier)?\d+(?:x\d+)?(s|u)(?:_|$)", re.IGNORECASE)
 
 
-def _signedness(roles: Roles, word: bool | None, top: str, name: str) -> tuple[bool, SignedFrom]:
-    if roles.declared is None:
-        raise HwsimError(
-            f"{name}: expected operands of one kind, got one declared signed and one that is not"
+def _operands(
+    roles: Roles, asked: Asked, top: str, name: str, notes: list[str]
+) -> tuple[Operands, SignedFrom]:
+    """The operands, from the declarations, else the user, else the module's name."""
+    ports = (roles.activation, roles.weight)
+    for port, bits, requested in zip(ports, roles.bits, asked.bits, strict=True):
+        if requested not in {None, bits}:
+            raise HwsimError(f"{name}: expected operands of {requested} bits, got {port} of {bits}")
+    signs: list[bool | None] = []
+    for port, declared, requested in zip(ports, roles.declared, asked.signs, strict=True):
+        if declared and requested is False:
+            raise HwsimError(f"{name}: {port} is declared signed, got {asked.sign_words}")
+        signs.append(True if declared else requested)
+    if any(roles.declared):
+        source: SignedFrom = "declared"
+        for port, sign in zip(ports, signs, strict=True):
+            if sign is None:
+                notes.append(
+                    f"{port} is taken as unsigned: the other operand is declared signed and it is "
+                    "not"
+                )
+    elif None not in signs:
+        source = "option"
+    elif hint := _NAMED_SIGN.search(top):
+        source, signs = "name", [hint[1].lower() == "s"] * 2
+        kind = "signed" if signs[0] else "unsigned"
+        notes.append(
+            f"the operands are taken as {kind} from the name {top}; say --{kind} to be sure"
         )
-    if roles.declared:
-        if word is False:
-            raise HwsimError(f"{name}: its operands are declared signed, got --unsigned")
-        return True, "declared"
-    if word is not None:
-        return word, "option"
-    hint = _NAMED_SIGN.search(top)
-    if hint is not None:
-        return hint[1].lower() == "s", "name"
-    file = name.rpartition("(")[2].partition(",")[0].rstrip(")")
-    raise HwsimError(
-        f"{name}: the Verilog does not declare its operands signed, which netlists leave out; "
-        f"say {file}[signed] (two's complement), {file}[unsigned], or {file}[wrap] to put an "
-        "unsigned core into a sign-magnitude wrapper"
+    else:
+        file = name.rpartition("(")[2].partition(",")[0].rstrip(")")
+        raise HwsimError(
+            f"{name}: the Verilog does not declare its operands signed, which netlists leave out; "
+            f"say {file}[signed] (two's complement), {file}[unsigned], or {file}[wrap] to put an "
+            "unsigned core into a sign-magnitude wrapper"
+        )
+    activation, weight = (
+        Operand(bits, bool(sign)) for bits, sign in zip(roles.bits, signs, strict=True)
     )
+    return Operands(activation, weight), source

@@ -7,13 +7,13 @@ widths are checked again through cocotb when the design is simulated.
 """
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import HwsimError
 from ..tools.logs import first_error
+from ..tools.simulators import run_icarus
 from .parameters import Parameter
 from .ports import Interface, Port
 
@@ -53,13 +53,8 @@ def elaborate(
         command += [f"-P{top}.{key}={_override(value)}" for key, value in parameters.items()]
     with tempfile.TemporaryDirectory(prefix="axhil-elaborate-") as scratch:
         program = Path(scratch, "design.vvp")
-        done = subprocess.run(
-            [*command, "-o", str(program), *map(str, sources)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
+        done = run_icarus([*command, "-o", str(program), *map(str, sources)], name=name)
+        if done.code:
             raise HwsimError(f"{name}: the Verilog does not compile: {first_error(done.stderr)}")
         found = _interfaces(program.read_text())
     if top is not None and top in found:

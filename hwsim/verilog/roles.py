@@ -45,9 +45,10 @@ class Roles:
         activation: operand that is the table's row.
         weight: operand that is the table's column.
         product: output.
-        width: operand bits.
-        product_width: output bits.
-        declared: `signed` in the Verilog: True, False, or None where operands disagree.
+        bits: of the activation and of the weight.
+        product_bits: output bits.
+        declared: whether the Verilog declares the activation and the weight `signed`; False says
+            nothing where both are, as netlists leave it out.
         clock: clock port; None for a combinational design.
         reset: released before the first operands.
         enables: held active.
@@ -59,9 +60,9 @@ class Roles:
     activation: str
     weight: str
     product: str
-    width: int
-    product_width: int
-    declared: bool | None
+    bits: tuple[int, int]
+    product_bits: int
+    declared: tuple[bool, bool]
     clock: str | None = None
     reset: Control | None = None
     enables: tuple[Control, ...] = ()
@@ -92,8 +93,8 @@ def recognise(
         ties: inputs to hold at a value.
 
     Raises:
-        HwsimError: not two operands of equal width, no product or one that is too narrow, an
-            input without a role, a name that is no port.
+        HwsimError: not two operands, no product or one that is too narrow, an input without a role,
+            a name that is no port.
     """
     ties = dict(ties or {})
     ports = {port.name: port for port in interface.ports}
@@ -114,7 +115,7 @@ def recognise(
             raise HwsimError(f"{where}: expected a control input to tie, got {ports[name]}")
         if not 0 <= value < 2 ** ports[name].width:
             raise HwsimError(f"{where}: expected a value for {ports[name]}, got {value}")
-    product = _product(interface.ports, p, 2 * first.width, where, notes)
+    product = _product(interface.ports, p, first.width + second.width, where, notes)
     if weight is not None:
         if weight not in {first.name, second.name}:
             raise HwsimError(
@@ -130,9 +131,9 @@ def recognise(
         activation=first.name,
         weight=second.name,
         product=product.name,
-        width=first.width,
-        product_width=product.width,
-        declared=first.signed if first.signed == second.signed else None,
+        bits=(first.width, second.width),
+        product_bits=product.width,
+        declared=(first.signed, second.signed),
         clock=controls.clock,
         reset=controls.reset,
         enables=controls.enables,
@@ -209,13 +210,12 @@ def _operands(
         notes.append(f"{wide[0].name} is taken as the first operand, by its place in the header")
     rest = iter(wide)
     first, second = (port or next(rest) for port in pair)
-    if first.width != second.width:
-        raise HwsimError(
-            f"{where}: expected operands of equal width, got {first.name} of {first.width} bits "
-            f"and {second.name} of {second.width}"
-        )
-    if not 2 <= first.width <= MAX_OPERAND:
-        raise HwsimError(f"{where}: expected operands of 2..{MAX_OPERAND} bits, got {first.width}")
+    for port in (first, second):
+        if not 2 <= port.width <= MAX_OPERAND:
+            raise HwsimError(
+                f"{where}: expected operands of 2..{MAX_OPERAND} bits, got {port.name} of "
+                f"{port.width}"
+            )
     for port in inputs:
         if port not in {first, second}:
             raise HwsimError(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import HwsimError
-from .syntax import without_comments
+from .comments import without_comments
 
 _ALLOWED = """
     signed unsigned clog2 bits size left right low high increment dimensions unpacked_dimensions

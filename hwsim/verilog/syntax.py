@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilog text to syntax trees: the preprocessor is Icarus', the parser pyverilog's."""
 
-import re
-import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HwsimError
+from ..tools.simulators import run_icarus
 
 
 class UnreadableVerilogError(HwsimError):
@@ -53,10 +52,8 @@ def preprocess(sources: Sequence[Path], *, includes: Sequence[Path] = ()) -> Pre
         text, names = Path(scratch, "out.v"), Path(scratch, "names")
         command = ["iverilog", "-g2012", "-E", "-o", str(text), f"-Mall={names}"]
         command += [f"-I{folder}" for folder in folders]
-        done = subprocess.run(
-            [*command, *map(str, sources)], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
+        done = run_icarus([*command, *map(str, sources)], name=sources[0].name)
+        if done.code:
             first = next(iter(done.stderr.splitlines()), "iverilog said nothing")
             raise HwsimError(f"{sources[0].name}: the Verilog does not preprocess: {first}")
         read = dict.fromkeys(Path(line) for line in names.read_text().splitlines() if line)
@@ -129,23 +126,3 @@ def _inherit_sign(module: Any) -> None:
         # The width that is handed on is one tree.
         if declared is not None and declared.width is not None:
             declared.signed = signed.setdefault(id(declared.width), bool(declared.signed))
-
-
-_NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
-
-
-def without_comments(text: str, *, strings: bool = True) -> str:
-    """The text with comments blanked out, line by line as long as before.
-
-    Args:
-        text: Verilog.
-        strings: keep the contents of strings; they are blanked out too otherwise.
-    """
-
-    def blank(match: re.Match[str]) -> str:
-        found = match[0]
-        if found.startswith('"'):
-            return found if strings else '""'
-        return " " + "\n" * found.count("\n")
-
-    return _NOISE.sub(blank, text)

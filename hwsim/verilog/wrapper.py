@@ -29,14 +29,14 @@ def wrapped(core: Circuit, *, latency: int = 0) -> Circuit:
     Raises:
         HwsimError: the core is signed.
     """
-    if core.signed:
+    if any(core.operands.signs):
         raise HwsimError(
             f"{core.name}: expected an unsigned core for the sign-magnitude wrapper, got a "
             "signed one; it serves signed networks as it is"
         )
     roles = replace(
         core.roles, activation=FIRST, weight=SECOND, product=PRODUCT, ties={}, unread=(),
-        declared=True,
+        declared=(True, True),
     )  # fmt: skip
     # Several wrappers can be compiled together.
     digest = hashlib.sha256(repr((core.top, *core.parameters.items())).encode()).hexdigest()
@@ -46,7 +46,7 @@ def wrapped(core: Circuit, *, latency: int = 0) -> Circuit:
         top=top,
         parameters={},
         roles=roles,
-        signed=True,
+        operands=core.operands.as_signed(),
         signed_from="wrapper",
         core=core,
         wrapper=_verilog(core, top, latency),
@@ -58,7 +58,8 @@ def _verilog(core: Circuit, top: str, latency: int) -> str:
     from pyverilog.ast_code_generator.codegen import ASTCodeGenerator  # noqa: PLC0415  (same)
 
     roles = core.roles
-    width, bits = roles.width, roles.product_width
+    a_bits, b_bits = roles.bits
+    bits = roles.product_bits
 
     def span(high: int) -> v.Width:
         return v.Width(v.IntConst(str(high)), v.IntConst("0"))
@@ -69,8 +70,8 @@ def _verilog(core: Circuit, top: str, latency: int) -> str:
     def assign(name: str, value: v.Node) -> v.Assign:
         return v.Assign(v.Lvalue(v.Identifier(name)), v.Rvalue(value))
 
-    def top_bit(name: str) -> v.Pointer:
-        return v.Pointer(v.Identifier(name), v.IntConst(str(width - 1)))
+    def top_bit(name: str, size: int) -> v.Pointer:
+        return v.Pointer(v.Identifier(name), v.IntConst(str(size - 1)))
 
     def negated_if(sign: v.Node, name: str) -> v.Cond:
         return v.Cond(sign, v.Uminus(v.Identifier(name)), v.Identifier(name))
@@ -91,18 +92,18 @@ def _verilog(core: Circuit, top: str, latency: int) -> str:
     for name in roles.unread:
         connections[name] = None
     ports += [
-        v.Ioport(v.Input(FIRST, width=span(width - 1))),
-        v.Ioport(v.Input(SECOND, width=span(width - 1))),
+        v.Ioport(v.Input(FIRST, width=span(a_bits - 1))),
+        v.Ioport(v.Input(SECOND, width=span(b_bits - 1))),
         v.Ioport(v.Output(PRODUCT, width=span(bits - 1))),
     ]
     items = [
-        wire("magnitude_a", width),
-        wire("magnitude_b", width),
+        wire("magnitude_a", a_bits),
+        wire("magnitude_b", b_bits),
         wire("magnitude_p", bits),
         wire("sign", 1),
-        assign("magnitude_a", negated_if(top_bit(FIRST), FIRST)),
-        assign("magnitude_b", negated_if(top_bit(SECOND), SECOND)),
-        assign("sign", v.Xor(top_bit(FIRST), top_bit(SECOND))),
+        assign("magnitude_a", negated_if(top_bit(FIRST, a_bits), FIRST)),
+        assign("magnitude_b", negated_if(top_bit(SECOND, b_bits), SECOND)),
+        assign("sign", v.Xor(top_bit(FIRST, a_bits), top_bit(SECOND, b_bits))),
         v.InstanceList(
             core.top,
             [

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a backend is: weights and an arithmetic made ready to map activations to sums."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from ..arithmetic import Arithmetic, ExternalArithmetic
+from ..factorise import Term
+from ..geometry import Geometry, Pair
+from ..quantize import Quantizer
+
+# Below this bound every partial sum of integers is itself an integer that float32 holds exactly,
+# in whatever order a library adds.
+FLOAT32_EXACT = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class Computation:
+    """What a layer sums, but for its weights.
+
+    Attributes:
+        arithmetic: what multiplies and accumulates.
+        activation: how its input is quantised, to codes of the arithmetic's first operand.
+        geometry: how its windows lie.
+    """
+
+    arithmetic: Arithmetic
+    activation: Quantizer
+    geometry: Geometry
+
+    @property
+    def refusal(self) -> str | None:
+        """Why sums of a table's products are not what is computed; None where they are."""
+        if isinstance(self.arithmetic, ExternalArithmetic):
+            return "products computed elsewhere"
+        return None if self.arithmetic.accumulator is None else str(self.arithmetic.accumulator)
+
+    @cached_property
+    def table(self) -> NDArray[np.int32]:
+        """(2^a, 2^w) int32 products by the bit patterns of step and weight code.
+
+        A row is that of its step: at zero point 0 the multiplier's own table.
+        """
+        assert not isinstance(self.arithmetic, ExternalArithmetic)
+        table = self.arithmetic.table
+        zero = self.activation.zero_point
+        return np.roll(table, -zero, axis=0) if zero else table
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...] | None:
+        """Few separable terms whose sum that table is; None where none were found."""
+        if isinstance(self.arithmetic, ExternalArithmetic):
+            return None
+        terms, zero = self.arithmetic.terms, self.activation.zero_point
+        return terms and tuple(Term(np.roll(term.u, -zero), term.v) for term in terms)
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """The steps in use, ascending."""
+        return np.arange(self.activation.steps.start, self.activation.steps.stop)
+
+    def patterns(self, steps: torch.Tensor) -> torch.Tensor:
+        """Rows of the table for steps, int64."""
+        return steps.to(torch.int64) & (self.arithmetic.activation.count - 1)
+
+    def columns(self, codes: torch.Tensor) -> torch.Tensor:
+        """Columns of the table for weight codes, int64."""
+        return codes.to(torch.int64) & (self.arithmetic.weight.count - 1)
+
+
+class Backend(ABC):
+    """Sums of a layer's products, ready to run on one device.
+
+    Args:
+        computation: what is summed.
+        codes: (O, C // groups, kh, kw) int8 weight codes, on the device to run on.
+    """
+
+    name: ClassVar[str]
+    """In plans, and to force it."""
+
+    def __init__(self, computation: Computation, codes: torch.Tensor) -> None:
+        self.computation = computation
+        self.update(codes)
+
+    @classmethod
+    @abstractmethod
+    def supports(cls, computation: Computation, device: torch.device) -> str | None:
+        """Why it cannot compute this there, in a few words; None where it can."""
+
+    @classmethod
+    @abstractmethod
+    def cost(cls, computation: Computation) -> float:
+        """Time per product, in units of the product kernel's.
+
+        Orders of magnitude, read off `make bench`.
+        """
+
+    @classmethod
+    def why(cls, computation: Computation, codes: torch.Tensor) -> str:
+        """What speaks for it, in a few words; empty: only what speaks against cheaper ones."""
+        del computation, codes
+        return ""
+
+    def update(self, codes: torch.Tensor) -> None:
+        """Take other weights, of the same shape and on the same device."""
+        self.device = codes.device
+        self.kernel: Pair = (codes.shape[2], codes.shape[3])
+        self._prepare(codes)
+
+    @abstractmethod
+    def _prepare(self, codes: torch.Tensor) -> None:
+        """Make ready what depends on the weights."""
+
+    @abstractmethod
+    def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) integer-valued float32 steps to (N, O, OH, OW) int32 sums."""
+
+    def run(
+        self,
+        x: torch.Tensor,
+        *,
+        out_scale: torch.Tensor,
+        bias: torch.Tensor,
+        correction: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Quantise, accumulate, correct, dequantise; see `layers` for the arithmetic.
+
+        Args:
+            x: (N, C, H, W) float32.
+            out_scale: (O,) float32.
+            bias: (O,) float32.
+            correction: (O,) int32 to add to the sums; None: 0.
+
+        Returns:
+            (N, O, OH, OW) float32.
+        """
+        acc = self.accumulate(self.computation.activation.to_steps(x))
+        if correction is not None:
+            acc += correction.view(-1, 1, 1)
+        return acc.to(torch.float32).mul_(out_scale.view(-1, 1, 1)).add_(bias.view(-1, 1, 1))
+
+    def grouped(self, weights: torch.Tensor) -> torch.Tensor:
+        """(O, C // groups, kh, kw) to (groups, O // groups, K)."""
+        groups = self.computation.geometry.groups
+        return weights.reshape(groups, weights.shape[0] // groups, -1)
+
+    def over_windows(
+        self,
+        x: torch.Tensor,
+        matmul: Callable[[torch.Tensor], torch.Tensor],
+        padding: Pair | None = None,
+    ) -> torch.Tensor:
+        """Compute a convolution as a matrix product over its windows.
+
+        Args:
+            x: (N, C, H, W) float.
+            matmul: (groups, R, K) windows, channel-major taps, to (groups, R, O // groups).
+            padding: None: the geometry's.
+
+        Returns:
+            (N, O, OH, OW).
+        """
+        geometry = self.computation.geometry
+        padding = geometry.padding if padding is None else padding
+        n, c, h, w = x.shape
+        oh, ow = geometry.output_size(h, w, self.kernel, padding)
+        if self.kernel == (1, 1) and padding == (0, 0) and geometry.stride == (1, 1):
+            columns = x.reshape(n, c, h * w)
+        else:
+            columns = F.unfold(x, self.kernel, geometry.dilation, padding, geometry.stride)
+        taps = columns.shape[1] // geometry.groups
+        columns = columns.view(n, geometry.groups, taps, -1)  # (N, groups, K, OH * OW)
+        acc = matmul(columns.permute(1, 0, 3, 2).reshape(geometry.groups, -1, taps))
+        # (groups, N, OH * OW, O / groups) -> (N, groups, O / groups, OH * OW)
+        return acc.view(geometry.groups, n, oh * ow, -1).permute(1, 0, 3, 2).reshape(n, -1, oh, ow)
+
+
+BACKENDS: dict[str, type[Backend]] = {}
+"""Every backend by its name."""
+
+_Class = TypeVar("_Class", bound=type[Backend])
+
+
+def backend(cls: _Class) -> _Class:
+    """Register a backend under its name."""
+    BACKENDS[cls.name] = cls
+    return cls

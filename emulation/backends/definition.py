@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The definition itself, in NumPy: for checking the others."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from ..arithmetic import ExternalArithmetic
+from ..definition import lut_conv2d
+from .backend import Backend, Computation, backend
+
+
+@backend
+class Definition(Backend):
+    """Any table, any geometry, and nothing in common with the other backends."""
+
+    name: ClassVar[str] = "definition"
+
+    @classmethod
+    def supports(cls, computation: Computation, device: torch.device) -> str | None:
+        """See `Backend.supports`."""
+        del device
+        return computation.refusal
+
+    @classmethod
+    def cost(cls, computation: Computation) -> float:
+        """See `Backend.cost`."""
+        del computation
+        return 600.0
+
+    def _prepare(self, codes: torch.Tensor) -> None:
+        self._weight = codes.cpu().numpy()
+
+    def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
+        """See `Backend.accumulate`."""
+        arithmetic, zero = self.computation.arithmetic, self.computation.activation.zero_point
+        assert not isinstance(arithmetic, ExternalArithmetic)
+        codes = (steps + zero).to(torch.int16).cpu().numpy()
+        geometry = self.computation.geometry
+        acc = lut_conv2d(codes, self._weight, arithmetic.table, geometry, padding_code=zero)
+        return torch.from_numpy(acc).to(steps.device)
