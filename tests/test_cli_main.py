@@ -19,7 +19,7 @@ import pytest
 import torch
 from typer.main import get_command
 
-from axhil.cli import main
+from axhil.cli.main import app
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, Operands, error_metrics, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.study.store import CellStore
@@ -150,9 +150,8 @@ def test_a_command_without_anything_shows_its_help(arguments, axhil):
 
 def every_command():
     """The words of every command, `study run` as two."""
-    app = get_command(main.app)
-    for name in app.commands:
-        group = getattr(app.commands[name], "commands", None)
+    for name, command in get_command(app).commands.items():
+        group = getattr(command, "commands", None)
         yield from ([[name, one] for one in group] if group else [[name]])
 
 
