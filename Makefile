@@ -27,7 +27,7 @@ verify: $(READY) ## The hardware regression gate: re-simulate the RTL, compare w
 	$(BIN)/axhil verify
 
 train: $(READY) ## Train LeNet-5 anew on MNIST (needs AXHIL_DATA)
-	$(BIN)/axhil train lenet5 --out $(OUT)/lenet5.safetensors
+	$(BIN)/axhil train lenet5 --out-file $(OUT)/lenet5.safetensors
 
 test: $(READY) ## All tests, simulator tests included
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

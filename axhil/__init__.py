@@ -14,54 +14,48 @@ from typing import TYPE_CHECKING, Any
 from .errors import AxhilError
 
 if TYPE_CHECKING:
-    from .attacks import bim, evaluate, fgsm, pgd
+    from .attacks import evaluate, fgsm, parse_attack, pgd
     from .emulation import EmulatedNetwork, convert, prepare
-    from .hwsim import (
-        Lut,
-        compare,
-        error_metrics,
-        golden,
-        read_circuit,
-        tabulate,
-        verify,
-    )
-    from .hwsim.operands import Operand
+    from .hwsim import Lut, Operand, Operands, compare, error_metrics, tabulate
+    from .hwsim.multipliers import Assignment, Multiplier, find
+    from .study import read_spec, run_study
     from .zoo import embedded_split, network, pretrained
 
 _HOMES = {
-    "attacks": ("bim", "evaluate", "fgsm", "pgd"),
+    "attacks": ("evaluate", "fgsm", "parse_attack", "pgd"),
     "emulation": ("EmulatedNetwork", "convert", "prepare"),
-    "hwsim": (
-        *("Lut", "compare", "error_metrics", "golden", "read_circuit"),
-        *("tabulate", "verify"),
-    ),
-    "hwsim.operands": ("Operand",),
+    "hwsim": ("Lut", "Operand", "Operands", "compare", "error_metrics", "tabulate"),
+    "hwsim.multipliers": ("Assignment", "Multiplier", "find"),
+    "study": ("read_spec", "run_study"),
     "zoo": ("embedded_split", "network", "pretrained"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = version("axhil")
 __all__ = [
+    "Assignment",
     "AxhilError",
     "EmulatedNetwork",
     "Lut",
+    "Multiplier",
     "Operand",
+    "Operands",
     "__version__",
-    "bim",
     "compare",
     "convert",
     "embedded_split",
     "error_metrics",
     "evaluate",
     "fgsm",
-    "golden",
+    "find",
     "network",
+    "parse_attack",
     "pgd",
     "prepare",
     "pretrained",
-    "read_circuit",
+    "read_spec",
+    "run_study",
     "tabulate",
-    "verify",
 ]
 
 

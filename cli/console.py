@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -35,6 +38,25 @@ def _width(stream_is_terminal: bool) -> int | None:
 
 out = Console(width=_width(sys.stdout.isatty()), highlight=False)
 err = Console(stderr=True, width=_width(sys.stderr.isatty()), highlight=False)
+
+
+def _alone(as_json: bool) -> bool:
+    out.quiet = as_json
+    return as_json
+
+
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", callback=_alone, help="One JSON object on stdout, and nothing else there."
+    ),
+]
+"""Of every command that prints a result: what it prints to `out` is dropped for what it emits."""
+
+
+def emit(body: Mapping[str, Any]) -> None:
+    """Write a command's result as JSON."""
+    typer.echo(json.dumps(body, indent=2, default=str))
 
 
 class _RateColumn(ProgressColumn):

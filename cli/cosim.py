@@ -11,182 +11,155 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from axhil.hwsim import Circuit, LiveMultiplier, Window
+from axhil.hwsim.multipliers import Assignment, FromVerilog, Multiplier, Request, assignments
 from axhil.study.errors import StudyError
 
-from . import design as files
 from . import options as opt
-from .console import notice, out, progress
+from .console import Json, emit, out, progress
+from .multipliers import Jobs, Luts, made, verilog_options
 from .output import results_folder
+from .tables import Rtl
 
 if TYPE_CHECKING:
     from axhil.emulation import Accumulator
     from axhil.emulation.accumulator import Overflow
-    from axhil.hwsim import Circuit
-    from axhil.hwsim.multipliers import Assignment, Multiplier
-    from axhil.hwsim.simulation.live_harness import Window
     from axhil.study.cosim import CosimReport
 
+app = typer.Typer()
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("cosim")(_cosim)
+DEFAULT = "scaletrim(4,8)"
 
 
-def _cosim(
-    network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
-    multiplier: Annotated[
-        str,
-        typer.Option(
-            "--multiplier",
-            "-m",
-            help="A name, a combinational 8-bit mul.v, or by layer: 'conv*=drum(4),fc*=mul.v'.",
-        ),
-    ] = "scaletrim(4,8)",
+@app.command()
+@verilog_options("multipliers")
+def cosim(
+    network: opt.Network = "lenet5",
+    *,
+    request: Request,
+    multipliers: opt.Multipliers = None,
     images: Annotated[int, typer.Option(help="How many, class by class.")] = 2,
     layers: Annotated[
-        str | None, typer.Option(help="Layers to simulate, e.g. conv1,fc3; default: all.")
+        list[str] | None,
+        typer.Option(help="Layers to simulate, e.g. conv1,fc3; repeatable; default: all."),
     ] = None,
     trace: Annotated[
-        Path | None, typer.Option(help="VCD file to write; then one simulator, one instance.")
+        Path | None,
+        typer.Option(metavar="FILE", help="VCD file to write; then one simulator, one instance."),
     ] = None,
     trace_window: Annotated[
         str | None,
         typer.Option(metavar="START:COUNT", help="Products to trace; default: the first 1,000."),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Simulators at a time; default: all cores.")
-    ] = None,
+    jobs: Jobs = None,
     instances: Annotated[
         int | None, typer.Option(min=1, help="Multipliers side by side in each simulator.")
     ] = None,
-    patience: Annotated[
-        float, typer.Option(min=0.1, help="Seconds a batch may take before giving up.")
-    ] = 120.0,
     acc_bits: Annotated[
         int | None,
         typer.Option(help="Sum products in a register of so many bits, 8 to 32; default: wide."),
     ] = None,
     overflow: opt.OverflowOption = None,
-    rtl: Annotated[Path | None, typer.Option(help="Another Verilog folder.")] = None,
-    signed: Annotated[
-        bool | None, typer.Option("--signed/--unsigned", help="Operands of mul.v.")
-    ] = None,
-    more: Annotated[
-        list[Path] | None,
-        typer.Option("--with", help="Another file of mul.v's design; repeatable."),
-    ] = None,
-    top: files.Top = None,
-    a: files.PortA = None,
-    b: files.PortB = None,
-    p: files.PortP = None,
-    weight_port: files.WeightPort = None,
-    param: files.Param = None,
-    include: files.Include = None,
-    tie: files.Tie = None,
-    wrap_signed: files.WrapSigned = False,
-    luts: opt.Luts = None,
-    data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
+    rtl: Rtl = None,
+    luts: Luts = None,
+    data: opt.Data = None,
     weights: opt.Weights = None,
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
+    as_json: Json = False,
 ) -> None:
     """Run each multiplication of a network in Icarus Verilog; compare with the table's emulator.
 
-    Every operand pair is really simulated, however often it comes: nothing is cached. With
-    --acc-bits both sides sum in such a register: from 0, by input channel, kernel row and kernel
-    column, in every layer with the multiplier. Exit code 1 if a product or a logit differs.
+    Of each multiplier in turn, by default scaletrim(4,8). Every operand pair is really simulated,
+    however often it comes: nothing is cached. With --acc-bits both sides sum in such a register:
+    from 0, by input channel, kernel row and kernel column, in every layer with the multiplier. Exit
+    code 1 if a product or a logit differs.
     """
-    from axhil.hwsim.multipliers import NETWORKS, Assignment, make_tables
-    from axhil.hwsim.simulation.live import LiveMultiplier
     from axhil.study.assignments import require_codes
-    from axhil.study.cosim import cosim, layers_of, multipliers_of, products_of
+    from axhil.study.cosim import cosim as run_cosim
+    from axhil.study.cosim import layers_of, multipliers_of, products_of
     from axhil.study.subject import load_subject
     from axhil.zoo.data import load
 
     window = _window(trace, trace_window)
     register = _accumulator(acc_bits, overflow)
-    asked = files.FileOptions(
-        top=top,
-        a=a,
-        b=b,
-        p=p,
-        weight_port=weight_port,
-        param=param,
-        include=include,
-        tie=tie,
-        signed=signed,
-        wrap_signed=wrap_signed,
-        jobs=jobs,
-    )
-    request = replace(NETWORKS, facts=asked.facts(more or ()), rtl=rtl)
-    hardware = Assignment.parse(multiplier, request)
-    _refuse_idle(hardware, asked, more=more, rtl=rtl, luts=luts)
-    if rtl is None and luts is None:
-        tables = hardware
-    else:  # the Verilog is held against the tables of what it should be
-        tables = Assignment.parse(multiplier, replace(request, rtl=None, luts=luts))
-    for one in tables.multipliers:
+    words = multipliers or [DEFAULT]
+    hardware = assignments(words, replace(request, rtl=rtl))
+    # With --rtl the Verilog is held against the tables of what it should be.
+    tables = assignments(words, replace(request, luts=luts))
+    every = list(dict.fromkeys(one for each in tables for one in each.multipliers))
+    if all(isinstance(one, FromVerilog) for one in every):
+        for option, folder in (("--rtl", rtl), ("--luts", luts)):
+            if folder is not None:
+                raise StudyError(f"{option}: for multipliers of the catalogue, not for a file")
+    for one in every:
         require_codes(one)
-    layer = "starting the simulator"
-
-    def now(name: str) -> None:
-        nonlocal layer
-        layer = name
-
     circuits = {
         table: _circuit(one)
-        for table, one in zip(tables.multipliers, hardware.multipliers, strict=True)
+        for expected, simulated in zip(tables, hardware, strict=True)
+        for table, one in zip(expected.multipliers, simulated.multipliers, strict=True)
     }
-    make_tables(tables.multipliers)
-    for note in tables.notes:
-        notice(note)
+    if trace is not None and len(tables) > 1:
+        raise StudyError(f"--trace: expected one multiplier, got {len(tables)}")
+    made(every)
     subject = load_subject(
         network, weights=weights, root=data_dir, data=data, allow_float=allow_float
     )
-    tables.check(subject.prepared.layers)
+    for assignment in tables:
+        assignment.check(subject.prepared.layers)
     selected = load(data or subject.network.data, root=data_dir).select(images)
-    wanted = None if layers is None else _split(layers)
-    names = layers_of(subject, tables, wanted)
-    multipliers = multipliers_of(subject, tables, names)
-    if trace is not None and len({multipliers[name] for name in names}) > 1:
-        raise StudyError(
-            "--trace: expected layers of one multiplier, got several; choose some with --layers"
-        )
-    total = products_of(subject.prepared, names, images=len(selected))
-    if window is not None and trace_window is None:
-        window = replace(window, count=min(window.count, total))
-    if window is not None and window.stop > total:
-        raise StudyError(
-            f"--trace-window: expected a window within the {total:,} products of this run, got "
-            f"{window.start}:{window.count}"
-        )
-    with (
-        nullcontext() if trace is None else results_folder(trace.parent),
-        progress("simulating", total=total, unit="products") as tick,
-    ):
-        report = cosim(
-            subject,
-            selected,
-            multipliers,
-            lambda one: LiveMultiplier(
-                circuits[one],
-                processes=jobs,
-                instances=instances,
-                patience=patience,
-                progress=lambda done: tick(done, f"simulating {layer}"),
-                trace=trace,
-                window=window,
-            ),
-            layers=names,
-            accumulator=register,
-            now=now,
-        )
-    _print(report, title=f"{network}, {len(selected)} images of {selected.name}, RTL of {tables}")
-    if window is not None:
-        out.print(
-            f"trace: products {window.start:,} to {window.stop - 1:,} in {trace}", soft_wrap=True
-        )
-    if not report.equal:
+    patterns = None if layers is None else _patterns(layers)
+
+    def simulated(assignment: Assignment) -> CosimReport:
+        names = layers_of(subject, assignment, patterns)
+        chosen = multipliers_of(subject, assignment, names)
+        if trace is not None and len({chosen[name] for name in names}) > 1:
+            raise StudyError(
+                "--trace: expected layers of one multiplier, got several; choose some with --layers"
+            )
+        total = products_of(subject.prepared, names, images=len(selected))
+        traced = window and _within(window, total, requested=trace_window is not None)
+        layer = "starting the simulator"
+
+        def now(name: str) -> None:
+            nonlocal layer
+            layer = name
+
+        with (
+            nullcontext() if trace is None else results_folder(trace.parent),
+            progress("simulating", total=total, unit="products") as tick,
+        ):
+            report = run_cosim(
+                subject,
+                selected,
+                chosen,
+                lambda one: LiveMultiplier(
+                    circuits[one],
+                    processes=jobs,
+                    instances=instances,
+                    patience=request.time_limit,
+                    progress=lambda done: tick(done, f"simulating {layer}"),
+                    trace=trace,
+                    window=traced,
+                ),
+                layers=names,
+                accumulator=register,
+                now=now,
+            )
+        title = f"{network}, {len(selected)} images of {selected.name}, RTL of {assignment}"
+        _print(report, title=title)
+        if traced is not None:
+            out.print(
+                f"trace: products {traced.start:,} to {traced.stop - 1:,} in {trace}",
+                soft_wrap=True,
+            )
+        return report
+
+    reports = {assignment.name: simulated(assignment) for assignment in tables}
+    if as_json:
+        runs = [{"multiplier": name, **report.as_dict()} for name, report in reports.items()]
+        emit({"network": network, "data": selected.name, "images": len(selected), "runs": runs})
+    if not all(report.equal for report in reports.values()):
         raise typer.Exit(1)
 
 
@@ -205,29 +178,6 @@ def _circuit(multiplier: Multiplier) -> Circuit:
             f"with the clock {circuit.roles.clock}"
         )
     return circuit
-
-
-def _refuse_idle(
-    assignment: Assignment,
-    asked: files.FileOptions,
-    *,
-    more: list[Path] | None,
-    rtl: Path | None,
-    luts: Path | None,
-) -> None:
-    """Refuses options that mean nothing for these multipliers."""
-    from axhil.hwsim.multipliers import FromVerilog
-
-    own = [isinstance(one, FromVerilog) for one in assignment.multipliers]
-    if all(own):
-        for option, value in (("--rtl", rtl), ("--luts", luts)):
-            if value is not None:
-                raise StudyError(f"{option}: for multipliers of the catalogue, not for a file")
-    given = asked.given()
-    given += ["--with"] if more else []
-    given += ["--signed/--unsigned"] if asked.signed is not None else []
-    if given and not any(own):
-        raise StudyError(f"{given[0]}: for a Verilog file, e.g. axhil cosim -m path/to/mul.v")
 
 
 def _print(report: CosimReport, *, title: str) -> None:
@@ -272,8 +222,6 @@ def _accumulator(bits: int | None, overflow: Overflow | None) -> Accumulator | N
 
 
 def _window(trace: Path | None, text: str | None) -> Window | None:
-    from axhil.hwsim.simulation.live_harness import Window
-
     if trace is None:
         if text is not None:
             raise StudyError("--trace-window: expected --trace FILE.vcd with it")
@@ -284,8 +232,20 @@ def _window(trace: Path | None, text: str | None) -> Window | None:
     return Window(int(match[1]), int(match[2]))
 
 
-def _split(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
+def _within(window: Window, total: int, *, requested: bool) -> Window:
+    """The window, the usual one cut to the products that there are."""
+    if not requested:
+        return replace(window, count=min(window.count, total))
+    if window.stop > total:
+        raise StudyError(
+            f"--trace-window: expected a window within the {total:,} products of this run, got "
+            f"{window.start}:{window.count}"
+        )
+    return window
+
+
+def _patterns(texts: list[str]) -> list[str]:
+    names = opt.parse_items(texts)
     if not names:
         raise StudyError("--layers: expected at least one layer, e.g. --layers conv1,fc3")
     return names

@@ -75,8 +75,8 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
     return results
 
 
-def report_finished(folder: Path, *, data_dir: Path | None = None) -> None:
-    """Present what a folder of results has, without computing any cell.
+def report_finished(folder: Path, *, data_dir: Path | None = None) -> list[Results]:
+    """Present what a folder of results has, without computing any cell, and return it.
 
     Raises:
         StudyError: no study was run there, or nothing of it is finished.
@@ -99,6 +99,7 @@ def report_finished(folder: Path, *, data_dir: Path | None = None) -> None:
     if done < planned:
         notice(f"{done:,} of {planned:,} evaluations are finished")
     name_files(write_report(results, folder, title=title_of(plan.spec), pictures=pictures))
+    return results
 
 
 def show(results: Results, *, alone: bool) -> None:

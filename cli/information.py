@@ -6,32 +6,63 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-import torch
+import typer
 
-from axhil import hwsim
+from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError, golden
+from axhil.hwsim.multipliers.cache import cache_folder
 from axhil.hwsim.tools.simulators import simulator_version
-from axhil.zoo.data import data_dir
-from axhil.zoo.weights import SHIPPED
+
+from .console import Json, emit, out
+
+app = typer.Typer()
+
+
+@app.command()
+def info(as_json: Json = False) -> None:
+    """Versions, simulator, processor, where tables and weights come from."""
+    facts = information()
+    for key, value in facts.items():
+        out.print(f"[bold]{key:14}[/bold] {value}", soft_wrap=True)
+    if as_json:
+        emit(facts)
 
 
 def information() -> dict[str, str]:
     """Names and values, in the order to print."""
     try:
         simulator = f"Icarus Verilog {simulator_version()}"
-    except hwsim.HwsimError as error:
+    except HwsimError as error:
         simulator = str(error)
     return {
         "axhil": version("axhil"),
         "python": f"{platform.python_version()} ({platform.system()} {platform.machine()})",
-        "torch": f"{torch.__version__}, {torch.get_num_threads()} threads, "
-        f"CUDA {'yes' if torch.cuda.is_available() else 'no'}",
         "cocotb": version("cocotb"),
         "simulator": simulator,
-        "multipliers": ", ".join(str(m) for m in hwsim.PAPER_MULTIPLIERS),
+        "multipliers": ", ".join(map(str, PAPER_MULTIPLIERS)),
         "golden tables": ", ".join(
-            f"{m.label} {hwsim.golden(m).sha256[:8]}" for m in hwsim.PAPER_MULTIPLIERS
+            f"{one.label} {golden(one).sha256[:8]}" for one in PAPER_MULTIPLIERS
         ),
-        "networks": ", ".join(["lenet5 (weights shipped)", "resnet50", "vgg19"]),
-        "shipped": ", ".join(path.name for path in SHIPPED.values()),
+        "table cache": str(cache_folder() or "none: no home folder and no $AXHIL_CACHE"),
+        **_networks(),
+    }
+
+
+def _networks() -> dict[str, str]:
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return {"torch": "not installed, which networks need: pip install 'axhil[networks]'"}
+    from axhil.emulation import native
+    from axhil.zoo.data import data_dir
+    from axhil.zoo.networks import network_names
+    from axhil.zoo.weights import SHIPPED
+
+    return {
+        "torch": f"{torch.__version__}, {torch.get_num_threads()} threads, "
+        f"CUDA {'yes' if torch.cuda.is_available() else 'no'}",
+        "kernel": native.isa() if native.available() else f"none: {native.unavailable_reason()}",
+        "networks": ", ".join(
+            f"{name} (weights shipped)" if name in SHIPPED else name for name in network_names()
+        ),
         "data folder": str(data_dir()),
     }

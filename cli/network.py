@@ -3,80 +3,106 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from axhil.study.errors import StudyError
+from axhil.hwsim.files import write_atomically
+from axhil.hwsim.multipliers import Assignment, Request
+from axhil.hwsim.multipliers.assignment import spelled_words, split_words
 
 from . import options as opt
-from .console import notice, out, progress
-from .output import ready_folder
+from .console import Json, emit, err, notice, out, progress
+from .multipliers import Luts, made, verilog_options
+from .output import Out, OutFile, ready_folder
 
-if TYPE_CHECKING:
-    from axhil.hwsim.multipliers import Assignment
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(train)
-    app.command()(accuracy)
-    app.command("eval")(evaluate)
-    app.command()(plan)
+app = typer.Typer()
 
 
+def assigned(texts: Sequence[str] | None, request: Request) -> list[Assignment]:
+    """Find multipliers for a network and make their tables, and say what was assumed.
+
+    Raises:
+        HwsimError: see `network_assignments` and `make_tables`.
+    """
+    from axhil.study.assignments import distinct, network_assignments
+
+    found = network_assignments(texts, request)
+    made(distinct(found))
+    return found
+
+
+@app.command()
 def train(
-    network: Annotated[str, typer.Argument(help="lenet5, resnet50 or vgg19.")],
-    out_file: Annotated[
-        Path | None, typer.Option("--out", help="Weights to write; default out/<network>.")
-    ] = None,
+    network: opt.Network = "lenet5",
+    out_file: OutFile = None,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     seed: int = 0,
     threads: opt.Threads = None,
     device: opt.DeviceOption = opt.Device.cpu,
+    as_json: Json = False,
 ) -> None:
-    """Train a network in float; continues after a kill from the last finished epoch."""
-    from .training import run_training
+    """Train a network in float; continues after a kill from the last finished epoch.
 
-    run_training(
-        network,
-        out_file or Path(f"out/{network}.safetensors"),
-        data_dir=data_dir,
-        download=download,
-        epochs=epochs,
-        seed=seed,
-        threads=threads,
-        device=opt.check_device(device),
-    )
-
-
-def assigned(texts: Sequence[str] | None, *, luts: Path | None) -> list[Assignment]:
-    """Find multipliers for a network and make their tables, and say what was assumed.
-
-    Raises:
-        HwsimError: see `network_assignments` and `make_tables`.
+    Weights go to --out-file, by default out/NETWORK.safetensors, and a record beside them.
     """
-    from axhil.hwsim.multipliers import make_tables
-    from axhil.study.assignments import distinct, network_assignments
+    from axhil.study.errors import StudyError
+    from axhil.study.subject import set_threads
+    from axhil.zoo import train as training
 
-    found = network_assignments(texts, luts=luts)
-    multipliers = distinct(found)
-    with progress("making tables", total=len(multipliers), unit="tables") as tick:
-        make_tables(multipliers, progress=lambda made, _, name: tick(made, f"made {name}"))
-    for note in dict.fromkeys(note for one in found for note in one.notes):
-        notice(note)
-    return found
+    where = opt.check_device(device)
+    set_threads(threads)
+    if network not in training.RECIPES:
+        known = ", ".join(training.RECIPES)
+        raise StudyError(f"no recipe for {network!r}: expected {known}")
+    recipe = training.RECIPES[network]
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    images = training.training_images(recipe, data_dir, download=download)
+    path = out_file or Path(f"out/{network}.safetensors")
+    ready_folder(path.parent)
+    total = recipe.epochs * (len(images) // recipe.batch) * recipe.batch
+    with progress(f"training {network}", total=total, unit="images") as tick:
+        record = training.train(
+            network,
+            recipe=recipe,
+            images=images,
+            out=path,
+            root=data_dir,
+            seed=seed,
+            device=where,
+            report=lambda epoch: err.print(
+                f"epoch {epoch.epoch:3}/{epoch.epochs}  loss {epoch.loss:.4f}  "
+                f"test accuracy {100 * epoch.test_accuracy:.2f} %"
+            ),
+            progress=lambda done, _total: tick(done, f"training {network}"),
+        )
+    record_path = path.with_suffix(".json")
+    write_atomically(record_path, (json.dumps(record, indent=2) + "\n").encode())
+    out.print(
+        f"{network}: {100 * record['test_accuracy']:.2f} % on {record['test_images']:,} test "
+        f"images; weights {path}, record {record_path}",
+        soft_wrap=True,
+    )
+    if as_json:
+        emit({**record, "file": str(path), "record": str(record_path)})
 
 
+@app.command()
+@verilog_options("multipliers")
 def accuracy(
-    network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
-    data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
+    network: opt.Network = "lenet5",
+    *,
+    request: Request,
+    data: opt.Data = None,
     multipliers: opt.Multipliers = None,
-    luts: opt.Luts = None,
+    luts: Luts = None,
     images: Annotated[int | None, typer.Option(help="How many; default: all.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 128,
     weights: opt.Weights = None,
@@ -88,9 +114,10 @@ def accuracy(
     download: opt.Download = False,
     threads: opt.Threads = None,
     device: opt.DeviceOption = opt.Device.cpu,
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the record.")] = Path("out"),
+    out_dir: Out = Path("out"),
+    as_json: Json = False,
 ) -> None:
-    """Accuracy of a network in float, in exact int8 and with each multiplier."""
+    """Accuracy of a network in float and with each multiplier, by default the paper's seven."""
     from axhil.emulation import Settings
     from axhil.report import measurements
     from axhil.report.terminal import terminal_table
@@ -101,14 +128,13 @@ def accuracy(
     set_threads(threads)
     ready_folder(out_dir)
     where = opt.check_device(device)
-    chosen = assigned(multipliers, luts=luts)
-    settings = Settings(weight_scales, activation_range, batch_norm)
+    chosen = assigned(multipliers, replace(request, luts=luts))
     subject = load_subject(
         network,
         weights=weights,
         root=data_dir,
         data=data,
-        settings=settings,
+        settings=Settings(weight_scales, activation_range, batch_norm),
         allow_float=allow_float,
         device=where,
     )
@@ -127,20 +153,28 @@ def accuracy(
             progress=lambda done, _total, now: tick(done, now),
         )
     path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
-    write_accuracy(path, subject, selected, rows, batch=batch, device=where)
+    record = write_accuracy(path, subject, selected, rows, batch=batch, device=where)
     title = f"{network} on {len(selected):,} images of {selected.name}"
     out.print(terminal_table(measurements.accuracy(rows, title=title)))
     out.print(f"record: {path}", soft_wrap=True)
+    if as_json:
+        emit({**record, "record": str(path)})
 
 
+@app.command("eval")
+@verilog_options("multipliers")
 def evaluate(
-    network: Annotated[str, typer.Option(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
-    data: Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")] = None,
+    network: opt.Network = "lenet5",
+    *,
+    request: Request,
+    data: opt.Data = None,
     multipliers: opt.Multipliers = None,
-    luts: opt.Luts = None,
+    luts: Luts = None,
     attack: opt.Attacks = None,
     norm: opt.Norms = None,
-    eps: Annotated[str | None, typer.Option(help="Budgets, e.g. 0,0.1,0.5.")] = None,
+    eps: Annotated[
+        list[str] | None, typer.Option(help="Budgets, e.g. 0,0.1,0.5; repeatable.")
+    ] = None,
     images: Annotated[int | None, typer.Option(help="How many, class by class.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of random starts.")] = 0,
     full: Annotated[
@@ -167,25 +201,28 @@ def evaluate(
     download: opt.Download = False,
     threads: opt.Threads = None,
     device: opt.DeviceOption = opt.Device.cpu,
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path("out"),
+    out_dir: Out = Path("out"),
+    as_json: Json = False,
 ) -> None:
     """Attack a network built from each multiplier: robust accuracy over eps."""
-    from axhil.hwsim.multipliers.assignment import split_words
     from axhil.study.run import Machine
     from axhil.study.spec import NORMS, PAPER_BUDGETS, PAPER_IMAGES, checked
 
     from .evaluation import evaluate_study
 
-    budgets = None if eps is None else opt.parse_budgets(eps)
+    budgets = opt.parse_budgets(eps) if eps else None
     if full:
         images = images or PAPER_IMAGES.get(network, 50)
         budgets = budgets or PAPER_BUDGETS
-    body = {
+    body: dict[str, Any] = {
         "name": "eval",
         "networks": (network,),
         "data": data,
         "images": images,
-        "multipliers": tuple(name for text in multipliers or () for name in split_words(text)),
+        # What the options say of Verilog is in the words, and so in the records.
+        "multipliers": tuple(
+            spelled_words(word, request) for text in multipliers or () for word in split_words(text)
+        ),
         "attacks": tuple(attack or ()),
         "norms": tuple(norm or ()),
         "budgets": budgets and dict.fromkeys(norm or NORMS, budgets),
@@ -205,7 +242,7 @@ def evaluate(
         {key: value for key, value in body.items() if value not in (None, ())}, source="axhil eval"
     )
     machine = Machine(
-        luts=luts,
+        request=replace(request, luts=luts),
         data_dir=data_dir,
         download=download,
         weights=weights,
@@ -213,38 +250,52 @@ def evaluate(
         jobs=jobs,
         device=opt.check_device(device),
     )
-    evaluate_study(spec, out_dir, machine)
+    results = evaluate_study(spec, out_dir, machine)
+    if as_json:
+        emit({"folder": str(out_dir), "results": [one.as_dict() for one in results]})
 
 
+@app.command()
+@verilog_options("multipliers")
 def plan(
-    network: Annotated[str, typer.Argument(help="lenet5, resnet50, vgg19, ...")] = "lenet5",
-    multiplier: opt.Multiplier = "exact",
+    network: opt.Network = "lenet5",
+    *,
+    request: Request,
+    multipliers: opt.Multipliers = None,
+    luts: Luts = None,
     weights: opt.Weights = None,
     allow_float: opt.AllowFloat = False,
     device: Annotated[
         opt.Device, typer.Option(help="Where networks would run; it need not be there.")
     ] = opt.Device.cpu,
     data_dir: opt.DataDir = None,
+    as_json: Json = False,
 ) -> None:
-    """Show which path each layer takes, and why."""
+    """Show which path each layer takes with each multiplier, by default the exact one, and why."""
     from axhil.emulation import native
     from axhil.report import measurements
     from axhil.report.terminal import terminal_table
     from axhil.study.subject import plan_subject
 
-    chosen, *more = assigned([multiplier], luts=None)
-    if more:
-        raise StudyError(f"--multiplier: expected one multiplier, got {multiplier}")
+    chosen = assigned(multipliers or ["exact"], replace(request, luts=luts))
     subject, missing = plan_subject(
         network, weights=weights, root=data_dir, allow_float=allow_float
     )
-    mapping = chosen.mapping()
-    layers = subject.prepared.plan(mapping, layers=subject.network.approximate, device=device.value)
-    if missing:
-        notice(f"planning with random weights: {missing}")
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
     where = kernels if device is opt.Device.cpu else f"on {device.value}"
-    share = subject.prepared.float_share(mapping)
-    in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
-    title = f"{network} with {chosen.name}; {where}{in_float}"
-    out.print(terminal_table(measurements.plan(layers, title=title)))
+    plans = []
+    for one in chosen:
+        mapping = one.mapping()
+        layers = subject.prepared.plan(
+            mapping, layers=subject.network.approximate, device=device.value
+        )
+        share = subject.prepared.float_share(mapping)
+        in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
+        title = f"{network} with {one.name}; {where}{in_float}"
+        out.print(terminal_table(measurements.plan(layers, title=title)))
+        rows = [asdict(layer) for layer in layers]
+        plans.append({"multiplier": one.name, "float_share": share, "layers": rows})
+    if missing:
+        notice(f"planned with random weights: {missing}")
+    if as_json:
+        emit({"network": network, "device": device.value, "kernels": kernels, "plans": plans})

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -31,15 +32,20 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
-def _one_of(choices: Callable[[], Iterable[str]]) -> Callable[[str], str]:
+def _one_of(module: str, name: str) -> Callable[[str], str]:
     """A parser of one of a package's choices.
 
     They are looked up when an option is used: packages load torch, and help should not. So it is
     the text of an option's help that lists them.
+
+    Args:
+        module: of axhil.
+        name: in it, of a literal type, an enum or a tuple.
     """
 
     def choice(text: str) -> str:
-        known = tuple(choices())
+        choices = getattr(import_module(f"axhil.{module}"), name)
+        known = tuple(map(str, get_args(choices) or choices))
         if text not in known:
             raise typer.BadParameter(f"expected one of {', '.join(known)}, got {text!r}")
         return text
@@ -57,84 +63,41 @@ def attack(text: str) -> str:
         raise typer.BadParameter(str(error)) from error
 
 
-def _granularities() -> Iterable[str]:
-    from axhil.emulation.quantize import Granularity
-
-    return get_args(Granularity)
-
-
-def _calibrations() -> Iterable[str]:
-    from axhil.emulation.calibrate import Calibration
-
-    return get_args(Calibration)
-
-
-def _batch_norms() -> Iterable[str]:
-    from axhil.emulation.batchnorm import BatchNorm
-
-    return get_args(BatchNorm)
-
-
-def _overflows() -> Iterable[str]:
-    from axhil.emulation.accumulator import Overflow
-
-    return get_args(Overflow)
-
-
-def _norms() -> Iterable[str]:
-    from axhil.attacks import Norm
-
-    return map(str, Norm)
-
-
-def _threat_models() -> Iterable[str]:
-    from axhil.study.cells import THREAT_MODELS
-
-    return THREAT_MODELS
-
-
-def _engines() -> Iterable[str]:
-    from axhil.study.run import EngineName
-
-    return get_args(EngineName)
-
-
+Network = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="lenet5, resnet50, vgg19, torchvision:NAME or python:MODULE:FACTORY.",
+    ),
+]
 Multipliers = Annotated[
     list[str] | None,
     typer.Option(
         "--multiplier",
         "-m",
-        help="A name, Verilog, a table, a model, or by layer: exact, 'drum(4)', 'mul.v[K=3]', "
-        "mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable; default: the paper's seven.",
+        help="A name, Verilog, a table, a model, or by layer: exact, 'drum(4)', 'mul.v\\[K=3]', "
+        "mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable.",
     ),
 ]
-Multiplier = Annotated[
-    str,
-    typer.Option(
-        "--multiplier",
-        "-m",
-        help="A name, Verilog, a table, a model, or layer by layer: 'conv*=drum(4),fc*=exact'.",
-    ),
-]
-Luts = Annotated[
-    Path | None,
-    typer.Option(help="Folder of tables written by `axhil lut`; default: the golden tables."),
-]
+Data = Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Data folder.", envvar="AXHIL_DATA"),
+    typer.Option(metavar="FOLDER", help="Where data sets are.", envvar="AXHIL_DATA"),
 ]
 Download = Annotated[
     bool, typer.Option("--download", help="Fetch MNIST or CIFAR-10 into the data folder.")
 ]
-Weights = Annotated[Path | None, typer.Option(help="Weights (.safetensors or a torch state dict).")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Weights: .safetensors or a torch state dict."),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where networks run.")]
 WeightScales = Annotated[
     Granularity,
     typer.Option(
         "--weight-scales",
-        parser=_one_of(_granularities),
+        parser=_one_of("emulation.quantize", "Granularity"),
         help="One scale of the weights per tensor, or per output channel.",
     ),
 ]
@@ -142,14 +105,14 @@ ActivationRange = Annotated[
     Calibration,
     typer.Option(
         "--activation-range",
-        parser=_one_of(_calibrations),
+        parser=_one_of("emulation.calibrate", "Calibration"),
         help="The range that calibration sets: max, percentile (the 99.99th) or mse.",
     ),
 ]
 BatchNormOption = Annotated[
     BatchNorm,
     typer.Option(
-        parser=_one_of(_batch_norms),
+        parser=_one_of("emulation.batchnorm", "BatchNorm"),
         help="keep: in float behind the layer; fold: into its weights.",
     ),
 ]
@@ -163,40 +126,46 @@ Attacks = Annotated[
 ]
 Norms = Annotated[
     list[str] | None,
-    typer.Option("--norm", parser=_one_of(_norms), help="linf or l2; repeatable."),
+    typer.Option("--norm", parser=_one_of("attacks", "Norm"), help="linf or l2; repeatable."),
 ]
 ThreatModelOption = Annotated[
     ThreatModel,
     typer.Option(
-        parser=_one_of(_threat_models),
+        parser=_one_of("study.cells", "THREAT_MODELS"),
         help="Who computes the gradient: whitebox, transfer:float or transfer:exact.",
     ),
 ]
 OverflowOption = Annotated[
     Overflow | None,
     typer.Option(
-        parser=_one_of(_overflows),
+        parser=_one_of("emulation.accumulator", "Overflow"),
         help="What a sum beyond --acc-bits does: wrap (the default) or saturate.",
     ),
 ]
 EngineOption = Annotated[
     EngineName,
-    typer.Option(parser=_one_of(_engines), help="local: this process; ray: a Ray cluster."),
+    typer.Option(
+        parser=_one_of("study.run", "EngineName"), help="local: this process; ray: a Ray cluster."
+    ),
 ]
 AllowFloat = Annotated[
     bool, typer.Option("--allow-float", help="Leave in float what no table can reach.")
 ]
-Out = Annotated[Path, typer.Option(help="Folder for results.")]
 
 
-def parse_budgets(text: str) -> tuple[float, ...]:
-    """Parse ``0,0.1,0.5`` into ascending budgets without repeats.
+def parse_items(texts: Iterable[str]) -> list[str]:
+    """The items of an option given several times, or once with commas."""
+    return [item.strip() for text in texts for item in text.split(",") if item.strip()]
+
+
+def parse_budgets(texts: Iterable[str]) -> tuple[float, ...]:
+    """Parse ``0``, ``0.1,0.5`` into ascending budgets without repeats.
 
     Raises:
         StudyError: an item is no number, negative, infinite, or there is none.
     """
     budgets = set()
-    for item in filter(None, (part.strip() for part in text.split(","))):
+    for item in parse_items(texts):
         try:
             eps = float(item)
         except ValueError as error:

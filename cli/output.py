@@ -1,12 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder that results go to."""
+"""The folder that results go to, and the names of files in it."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where results go.")]
+OutFile = Annotated[
+    Path | None, typer.Option("--out-file", metavar="FILE", help="Also write the result here.")
+]
+
+
+def slug(text: str) -> str:
+    """A multiplier's name as that of a file: `drum_4`, `mul_K_3`."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", Path(text).name).strip("_") or "table"
 
 
 def ready_folder(folder: Path) -> Path:

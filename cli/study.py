@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from axhil.hwsim.multipliers import NETWORKS
 from axhil.study.errors import StudyError
 
 from . import options as opt
-from .console import out
+from .console import Json, emit, out
+from .multipliers import Luts
 
 if TYPE_CHECKING:
     from axhil.study.cells import Cell
@@ -21,7 +24,8 @@ app = typer.Typer(help="Run whole studies from TOML files, resumably.", no_args_
 File = Annotated[Path, typer.Argument(help="Study file, or the name of one of ours, e.g. quick.")]
 Where = Annotated[Path, typer.Argument(help="Study file, or the folder of its results.")]
 OutDir = Annotated[
-    Path | None, typer.Option("--out", help="Folder of results; default: out/<name of the study>.")
+    Path | None,
+    typer.Option("--out", metavar="FOLDER", help="Of results; default: out/ and the study's name."),
 ]
 
 
@@ -29,7 +33,7 @@ OutDir = Annotated[
 def run(
     file: File,
     out_dir: OutDir = None,
-    luts: opt.Luts = None,
+    luts: Luts = None,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
     weights: opt.Weights = None,
@@ -40,6 +44,7 @@ def run(
     address: Annotated[
         str | None, typer.Option(help="Of the Ray cluster; default: one on this machine.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Run a study to its end; what is finished already is not computed again."""
     from axhil.study.spec import read_spec
@@ -51,11 +56,12 @@ def run(
 
     from .evaluation import evaluate_study
 
-    evaluate_study(
+    folder = out_dir or Path("out") / spec.name
+    results = evaluate_study(
         spec,
-        out_dir or Path("out") / spec.name,
+        folder,
         Machine(
-            luts=luts,
+            request=replace(NETWORKS, luts=luts),
             data_dir=data_dir,
             download=download,
             weights=weights,
@@ -66,17 +72,13 @@ def run(
             address=address,
         ),
     )
+    if as_json:
+        emit({"folder": str(folder), "results": [one.as_dict() for one in results]})
 
 
 @app.command("status")
-def status(
-    study: Where,
-    out_dir: OutDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
-) -> None:
+def status(study: Where, out_dir: OutDir = None, as_json: Json = False) -> None:
     """How far a study is: evaluations done, seconds spent, seconds left."""
-    import json
-
     from axhil.report.measurements import progress
     from axhil.report.status import status_of
     from axhil.report.terminal import terminal_table
@@ -90,21 +92,22 @@ def status(
         f"{part.network} {part.threat_model}": status_of(results, part.cells)
         for part, results in zip(plan.parts, found, strict=True)
     }
+    out.print(terminal_table(progress(states, title=f"{plan.spec.name} in {folder}")))
     if as_json:
-        from dataclasses import asdict
-
-        typer.echo(json.dumps({name: asdict(one) for name, one in states.items()}, indent=1))
-    else:
-        title = f"{plan.spec.name} in {folder}"
-        out.print(terminal_table(progress(states, title=title)))
+        emit({name: asdict(one) for name, one in states.items()})
 
 
 @app.command("report")
-def report(study: Where, out_dir: OutDir = None, data_dir: opt.DataDir = None) -> None:
+def report(
+    study: Where, out_dir: OutDir = None, data_dir: opt.DataDir = None, as_json: Json = False
+) -> None:
     """Write the report of what is finished: Markdown, CSV, figures, HTML page."""
     from .evaluation import report_finished
 
-    report_finished(_folder(study, out_dir), data_dir=data_dir)
+    folder = _folder(study, out_dir)
+    results = report_finished(folder, data_dir=data_dir)
+    if as_json:
+        emit({"folder": str(folder), "results": [one.as_dict() for one in results]})
 
 
 @app.command("export")
@@ -112,6 +115,7 @@ def export(
     study: Where,
     file: Annotated[Path, typer.Argument(help="Parquet file to write.")],
     out_dir: OutDir = None,
+    as_json: Json = False,
 ) -> None:
     """Write what is finished as one compact Parquet file, to keep or to pass on."""
     from axhil.study.run import Plan
@@ -122,7 +126,10 @@ def export(
     cells = [cell for results in parts for cell in results.cells]
     if not cells:
         raise StudyError(f"no evaluation is finished in {folder}: run the study first")
-    out.print(f"written: {write_cells(cells, file)}", soft_wrap=True)
+    written = write_cells(cells, file)
+    out.print(f"written: {written}", soft_wrap=True)
+    if as_json:
+        emit({"file": str(written), "cells": len(cells)})
 
 
 @app.command("diff")
@@ -130,6 +137,7 @@ def diff(
     first: Annotated[Path, typer.Argument(help="Folder of results, or a file of `export`.")],
     second: Annotated[Path, typer.Argument(help="Another.")],
     most: Annotated[int, typer.Option(min=0, help="Evaluations to list.")] = 10,
+    as_json: Json = False,
 ) -> None:
     """Compare two folders of results, flag by flag. Exit code 1 if any differs."""
     from axhil.study.difference import difference
@@ -141,6 +149,8 @@ def diff(
         out.print(f"  {changed.sentence()}", soft_wrap=True, markup=False)
     if len(found.changed) > most:
         out.print(f"  and {len(found.changed) - most:,} more: --most {len(found.changed)}")
+    if as_json:
+        emit(found.as_dict())
     if not found.equal:
         raise typer.Exit(1)
 

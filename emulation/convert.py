@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from axhil.hwsim.lut import Lut
+from axhil.hwsim.multipliers import NETWORKS, Assignment, Multiplier, find
 from axhil.hwsim.operands import Operand
 
 from .accounting import FORWARD, counted, never_fused, refusal
@@ -41,8 +42,9 @@ Layers = Literal["all", "convolutions"]
 # What a layer computes with: a table, None for exact integer arithmetic, "float" for the layer as
 # it was, an External for products computed elsewhere.
 Mapped = Lut | External | Literal["float"] | None
-# That of every layer, or by name patterns (shell style, first match wins).
-Multiplier = Mapped | Mapping[str, Mapped]
+# That of every layer, or by name patterns (shell style, first match wins); or what
+# `hwsim.multipliers` finds and assigns.
+BuiltFrom = Mapped | Multiplier | str | Assignment | Mapping[str, Mapped | Multiplier | str]
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Prepared:
             if layers == "all" or not isinstance(self._module(name), nn.Linear)
         )
 
-    def check(self, multiplier: Multiplier) -> None:
+    def check(self, multiplier: BuiltFrom) -> None:
         """Refuse a multiplier that `emulate` would refuse, before anything is built.
 
         Raises:
@@ -159,7 +161,7 @@ class Prepared:
 
     def emulate(
         self,
-        multiplier: Multiplier,
+        multiplier: BuiltFrom,
         *,
         layers: Layers = "all",
         backend: str = AUTO,
@@ -170,9 +172,10 @@ class Prepared:
         """Build the network from a multiplier, or from several by layer name.
 
         Args:
-            multiplier: a table for every layer; or a mapping of shell-style name patterns to
-                tables (first match wins, no match: exact), e.g. ``{"layer1.*": drum4}``. None is
-                exact integer arithmetic, ``"float"`` leaves a layer in float.
+            multiplier: what `hwsim.multipliers.find` reads, such as ``"drum(4)"``, what it finds,
+                or a table, for every layer; or a mapping of shell-style name patterns to these
+                (first match wins, no match: exact), e.g. ``{"layer1.*": "drum(4)"}``, or an
+                `Assignment`. None is exact integer arithmetic, ``"float"`` leaves a layer in float.
             layers: with a single table, ``convolutions`` leaves linear layers exact.
             backend: ``auto`` for the cheapest exact backend of each layer; or force one.
             gradient: what the backward pass is; the forward pass is the same. ``float32`` or
@@ -214,7 +217,7 @@ class Prepared:
 
     def plan(
         self,
-        multiplier: Multiplier,
+        multiplier: BuiltFrom,
         *,
         layers: Layers = "all",
         backend: str = AUTO,
@@ -229,7 +232,7 @@ class Prepared:
         }
         return self._rows(chosen, choices)
 
-    def float_share(self, multiplier: Multiplier = None) -> float:
+    def float_share(self, multiplier: BuiltFrom = None) -> float:
         """`EmulatedNetwork.float_share` of the network that `emulate` would build."""
         chosen = self._resolve(multiplier, "all")
         return sum(
@@ -238,14 +241,15 @@ class Prepared:
             if isinstance(mapped, str) or name not in self.traces
         )
 
-    def _resolve(self, multiplier: Multiplier, layers: Layers) -> dict[str, Mapped]:
+    def _resolve(self, multiplier: BuiltFrom, layers: Layers) -> dict[str, Mapped]:
         """What each module that multiplies is mapped to, by name."""
-        if not isinstance(multiplier, Mapping):
-            _check(multiplier)
+        tables = _tables(multiplier)
+        if not isinstance(tables, dict):
+            _check(tables)
             exact = set(self.traces) - set(self.approximate(layers))
-            return {name: None if name in exact else multiplier for name in self.macs}
+            return {name: None if name in exact else tables for name in self.macs}
         names = [name or FORWARD for name in self.macs]
-        for pattern, mapped in multiplier.items():
+        for pattern, mapped in tables.items():
             _check(mapped)
             if not fnmatch.filter(names, pattern):
                 raise EmulationError(
@@ -253,7 +257,7 @@ class Prepared:
                 )
         return {
             name: next(
-                (m for p, m in multiplier.items() if fnmatch.fnmatchcase(name or FORWARD, p)), None
+                (m for p, m in tables.items() if fnmatch.fnmatchcase(name or FORWARD, p)), None
             )
             for name in self.macs
         }
@@ -371,9 +375,24 @@ def _backward(rule: GradientRule, mapped: Mapped) -> Precision | SlopeTerms:
     return SlopeTerms.of(mapped, window=rule.window)
 
 
+def _tables(source: BuiltFrom) -> Mapped | dict[str, Mapped]:
+    """The tables of what a network is to be built from."""
+    if isinstance(source, str) and source != "float":
+        source = Assignment.parse(source, NETWORKS)
+    if isinstance(source, Assignment):
+        source = source.mapping()
+    if isinstance(source, Mapping):
+        return {pattern: _table(one) for pattern, one in source.items()}
+    return _table(source)
+
+
+def _table(source: Mapped | Multiplier | str) -> Mapped:
+    if source is None or source == "float" or isinstance(source, Lut | External):
+        return source  # type: ignore[return-value]  # the one text among them is "float"
+    return (find(source, NETWORKS) if isinstance(source, str) else source).table()
+
+
 def _check(mapped: Mapped) -> None:
-    if isinstance(mapped, str) and mapped != "float":
-        raise EmulationError(f"expected a Lut, None or 'float' for a layer, got {mapped!r}")
     if mapped is None or isinstance(mapped, str):
         return
     expected = refused_operands(mapped.activation, mapped.weight)
@@ -450,7 +469,7 @@ def _layers(root: nn.Module) -> dict[str, nn.Module]:
 
 def convert(
     model: nn.Module,
-    multiplier: Multiplier,
+    multiplier: BuiltFrom,
     *,
     calibration: torch.Tensor,
     settings: Settings | None = None,

@@ -160,7 +160,7 @@ def _words(every: Sequence[CellSettings], budgets: tuple[float, ...] | None) -> 
     first = every[0]
     # Image sets are named data/split; the split that is evaluated needs no option.
     data = first.data.removesuffix("/test")
-    words = ["axhil", "eval", "--network", first.network, "--data", data]
+    words = ["axhil", "eval", first.network, "--data", data]
     for option, key in (("-m", "multiplier"), ("--attack", "attack"), ("--norm", "norm")):
         for value in dict.fromkeys(getattr(one, key) for one in every):
             words += [option, value]

@@ -135,8 +135,12 @@ def write_accuracy(
     *,
     batch: int,
     device: str,
-) -> None:
-    """Write one JSON record of a measurement, with a digit per image for paired tests later."""
+) -> dict[str, Any]:
+    """Write one JSON record of a measurement, with a digit per image for paired tests later.
+
+    Returns:
+        What was written.
+    """
     body: dict[str, Any] = {
         "network": subject.network.name,
         "weights_sha256": subject.weights_sha256,
@@ -165,3 +169,4 @@ def write_accuracy(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(body, indent=1) + "\n").encode())
+    return body

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from axhil.emulation.quantize import refused_operands
 from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError
@@ -14,25 +13,26 @@ from axhil.hwsim.multipliers import (
     Assignment,
     FromVerilog,
     Multiplier,
+    Request,
     assignments,
 )
 
 
 def network_assignments(
-    texts: Sequence[str] | None, *, luts: Path | None = None
+    texts: Sequence[str] | None, request: Request = NETWORKS
 ) -> list[Assignment]:
     """Find multipliers for a network.
 
     Args:
         texts: see `hwsim.multipliers.assignments`; None: the paper's seven.
-        luts: folder where ``axhil lut`` wrote tables of the catalogue; None for the golden ones.
+        request: what else is known of them.
 
     Raises:
         HwsimError: none, one named twice, one that cannot be read, or operands that networks do not
             have.
     """
     words = [str(one) for one in PAPER_MULTIPLIERS] if texts is None else texts
-    found = assignments(words, replace(NETWORKS, luts=luts))
+    found = assignments(words, request)
     for one in distinct(found):
         require_codes(one)
     return found

@@ -7,7 +7,7 @@ import fnmatch
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -95,6 +95,19 @@ class CosimReport:
     def equal(self) -> bool:
         """Every product and every logit, to the last bit."""
         return not self.differing_logits and not any(layer.differing for layer in self.layers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able, without the logits themselves."""
+        return {
+            "equal": self.equal,
+            "layers": [asdict(layer) for layer in self.layers],
+            "logits": self.logits.size,
+            "differing_logits": self.differing_logits,
+            "accumulator": None if self.accumulator is None else str(self.accumulator),
+            "overflowed_logits": self.overflowed_logits,
+            "products": self.products,
+            "seconds": self.seconds,
+        }
 
 
 def chosen_layers(subject: Subject, patterns: Sequence[str] | None) -> tuple[str, ...]:

@@ -91,6 +91,22 @@ class Difference:
         ]
         return found
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able; of a changed evaluation the numbers, not the flags."""
+        return {
+            **asdict(self),
+            "equal": self.equal,
+            "changed": [
+                {
+                    "point": one.point,
+                    "flags": one.flags,
+                    "first_correct": one.first.count("1"),
+                    "second_correct": one.second.count("1"),
+                }
+                for one in self.changed
+            ],
+        }
+
 
 def difference(first: Sequence[Cell], second: Sequence[Cell]) -> Difference:
     """Compare two folders' cells. Times and the environment are not looked at."""

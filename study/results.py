@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from axhil.hwsim.multipliers import Multiplier
 
@@ -137,3 +138,27 @@ class Results:
         """The same as a part of a file's name; white-box is not named."""
         parts = [self.network, *([] if self.threat_model == "whitebox" else [self.threat_model])]
         return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "_", part) for part in parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: how far it is, and every point of the curves."""
+        return {
+            "network": self.network,
+            "threat_model": self.threat_model,
+            "evaluations": self.evaluations,
+            "planned": self.planned,
+            "seconds": self.seconds,
+            "records": [
+                {
+                    "multiplier": one.cell.settings.multiplier,
+                    "label": one.cell.label,
+                    "lut_sha256": one.cell.settings.lut_sha256,
+                    "attack": one.cell.settings.attack,
+                    "norm": one.cell.settings.norm,
+                    "eps": one.eps,
+                    "accuracy": one.accuracy.value,
+                    "accuracy_low": one.accuracy.low,
+                    "accuracy_high": one.accuracy.high,
+                }
+                for one in self.records
+            ],
+        }

@@ -17,7 +17,7 @@ import torch
 
 from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.files import write_atomically
-from axhil.hwsim.multipliers import Assignment, Tabulated, make_tables
+from axhil.hwsim.multipliers import NETWORKS, Assignment, Request, Tabulated, make_tables
 from axhil.zoo.data import load
 
 from .assignments import distinct, network_assignments
@@ -39,7 +39,7 @@ class Machine:
     """Where and how to run, which no result depends on.
 
     Attributes:
-        luts: folder of tables; None: the golden ones.
+        request: of multipliers, beyond the study's words: tables to take, time limits.
         data_dir: data folder.
         download: whether to fetch data that is missing.
         weights: of the one network of a study, instead of what its file says.
@@ -50,7 +50,7 @@ class Machine:
         address: of the Ray cluster; None: one on this machine, for this run.
     """
 
-    luts: Path | None = None
+    request: Request = NETWORKS
     data_dir: Path | None = None
     download: bool = False
     weights: Path | None = None
@@ -77,7 +77,7 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
         EmulationError, HwsimError, StudyError: what is missing or does not fit.
     """
     set_threads(machine.threads)
-    multipliers = network_assignments(spec.multipliers, luts=machine.luts)
+    multipliers = network_assignments(spec.multipliers, machine.request)
     make_tables(distinct(multipliers), jobs=machine.jobs)
     if machine.weights is not None and len(spec.networks) > 1:
         raise StudyError("--weights: the study has several networks; name the files in its file")

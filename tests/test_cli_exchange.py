@@ -6,15 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from axhil import cli
 from axhil.hwsim import Catalogued, Lut, Operands, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.formats import read_table, write_table
@@ -22,37 +19,6 @@ from axhil.report.figures.errors import difference_figure
 
 ROOT = Path(__file__).resolve().parent.parent
 DRUM, EXACT = (golden(Catalogued.parse(name)) for name in ("drum(4)", "exact"))
-
-
-@pytest.fixture
-def axhil(monkeypatch, capsys, tmp_path):
-    """Run a command as the console script does, in an empty folder: (exit code, out, err)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["axhil", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
-def refused(axhil, tmp_path):
-    """Run a command that must be refused and must write nothing; return its sentence."""
-
-    def run(*arguments):
-        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-        code, out, err = axhil(*arguments)
-        assert (code, out) == (2, "")
-        assert re.fullmatch(r"axhil: [^\n]+\n", err), err
-        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-        return err
-
-    return run
 
 
 def with_wrong_quadrant(lut):
@@ -242,7 +208,7 @@ def test_an_edited_file_of_ours_is_compared_with_the_multiplier_it_was(axhil, tm
 
 
 @pytest.mark.sim
-def test_a_word_behind_x_or_y_is_for_that_side_alone(axhil, tmp_path):
+def test_options_hold_for_every_verilog_file_and_brackets_win(axhil, tmp_path):
     # Every word changes the products of the side it is for.
     (tmp_path / "mul.v").write_text(
         '`include "cut.vh"\n'
@@ -259,9 +225,9 @@ def test_a_word_behind_x_or_y_is_for_that_side_alone(axhil, tmp_path):
         )
         (tmp_path / f"inc_{name}").mkdir()
         (tmp_path / f"inc_{name}" / "cut.vh").write_text(f"`define EXTRA {3 * (name == 'y')}\n")
-    both = {"--top": ["mul"], "--a": ["l"], "--b": ["r"], "--p": ["two"], "--tie": ["up=1"]}
-    both |= {"--param": ["x:K=1", "y:K=2"], "--include": ["x:inc_x", "y:inc_y"]}
-    both |= {"--with": ["x:cell_x.v", "y:cell_y.v"], "--weight-port": ["y:l"]}
+    x = "mul.v[include=inc_x,with=cell_x.v,K=1]"
+    y = "mul.v[include=inc_y,with=cell_y.v,K=2,weight=l]"
+    both = {"--top": "mul", "--a": "l", "--b": "r", "--p": "two", "--tie": "up=1"}
 
     def products(side):
         left, right = np.meshgrid(range(16), range(16), indexing="ij")
@@ -269,23 +235,20 @@ def test_a_word_behind_x_or_y_is_for_that_side_alone(axhil, tmp_path):
             return left * (right >> 1 << 1)
         return (left * ((right >> 2 << 2) ^ 4) + 3).T  # the row is the activation, here r
 
-    def compared(**changes):
-        asked = [part for k, vs in {**both, **changes}.items() for v in vs for part in (k, v)]
-        _, out, _ = axhil("compare", "mul.v", "mul.v", "--unsigned", "--json", *asked)
+    def compared(x, y, **changes):
+        options = [part for pair in {**both, **changes}.items() for part in pair]
+        _, out, _ = axhil("compare", x, y, "--unsigned", "--json", *options)
         return json.loads(out)
 
-    body = compared()
+    body = compared(x, y)
     assert body["count"] == int((products("x") != products("y")).sum())
     worst = np.abs(products("x") - products("y"))
     assert abs(body["worst"]["x"] - body["worst"]["y"]) == worst.max()
-    name = "mul.v[top=mul,a=l,b=r,p=two,{1}K={2},unsigned,tie.up=1,with=cell_{0}.v,include=inc_{0}]"
-    assert body["x"] == name.format("x", "", 1)
-    assert body["y"] == name.format("y", "weight=l,", 2)
-    # The word for one side goes before that for both, wherever it stands.
-    mixed = {"--param": ["y:K=2", "K=1"], "--tie": ["up=0", "x:up=1", "y:up=1"]}
-    assert compared(**mixed)["count"] == body["count"]
-    assert compared(**{"--top": ["spare"], "--tie": [], "--with": [], "--param": [], "--a": [],
-                       "--b": [], "--p": [], "--weight-port": []})["equal"]  # fmt: skip
+    spelled = "mul.v[top=mul,a=l,b=r,p=two,{}K={},unsigned,tie.up=1,with=cell_{}.v,include=inc_{}]"
+    assert body["x"] == spelled.format("", 1, "x", "x")
+    assert body["y"] == spelled.format("weight=l,", 2, "y", "y")
+    x, y = x.replace(",K=1", ",tie.up=1"), y.replace("]", ",tie.up=1]")
+    assert compared(x, y, **{"--param": "K=1", "--tie": "up=0"})["count"] == body["count"]
 
 
 @pytest.mark.sim
@@ -293,11 +256,9 @@ def test_two_tops_of_one_file_are_compared(axhil, tmp_path):
     module = "module {} (input signed [3:0] a, b, output signed [7:0] p); assign p = {}; endmodule"
     sums = {"kept": "a * b", "fixed": "a * b + (a == 3 ? 8'sd1 : 8'sd0)"}
     (tmp_path / "mul.sv").write_text("\n".join(module.format(*one) for one in sums.items()))
-    arguments = ["mul.sv", "mul.sv", "--top", "x:kept", "--top", "y:fixed"]
-    code, out, _ = axhil("compare", *arguments)
+    code, out, _ = axhil("compare", "mul.sv[top=kept]", "mul.sv[top=fixed]")
     assert code == 1
-    differ = "mul.sv[top=kept] and mul.sv[top=fixed] differ: 16 of 256 products differ"
-    assert differ in out
+    assert "mul.sv[top=kept] and mul.sv[top=fixed] differ: 16 of 256 products differ" in out
     assert (tmp_path / "out" / "compare_mul_sv_top_kept_mul_sv_top_fixed.png").is_file()
 
 
@@ -310,7 +271,7 @@ def test_verilog_becomes_a_table_with_the_words_that_axhil_lut_takes(axhil, tmp_
     words = ["--a", "r", "--b", "l", "--p", "o", "--param", "K=2", "--unsigned"]
     assert axhil("convert", "mul.v", "there.npz", *words)[0] == 0
     assert axhil("lut", "mul.v", *words)[0] == 0
-    there, lut = (Lut.load(tmp_path / name) for name in ("there.npz", "out/luts/mul.npz"))
+    there, lut = (Lut.load(tmp_path / name) for name in ("there.npz", "out/luts/mul_K_2.npz"))
     assert there == lut
     assert there.manifest == lut.manifest
     left, right = np.meshgrid(range(16), range(16), indexing="ij")
@@ -323,11 +284,12 @@ def test_verilog_becomes_a_table_with_the_words_that_axhil_lut_takes(axhil, tmp_
 FOR_VERILOG = {
     "no Verilog": (["compare", "exact", "s.npz", "--top", "mul"], "--top", "exact and s.npz"),
     "a flag": (["compare", "exact", "exact", "--wrap-signed"], "--wrap-signed", "exact and exact"),
-    "the other side": (
-        ["compare", "mul.v", "drum(4)", "--param", "y:K=4"], "--param y:K=4", r"drum\(4\)"),
     "a table to convert": (["convert", "s.npz", "x.csv", "--with", "a.v"], "--with", "s.npz"),
-    "Verilog as a table": (
-        ["convert", "mul.v", "x.csv", "--from", "hex", "--a", "l"], "--a", "mul.v as hex"),
+    "printed figures": (
+        ["compare", "figures:mul.v", "exact", "--a", "l"], "--a", "figures:mul.v and exact"),
+    "two words": (["metrics", "exact,drum(3)", "--tie", "a=1"], "--tie", r"exact and drum\(3\)"),
+    "no words": (["metrics", "-I", "inc"], "--include", "none"),
+    "layers": (["plan", "-m", "conv*=exact,fc*=s.npz", "--p", "o"], "--p", "exact and s.npz"),
 }  # fmt: skip
 
 
@@ -335,30 +297,21 @@ FOR_VERILOG = {
 def test_an_option_about_verilog_needs_verilog(refused, tmp_path, arguments, option, got):
     (tmp_path / "mul.v").write_text("module mul; endmodule\n")
     Lut(np.zeros((4, 4), np.int32), *Operands.parse("s2")).save(tmp_path / "s.npz")
-    assert re.fullmatch(rf"axhil: {option}: for a Verilog file, got {got}\n", refused(*arguments))
+    assert re.fullmatch(rf"{option}: for a Verilog file, got {got}", refused(*arguments))
 
 
 AMBIGUOUS = {
     "two parameters": (
         ["mul.v", "mul.v", "--param", "K=3", "--param", "K=4"],
-        "--param: expected one value, got K=3 and K=4; for one each say --param x:K=3"
-        " --param y:K=4",
-    ),
-    "two tops": (
-        ["mul.v", "exact", "--top", "x:m", "--top", "x:n"],
-        "--top: expected one value, got m and n; for one each say --top x:m --top y:n",
-    ),
-    "a wrapper for one of two": (
-        ["mul.v", "mul.v", "--wrap-signed"],
-        "--wrap-signed: expected one side in Verilog, got two; compare unsigned cores as they are,"
-        " or write the table of one with axhil lut --wrap-signed",
+        "--param: expected one value, got K=3 and K=4; for one each put them into brackets:"
+        " 'mul.v[K=4]'",
     ),
     "a wrapper and a word": (
         ["mul.v", "exact", "--wrap-signed", "--unsigned"],
         "--wrap-signed: expected no --unsigned with it, since it makes a signed table of an"
         " unsigned core",
     ),
-    "no value": (["mul.v", "exact", "--param", "x:K"], "--param: expected NAME=VALUE, got K"),
+    "no value": (["mul.v", "exact", "--param", "K"], "--param: expected NAME=VALUE, got K"),
     "another width": (
         ["mul.v", "exact", "--width", "8"],
         r"mul (mul.v): expected operands of 8 bits, got a of 4",
@@ -375,7 +328,7 @@ def test_words_about_verilog_that_do_not_fit_are_one_sentence(
 ):
     header = "input signed [3:0] a, b, output signed [7:0] p"
     (tmp_path / "mul.v").write_text(f"module mul ({header}); assign p = a * b; endmodule\n")
-    assert refused("compare", *arguments) == f"axhil: {sentence}\n"
+    assert refused("compare", *arguments) == sentence
 
 
 @pytest.mark.sim

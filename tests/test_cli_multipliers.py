@@ -1,209 +1,243 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever names a multiplier stands wherever a multiplier can: Verilog, words, tables, models."""
+"""Every word that names a multiplier means the same to every command, and in a study file."""
 
+import dataclasses
+import inspect
 import json
-import os
+import re
 import shutil
-import sys
-import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
-from axhil import cli
-from axhil.hwsim import Catalogued, Lut, Operands, golden, read_circuit, tabulate
+from axhil.cli import multipliers
+from axhil.emulation import convert
+from axhil.hwsim import Lut
 from axhil.hwsim.formats import write_table
-from axhil.study.store import CellStore
-from axhil.study.subject import load_subject
-from axhil.zoo import embedded_split
-
-DRUM = golden(Catalogued.parse("drum(3)"))
-VERILOG = (
-    "module mul #(parameter K = 0) (input signed [7:0] a, b, output signed [15:0] p);\n"
-    "  assign p = (a * b) >>> K <<< K;\nendmodule\n"
-)
-C = "int16_t cut(int8_t a, int8_t b) { return a * b >> 9 << 9; }\n"
+from axhil.hwsim.multipliers import Request, VerilogSource
+from axhil.hwsim.operands import Operand, Operands
+from axhil.zoo import embedded_split, pretrained
 
 pytestmark = pytest.mark.sim
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A file of every kind, each with a table of its own."""
-    if not shutil.which("cc"):
-        message = "cc not found on PATH (Debian: apt-get install gcc)"
-        if os.environ.get("CI"):
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
-    place = tmp_path_factory.mktemp("kinds")
-    (place / "mul.v").write_text(VERILOG)
-    (place / "facts.toml").write_text('verilog = "mul.v"\nparameters = { K = 8 }\n')
-    (place / "model.c").write_text(f"#include <stdint.h>\n{C}")
-    (place / "model.py").write_text("def f(a, b):\n    return a * b // 1024 * 1024\n")
-    DRUM.save(place / "table.npz")
-    write_table(golden(Catalogued.parse("scaletrim(3,0)")), place / "header.h")
-    return place
+CODES = Operand(8, signed=True).values
+IMAGES = 30
 
 
-def expected(folder):
-    """The table of each word the long way: (word, name in records, table)."""
-    a = np.array([*range(128), *range(-128, 0)])
-    exact = np.multiply.outer(a, a)
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
-    def cut(bits):
-        return Lut(exact >> bits << bits, *Operands.parse("s8"))
 
-    reference = Lut(Catalogued.parse("drum(5)").reference_table(), *Operands.parse("s8"))
-    simulated = tabulate(read_circuit([folder / "mul.v"], parameters={"K": 10}))
-    assert simulated == cut(10)
-    return [
-        (f"{folder}/mul.v[K=10]", "mul.v[K=10]", simulated),
-        (f"{folder}/facts.toml", "mul.v[K=8]", cut(8)),
-        ("drum(5)", "drum(5)", reference),
-        (f"{folder}/table.npz", "table", DRUM),
-        (f"{folder}/header.h", "header.h", golden(Catalogued.parse("scaletrim(3,0)"))),
-        (f"{folder}/model.c", "model.c", cut(9)),
-        (f"{folder}/model.py:f", "model.py:f", cut(10)),
-    ]
+def cut(first, second):
+    """(256, 256) signed products of two operands that lose so many of their lowest bits."""
+    a, b = (np.sign(CODES) * (abs(CODES) >> bits << bits) for bits in (first, second))
+    return np.multiply.outer(a, b)
+
+
+def drum(k):
+    """(256, 256) signed products of DRUM(K), from its definition."""
+    segment = []
+    for value in abs(CODES).tolist():
+        shift = max(value.bit_length() - k, 0)
+        segment.append(((value >> shift) | (shift > 0)) << shift)
+    products = np.multiply.outer(np.sign(CODES) * segment, np.sign(CODES) * segment)
+    return Operand(16, signed=True).value(products)  # on 16 wires
+
+
+# By word, the products that it stands for: so coarse that networks err differently with each.
+WORDS = {
+    "mul.v[K=5]": cut(0, 5),
+    "drum(2)": drum(2),
+    "table.npz": cut(4, 3),
+    "model.c": cut(3, 4),
+    "other.h": cut(2, 5),
+}
+MIXED = "conv*=table.npz,fc[12]=mul.v[K=5],fc3=drum(2)"
+OPTIONS = ["--wrap-signed", "--with", "cell.v"]
+"""What the Verilog does not say, as options of every command."""
 
 
 @pytest.fixture
-def axhil(monkeypatch, capsys, tmp_path):
-    """Run a command as the console script does, in an empty folder: (exit code, out, err)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["axhil", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return run
-
-
-def each(words):
-    return [part for word in words for part in ("-m", word)]
-
-
-def test_accuracy_takes_every_word_and_is_what_the_long_way_says(axhil, folder, tmp_path):
-    kinds = expected(folder)
-    mixed = "conv*=drum(4),fc*=exact"
-    words = [*(word for word, _, _ in kinds), mixed]
-    code, out, err = axhil("accuracy", "lenet5", *each(words), "--images", 50)
-    assert code == 0, err
-    rows = json.loads((tmp_path / "out/accuracy_lenet5_mnist5k.json").read_text())["rows"]
-    assert [row["multiplier"] for row in rows] == ["float", *(n for _, n, _ in kinds), mixed]
-
-    subject, images = load_subject("lenet5"), embedded_split("evaluation").select(50)
-    pixels, labels = images.batch()
-
-    def flags(mapping):
-        right = subject.prepared.emulate(mapping)(pixels).argmax(1) == labels
-        return "".join("1" if one else "0" for one in right.tolist())
-
-    for row, (_, _, lut) in zip(rows[1:], kinds, strict=False):
-        assert (row["lut_sha256"], row["correct"]) == (lut.sha256, flags(lut)), row["multiplier"]
-    tables = {name: golden(Catalogued.parse(name)) for name in ("drum(4)", "exact")}
-    by_layer = {"conv*": tables["drum(4)"], "fc*": tables["exact"]}
-    assert rows[-1]["correct"] == flags(by_layer)
-    # What was assumed or simulated is said; equal labels were told apart by names.
-    assert "mul.v[K=10]: " in err
-    assert "model.py:f: taken as of signed 8-bit operands" in err
-    assert "conv*=DR4, fc*=ACC" in out
-
-
-def test_eval_and_a_study_file_take_every_word(axhil, folder, tmp_path):
-    kinds = expected(folder)
-    mixed = "conv*=drum(4),fc*=exact"
-    words = [*(word for word, _, _ in kinds), mixed]
-    small = ["--images", 3, "--attack", "fgsm", "--norm", "linf", "--eps", "0,0.2", "--jobs", 1]
-    code, _, err = axhil("eval", *each(words), *small)
-    assert code == 0, err
-    cells = {c.settings.multiplier: c for c in CellStore(tmp_path / "out").cells()}
-    assert set(cells) == {*(name for _, name, _ in kinds), mixed}
-    for _, name, lut in kinds:
-        assert cells[name].settings.lut_sha256 == lut.sha256
-
-    # The same from a file beside the others, whatever folder one is in: nothing is left to compute.
-    beside = [word.replace(f"{folder}/", "") for word in words]
-    (folder / "study.toml").write_text(
-        f'name = "s"\nnetworks = ["lenet5"]\nimages = 3\nmultipliers = {json.dumps(beside)}\n'
-        'attacks = ["fgsm"]\nnorms = ["linf"]\n[budgets]\nlinf = [0.0, 0.2]\n'
+def files(tmp_path):
+    """The files that the words name."""
+    (tmp_path / "cell.v").write_text(
+        "module cell_cut #(parameter K = 0) (input [7:0] u, output [7:0] v);\n"
+        "  assign v = u >> K << K;\nendmodule\n"
     )
-    code, _, err = axhil("study", "run", folder / "study.toml", "--out", "out", "--jobs", 1)
-    assert code == 0, err
-    assert {c.settings.key for c in CellStore(tmp_path / "out").cells()} == {
-        c.settings.key for c in cells.values()
-    }
-    report = (tmp_path / "out" / "report.md").read_text()
-    assert r"conv\*=DR4, fc\*=ACC" in report
-
-
-@pytest.mark.parametrize("number", range(7))
-def test_plan_compare_convert_metrics_and_lut_take_every_word(axhil, folder, number, tmp_path):
-    word, name, lut = expected(folder)[number]
-    code, out, err = axhil("plan", "lenet5", "-m", word)
-    assert code == 0, err
-    assert f"lenet5 with {name}" in " ".join(out.split())
-    code, out, err = axhil("convert", word, "there.npz", *(["--signed"] if ".py" in word else []))
-    assert code == 0, err
-    assert Lut.load(tmp_path / "there.npz") == lut
-    code, out, err = axhil("compare", word, "there.npz")
-    assert code == 0, err
-    assert "are equal in all 65,536 products" in out
-    code, out, err = axhil("metrics", word, "--json")
-    assert code == 0, err
-    assert [*json.loads(out)] == [name]
-    if name != "mul.v[K=8]":  # its name of a file is that of K=10
-        code, out, err = axhil("lut", word, "--out", "luts")
-        assert code == 0, err
-        (path,) = (tmp_path / "luts").iterdir()
-        assert Lut.load(path) == lut
-        assert "from the cache" not in err
-
-
-def test_a_plan_shows_what_each_layer_has(axhil):
-    code, out, err = axhil("plan", "lenet5", "-m", "conv*=drum(4),fc3=float")
-    assert code == 0, err
-    rows = {line.split()[0]: line for line in out.splitlines() if line.split()[:1]}
-    assert "drum(4)" in rows["conv1"]
-    assert "exact" in rows["fc1"]
-
-
-REFUSED = {
-    "unsigned": (
-        ["accuracy", "-m", "u.v[unsigned]"],
-        "u.v[unsigned]: networks are quantised to signed weights, its operands are unsigned "
-        "8-bit; put the unsigned core into a sign-magnitude wrapper: u.v[wrap]",
-    ),
-    "undeclared": (["eval", "-m", "u.v"], "u (u.v): the Verilog does not declare its operands"),
-    "wide": (["plan", "-m", "n.v"], "n.v: networks are quantised to operands of 2 to 8 bits, its"),
-    "no layer": (["accuracy", "-m", "convv=exact"], "the pattern 'convv' matches no layer"),
-    "several to plan": (["plan", "-m", "exact,drum(3)"], "expected one multiplier"),
-    "twice": (["eval", "-m", "exact", "-m", "exact"], "expected each once, got exact twice"),
-}
-
-
-@pytest.mark.parametrize(("arguments", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_a_mistake_is_one_sentence_and_exit_code_2(axhil, tmp_path, arguments, sentence):
-    module = "module {} (input {}[{}:0] a, b, output {}[{}:0] p); assign p = a * b; endmodule\n"
-    (tmp_path / "u.v").write_text(module.format("u", "", 7, "", 15))
-    (tmp_path / "n.v").write_text(module.format("n", "signed ", 8, "signed ", 17))
-    code, out, err = axhil(*arguments)
-    assert (code, out) == (2, "")
-    (line,) = err.splitlines()
-    assert line.startswith("axhil: ")
-    assert sentence in line
-
-
-def test_an_unsigned_core_is_wrapped_on_request(axhil, tmp_path):
-    (tmp_path / "u.v").write_text(
-        "module u (input [7:0] a, b, output [15:0] p); assign p = a * b; endmodule\n"
+    (tmp_path / "mul.v").write_text(
+        "module mul #(parameter K = 0) (input [7:0] a, b, output [15:0] p);\n"
+        "  wire [7:0] cut; cell_cut #(.K(K)) u_cut (.u(b), .v(cut));\n"
+        "  assign p = a * cut;\nendmodule\n"
     )
-    code, _, err = axhil("accuracy", "lenet5", "-m", "u.v[wrap],exact", "--images", 20)
+    (tmp_path / "model.c").write_text(
+        "#define CUT(x, k) ((x) / (1 << k) * (1 << k))\n"
+        "int product(int a, int b) { return CUT(a, 3) * CUT(b, 4); }\n"
+    )
+    for name in ("table.npz", "other.h"):
+        write_table(Lut(WORDS[name].astype(np.int32), *Operands.parse("s8")), tmp_path / name)
+    if not shutil.which("cc"):
+        pytest.skip("cc not found on PATH (Debian: apt-get install gcc)")
+    return tmp_path
+
+
+def correct(mapping):
+    """The images that LeNet-5 built from tables gets right, a digit each, from Python alone."""
+    calibration, _ = embedded_split("calibration").batch()
+    images, labels = embedded_split("evaluation").select(IMAGES).batch()
+    network = convert(pretrained("lenet5"), mapping, calibration=calibration)
+    right = network(images).argmax(1) == labels
+    return "".join("01"[flag] for flag in right.tolist())
+
+
+def table(word):
+    return Lut(WORDS[word].astype(np.int32), *Operands.parse("s8"))
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """Flags by the name that a record gives the word."""
+    flags = {name(word): correct(table(word)) for word in WORDS}
+    mixed = {"conv*": "table.npz", "fc[12]": "mul.v[K=5]", "fc3": "drum(2)"}
+    flags[name(MIXED)] = correct({pattern: table(word) for pattern, word in mixed.items()})
+    assert len(set(flags.values())) == len(flags)  # a mistaken word would show
+    return flags
+
+
+def name(word):
+    """A word as records spell it, with what the options say."""
+    return word.replace("[K=5]", "[K=5,wrap,with=cell.v]").replace(".npz", "")
+
+
+def test_accuracy_takes_every_word_and_several_at_once(axhil, files, expected):
+    code, out, _ = axhil(
+        "accuracy", "lenet5", "-m", ",".join(WORDS), "-m", MIXED, *OPTIONS,
+        "--images", IMAGES, "--threads", 1, "--json",
+    )  # fmt: skip
     assert code == 0
-    assert "u.v[wrap] in a sign-magnitude wrapper, as requested: simulated in" in err
-    rows = json.loads((tmp_path / "out/accuracy_lenet5_mnist5k.json").read_text())["rows"]
-    assert rows[1]["lut_sha256"] == rows[2]["lut_sha256"]
+    rows = json.loads(out)["rows"][1:]
+    assert {row["multiplier"]: row["correct"] for row in rows} == expected
+
+
+def test_tables_that_lut_wrote_give_the_same_accuracies(axhil, files, expected):
+    assert axhil("lut", *WORDS, *OPTIONS, "--out", "luts")[0] == 0
+    names = ["mul_K_5", "drum_2", "table", "model_c", "other_h"]
+    assert {path.stem for path in (files / "luts").iterdir()} == {*names}
+    for stem, products in zip(names, WORDS.values(), strict=True):
+        np.testing.assert_array_equal(Lut.load(f"luts/{stem}.npz").table, products)
+    words = [f"luts/{stem}.npz" for stem in names]
+    code, out, _ = axhil("accuracy", "-m", ",".join(words), "--images", IMAGES, "--json")
+    assert code == 0
+    flags = [row["correct"] for row in json.loads(out)["rows"][1:]]
+    assert flags == list(expected.values())[:-1]
+
+
+def test_eval_and_a_study_file_take_every_word_and_record_what_options_say(axhil, files, expected):
+    grid = ["--attack", "fgsm", "--norm", "linf", "--eps", "0", "--images", IMAGES]
+    words = [part for word in (*WORDS, MIXED) for part in ("-m", word)]
+    code, _, err = axhil("eval", *words, *OPTIONS, *grid, "--threads", 1, "--out", "o")
+    assert code == 0, err
+    spelled = ", ".join(f'"{word}"' for word in map(name, [*WORDS, MIXED])).replace(
+        "table,", "table.npz,"
+    )
+    (files / "study.toml").write_text(
+        f'name = "study"\nnetworks = ["lenet5"]\nimages = {IMAGES}\nattacks = ["fgsm"]\n'
+        f'norms = ["linf"]\nmultipliers = [{spelled}]\n[budgets]\nlinf = [0.0]\n'.replace(
+            '"table"', '"table.npz"'
+        )
+    )
+    code, _, err = axhil("study", "run", "study.toml", "--threads", 1, "--out", "s")
+    assert code == 0, err
+    for folder in ("o", "s"):
+        records = pd.read_csv(files / folder / "records.csv", dtype={"correct": str})
+        assert dict(zip(records.multiplier, records.correct, strict=True)) == expected
+    assert axhil("study", "diff", "o", "s")[0] == 0
+
+
+def test_plan_and_cosim_take_every_word(axhil, files):
+    words = [part for word in (*WORDS, MIXED) for part in ("-m", word)]
+    code, out, _ = axhil("plan", *words, *OPTIONS, "--json")
+    assert code == 0
+    plans = {plan["multiplier"]: plan["layers"] for plan in json.loads(out)["plans"]}
+    assert list(plans) == [*map(name, [*WORDS, MIXED])]
+    assert [layer["multiplier"] for layer in plans[name(MIXED)]][2:] == [
+        "mul", "mul", "drum(2)",
+    ]  # fmt: skip
+    simulated = ["-m", "mul.v[K=5]", "-m", "drum(2)", "-m", "fc1=exact,fc3=mul.v[K=5]"]
+    code, out, _ = axhil("cosim", *simulated, *OPTIONS, "--images", 1, "--layers", "fc3", "--json")
+    assert code == 0
+    runs = json.loads(out)["runs"]
+    assert [(run["products"], run["differing_logits"]) for run in runs] == [(840, 0)] * 3
+    code, _, err = axhil("cosim", "-m", "model.c")
+    assert (code, err) == (
+        2, "axhil: model.c: expected Verilog to simulate, got a table or a model\n",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_compare_convert_and_metrics_take_every_word(axhil, files, word):
+    options = OPTIONS if ".v" in word else []
+    assert (
+        axhil(
+            "convert", word, "there.npz", *options, "--signed" if not options else "--wrap-signed"
+        )[0]
+        == 0
+    )
+    np.testing.assert_array_equal(Lut.load("there.npz").table, WORDS[word])
+    code, out, _ = axhil("compare", word, "there.npz", *options)
+    assert (code, out.splitlines()[0].split()[0]) == (0, "equal")
+    code, out, _ = axhil("metrics", word, *options, "--json")
+    errors = np.abs(WORDS[word] - np.multiply.outer(CODES, CODES))
+    assert [one["wce"] for one in json.loads(out).values()] == [errors.max()]
+
+
+def test_what_options_say_holds_for_every_verilog_file_and_brackets_win(axhil, files):
+    code, out, _ = axhil(
+        "metrics", "mul.v", "mul.v[K=6]", "exact", "--param", "K=5", *OPTIONS, "--json"
+    )
+    assert code == 0
+    assert [*json.loads(out)] == [
+        "mul.v[K=5,wrap,with=cell.v]", "mul.v[K=6,wrap,with=cell.v]", "exact",
+    ]  # fmt: skip
+
+
+def test_toml_beside_the_verilog_says_what_options_would(axhil, files, expected):
+    (files / "mul.toml").write_text('wrap = true\nwith = ["cell.v"]\nparameters = { K = 5 }\n')
+    code, out, _ = axhil("accuracy", "-m", "mul.v", "--images", IMAGES, "--json")
+    assert code == 0
+    (row,) = json.loads(out)["rows"][1:]
+    assert (row["multiplier"], row["correct"]) == (name("mul.v[K=5]"), expected[name("mul.v[K=5]")])
+
+
+def test_every_fact_about_verilog_is_an_option_of_every_command_that_reads_some(axhil):
+    facts = {field.name for field in dataclasses.fields(VerilogSource)} - {"file"}
+    # Two options for one fact: which operands, and the wrapper.
+    options = {*multipliers._FACTS, "operands", "sign"}
+    assert facts == options
+    spelled = {multipliers._spelling(name) for name in multipliers._FACTS}
+    spelled |= {"--wrap-signed", "--signed", "--operands", "--width", "--time-limit"}
+    for command in (
+        "lut", "inspect", "compare", "convert", "metrics", "cosim", "accuracy", "eval", "plan",
+    ):  # fmt: skip
+        assert spelled <= set(re.findall(r"--[a-z-]+", axhil(command, "-h")[1]))
+
+
+def test_a_command_gets_its_options_as_one_value(axhil):
+    received = []
+
+    @multipliers.verilog_options("words")
+    def command(words: list[str], *, request: Request) -> None:
+        received.append(request)
+
+    parameters = inspect.signature(command).parameters
+    defaults = {one.name: one.default for one in parameters.values() if one.name != "words"}
+    given = {"top": "m", "parameters": ["K=3", "N=0x10"], "ties": ["en=1"], "signed": False}
+    command(words=["mul.v"], **{**defaults, **given})
+    (request,) = received
+    facts = VerilogSource(top="m", parameters={"K": 3, "N": 16}, ties={"en": 1})
+    assert request.facts == facts
+    assert (request.operands.signed, request.time_limit) == (False, Request().time_limit)

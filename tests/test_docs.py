@@ -38,7 +38,7 @@ def test_the_commands_and_folders_of_the_readme_exist():
     assert set(re.findall(r"`axhil ([a-z]+)", README)) <= set(get_command(app).commands)
     (section,) = re.findall(r"## Where things are\n(.*?)\n## ", README, re.S)
     folders = re.findall(r"`([a-z]+)/`", section)
-    assert len(folders) == 8
+    assert len(folders) == 13
     assert all((ROOT / folder).is_dir() for folder in folders)
 
 

@@ -13,7 +13,9 @@ from axhil.emulation import EmulationError, Settings, convert, prepare
 from axhil.emulation.batchnorm import followers
 from axhil.emulation.definition import lut_conv2d
 from axhil.emulation.layers import LutConv2d, LutLinear
+from axhil.errors import AxhilError
 from axhil.hwsim import Catalogued, Lut, golden
+from axhil.hwsim.multipliers import Assignment
 from axhil.hwsim.operands import Operands
 
 EXACT = golden(Catalogued.parse("exact"))
@@ -292,7 +294,7 @@ def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
     ("mapping", "sentence"),
     [
         ({"layer9.*": None}, r"the pattern 'layer9\.\*' matches no layer; .*conv1, conv2, fc"),
-        ({"conv1": "int4"}, "expected a Lut, None or 'float' for a layer, got 'int4'"),
+        ({"conv1": "int4"}, "int4: no such file, and no multiplier"),
         (
             Lut(np.zeros((512, 256), int), *Operands.parse("s9xs8")),
             "operands of 2 to 8 bits, but lut takes s9 activations and s8 weights",
@@ -301,14 +303,28 @@ def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
             Lut(np.zeros((256, 256), int), *Operands.parse("u8")),
             "signed weights, but lut takes u8 activations and u8 weights .wrap an unsigned core",
         ),
-        (Lut(np.zeros((256, 256), int), *Operands.parse("u8xs8")), "unsigned 8-bit x signed 8-bit"),
-        (Lut(np.zeros((256, 16), int), *Operands.parse("s8xs4")), "signed 8-bit x signed 4-bit"),
     ],
-    ids=["pattern", "word", "width", "unsigned", "mixed", "unequal"],
+    ids=["pattern", "word", "width", "unsigned"],
 )
 def test_what_cannot_be_mapped_gets_a_sentence(model, images, mapping, sentence):
-    with pytest.raises(EmulationError, match=sentence):
+    with pytest.raises(AxhilError, match=sentence):
         prepare(model, images).emulate(mapping)
+
+
+def test_words_multipliers_and_assignments_build_what_their_tables_build(model, images):
+    prepared = prepare(model, images)
+    expected = prepared.emulate({"conv*": DRUM, "fc": "float"})(images)
+    for source in (
+        {"conv*": "drum(3)", "fc": "float"},
+        {"conv*": Catalogued("drum", (3,)), "fc": "float"},
+        "conv*=drum(3),fc=float",
+        Assignment.parse("conv*=drum(3),fc=float"),
+    ):
+        assert torch.equal(prepared.emulate(source)(images), expected)
+    everywhere = prepared.emulate(DRUM)(images)
+    assert not torch.equal(everywhere, expected)
+    for source in ("drum(3)", Catalogued("drum", (3,)), Assignment.parse("drum(3)")):
+        assert torch.equal(prepared.emulate(source)(images), everywhere)
 
 
 def test_a_network_without_layers_to_convert_is_refused(images):

@@ -61,7 +61,7 @@ REFUSED = [
     ("drum(1234567890123)", r"cannot read"),
     (
         "booth(4)",
-        r"unknown multiplier family 'booth': expected drum\(K\).*; exact; scaletrim\(H,M\)",
+        r"unknown multiplier family 'booth': expected exact; drum\(K\).*; scaletrim\(H,M\)",
     ),
     ("drum", r"drum: expected K, got 0 argument"),
     ("drum(3,4)", r"drum\(3,4\): expected K, got 2 argument"),

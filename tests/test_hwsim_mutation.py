@@ -297,7 +297,7 @@ def test_an_array_needs_its_element(tmp_path):
 def test_the_command_prints_json_and_writes_it(tmp_path):
     out = tmp_path / "deep" / "report.json"
     arguments = ["mutate", str(rtl_dir() / "mul_exact.v"), "--count", "6", "--json"]
-    done = CliRunner().invoke(app, [*arguments, "--out", str(out)])
+    done = CliRunner().invoke(app, [*arguments, "--out-file", str(out)])
     assert done.exit_code == 0
     body = json.loads(done.stdout)
     assert body == json.loads(out.read_text())
@@ -307,7 +307,12 @@ def test_the_command_prints_json_and_writes_it(tmp_path):
 
 
 def test_a_refusal_leaves_no_folder_for_the_report(tmp_path):
-    arguments = ["mutate", str(tmp_path / "none.v"), "--out", str(tmp_path / "deep" / "x.json")]
+    arguments = [
+        "mutate",
+        str(tmp_path / "none.v"),
+        "--out-file",
+        str(tmp_path / "deep" / "x.json"),
+    ]
     assert isinstance(CliRunner().invoke(app, arguments).exception, HwsimError)
     assert not [*tmp_path.iterdir()]
 
@@ -321,7 +326,7 @@ def test_the_exit_code_says_whether_one_survived(monkeypatch, outcome, code):
         changed = dataclasses.replace(verdict, outcome=Outcome(outcome))
         return dataclasses.replace(report, verdicts=(changed,))
 
-    monkeypatch.setattr("axhil.hwsim.mutation.mutate", judged)
+    monkeypatch.setattr("axhil.cli.gates.judge_mutants", judged)
     done = CliRunner().invoke(app, ["mutate", str(rtl_dir() / "mul_exact.v"), "--all"])
     assert done.exit_code == code
     assert outcome in done.stdout.lower()

@@ -266,7 +266,7 @@ def test_help_loads_no_torch(arguments, tmp_path):
         cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Usage: axhil")
+    assert done.stdout.lstrip().startswith("Usage: axhil")
     assert done.stdout.endswith("\n[]\n")
 
 

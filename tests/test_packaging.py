@@ -297,7 +297,7 @@ def test_gates_on_tables_need_no_torch(core, tmp_path):
 
 
 def test_eval_works_from_the_wheel_without_icarus(axhil, tmp_path):
-    done = axhil("eval", "--images", "20", "--eps", "0,0.1", "--multipliers", "exact,drum(3)")
+    done = axhil("eval", "--images", "20", "--eps", "0,0.1", "-m", "exact,drum(3)")
     assert done.returncode == 0, done.stderr
     assert "BIM L∞" in done.stdout
     records = pd.read_parquet(tmp_path / "out" / "records")

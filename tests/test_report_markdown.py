@@ -285,7 +285,7 @@ def test_provenance_has_hashes_settings_versions_and_the_command(text):
     assert [f"`{name}`" for name in NAMES.values()] == [
         row[1] for row in rows if len(row) == 3 and row[0] in NAMES
     ]
-    assert "    axhil eval --network lenet5" in text
+    assert "    axhil eval lenet5" in text
 
 
 def test_the_papers_claims_are_listed_for_each_set_of_results():

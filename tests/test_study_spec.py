@@ -149,7 +149,9 @@ def test_a_mistake_is_one_sentence_with_the_file_and_the_key(text, sentence, wri
 
 
 def test_a_multiplier_that_does_not_exist_is_a_sentence(written):
-    with pytest.raises(HwsimError, match="wallace: no such file, and no multiplier: expected drum"):
+    with pytest.raises(
+        HwsimError, match="wallace: no such file, and no multiplier: expected exact, drum"
+    ):
         read_spec(written(LEAST + 'multipliers = ["wallace"]\n'))
 
 

@@ -118,6 +118,11 @@ def _from_python(path: str) -> Callable[[], nn.Module]:
     return cast(Callable[[], nn.Module], factory)
 
 
+def network_names() -> tuple[str, ...]:
+    """Networks of the catalogue, which go by a name alone."""
+    return tuple(_NETWORKS)
+
+
 def network(name: str) -> Network:
     """Look a network up by its name on the command line.
 

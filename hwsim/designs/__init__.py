@@ -16,7 +16,7 @@ __all__ = ["FIRST", "PRODUCT", "SECOND", "WIDTHS", "Args", "Family", "Integers",
 
 
 def families() -> Mapping[str, Family]:
-    """Every family by name: `FAMILY` of each module of this package that defines one."""
+    """Every family by name, simple ones first: `FAMILY` of each module here that defines one."""
     return _families(tuple(__path__))
 
 
@@ -26,5 +26,6 @@ def _families(folders: tuple[str, ...]) -> Mapping[str, Family]:
         importlib.import_module(f"{__name__}.{found.name}")
         for found in pkgutil.iter_modules(folders)
     )
-    defined = (module.FAMILY for module in modules if hasattr(module, "FAMILY"))
+    defined = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
+    defined.sort(key=lambda family: (len(family.parameters), family.name))
     return {family.name: family for family in defined}

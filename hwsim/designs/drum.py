@@ -31,7 +31,9 @@ FAMILY = Family(
     formula=product,
     header={"WIDTH": 8, "K": 4},
     signed_top="mul_signed",
+    # A small WIDTH needs a K that it allows, or K's own check would stop it.
     refused=(
+        *({"WIDTH": 3, "K": 2}, {"WIDTH": 17}, {"WIDTH": 20}),
         *({"K": k} for k in (1, 0, -1, 9, 12)),
         {"WIDTH": 16, "K": 17},
         {"WIDTH": 4, "K": 5},

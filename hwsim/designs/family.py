@@ -41,9 +41,10 @@ class Family:
         signed_top: module of `rtl/` that puts the core between signs and takes the family's name as
             CORE; None: a wrapper is generated.
         samples: arguments to try on operands too wide to try all; None: all of them.
-        beyond: operand bits to parameters that no arguments have, but the Verilog takes.
-        refused: parameters that must stop the simulation, beside a wrong WIDTH: one step, and more,
-            out of every range.
+        alone: parameters to give by themselves, where the header's defaults fill in the others.
+        beyond: operand bits and a generator to parameters that no arguments have, but that the
+            Verilog takes.
+        refused: parameters that must stop the simulation: one step, and more, out of every range.
     """
 
     name: str
@@ -57,8 +58,9 @@ class Family:
     derived: Callable[[int, Args], Mapping[str, int]] = lambda _width, _args: {}
     signed_top: str | None = None
     samples: Callable[[int], Iterable[Args]] | None = None
-    beyond: Callable[[int], Iterable[Mapping[str, int]]] = lambda _width: ()
-    refused: tuple[Mapping[str, int], ...] = ()
+    alone: tuple[Mapping[str, int], ...] = ({},)
+    beyond: Callable[[int, np.random.Generator], Iterable[Mapping[str, int]]] = lambda *_: ()
+    refused: tuple[Mapping[str, int], ...] = ({"WIDTH": 3}, {"WIDTH": 17}, {"WIDTH": 20})
 
     def spelling(self, args: Args) -> str:
         """`drum(4)`, or the bare name without arguments."""

@@ -120,7 +120,7 @@ def find_function(path: Path, name: str | None = None) -> CFunction:
     if len(found) != 1:
         raise HwsimError(
             f"{path}: expected one function of two integers that returns one, found "
-            + (f"{', '.join(found)}; say which with --function" if found else "none")
+            + (f"{', '.join(found)}; say which: {path}:{next(iter(found))}" if found else "none")
         )
     return next(iter(found.values()))
 

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from ..errors import HwsimError
 from ..lut import Lut
-from .find import Request, find, located
+from .find import Request, find, located, spelled
 from .from_file import Tabulated
 from .multiplier import Multiplier
 from .source import outside_brackets, split_items
@@ -231,12 +231,29 @@ def split_words(text: str) -> list[str]:
     return items if patterns.count(None) == len(items) else [",".join(items)]
 
 
+def words_of(text: str) -> list[str]:
+    """What names multipliers in a list or an assignment.
+
+    >>> words_of("conv*=drum(3),fc=mul.v[K=3]"), words_of("exact,drum(3)")
+    (['drum(3)', 'mul.v[K=3]'], ['exact', 'drum(3)'])
+    """
+    return [word for _, word in map(_divided, split_items(text)) if word != FLOAT]
+
+
 def located_words(text: str, folder: Path) -> str:
     """The same assignment with the files that it names taken from a folder; see `find.located`."""
+    return _rewritten(text, lambda word: located(word, folder))
+
+
+def spelled_words(text: str, request: Request) -> str:
+    """The same assignment with what is requested of Verilog in its words; see `find.spelled`."""
+    return _rewritten(text, lambda word: spelled(word, request))
+
+
+def _rewritten(text: str, change: Callable[[str], str]) -> str:
     parts = [_divided(item) for item in split_items(text)]
     return ",".join(
-        ("" if pattern is None else f"{pattern}=")
-        + (word if word == FLOAT else located(word, folder))
+        ("" if pattern is None else f"{pattern}=") + (word if word == FLOAT else change(word))
         for pattern, word in parts
     )
 

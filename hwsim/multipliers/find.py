@@ -38,7 +38,6 @@ class Request:
     Attributes:
         operands: width, sign, and the default for what nothing else says.
         facts: about Verilog; what stands in brackets behind the file wins over them.
-        function: of a C model.
         simulate: simulate multipliers of the catalogue; else golden tables are taken.
         rtl: another Verilog folder for the catalogue.
         luts: folder with tables of the catalogue's multipliers, by `axhil lut`.
@@ -48,7 +47,6 @@ class Request:
 
     operands: Asked = field(default_factory=Asked)
     facts: VerilogSource = field(default_factory=VerilogSource)
-    function: str | None = None
     simulate: bool = False
     rtl: Path | None = None
     luts: Path | None = None
@@ -163,6 +161,17 @@ def located(text: str, folder: Path) -> str:
     return str(folder / text) if is_file or origin in {Origin.table, Origin.c_model} else text
 
 
+def spelled(text: str, request: Request) -> str:
+    """The same word with what is requested of Verilog in its brackets, for a record.
+
+    >>> spelled("mul.v[K=3]", Request(facts=VerilogSource(top="mul8", sign="wrap")))
+    'mul.v[top=mul8,K=3,wrap]'
+    """
+    if origin_of(text) is not Origin.verilog:
+        return text
+    return str(VerilogSource.parse(text).over(_facts(request)))
+
+
 def _from_catalogue(text: str, request: Request) -> Multiplier:
     if request.luts is not None:
         entry = Catalogued.parse(text)
@@ -192,8 +201,18 @@ def _from_verilog(text: str, request: Request) -> Multiplier:
     if is_toml and facts.file is None:
         raise HwsimError(f'{beside}: expected the key verilog, e.g. verilog = "mul.v"')
     own = replace(spelt, file=facts.file if is_toml else spelt.file)
-    source = own.over(request.facts).over(replace(facts, file=None))
+    source = own.over(_facts(request)).over(replace(facts, file=None))
     return FromVerilog(source, request.operands, time_limit=request.time_limit, cache=request.cache)
+
+
+def _facts(request: Request) -> VerilogSource:
+    """What is requested of Verilog, its operands among it."""
+    facts, asked = request.facts, request.operands
+    if facts.sign is not None or facts.operands is not None:
+        return facts
+    if asked.signed is not None:
+        return replace(facts, sign="signed" if asked.signed else "unsigned")
+    return replace(facts, operands=asked.operands)
 
 
 def _from_file(text: str, request: Request) -> Multiplier:
@@ -207,9 +226,7 @@ def _from_model(text: str, request: Request) -> Multiplier:
         raise HwsimError(f"{text}: expected a function behind the colon")
     if module.lower().endswith((C_SUFFIX, ".py")):
         _require(Path(module))
-    return FromModel(
-        module, function or request.function, request.operands, time_limit=request.time_limit
-    )
+    return FromModel(module, function or None, request.operands, time_limit=request.time_limit)
 
 
 _BUILDERS: dict[Origin, Callable[[str, Request], Multiplier]] = {

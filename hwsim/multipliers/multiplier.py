@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every multiplier has, wherever it comes from, and a table that is made once and kept."""
 
+import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from ..lut import Lut
@@ -88,14 +90,15 @@ def make_tables(
 
     Args:
         multipliers: each once.
-        jobs: how many at a time; None is one per processor core.
+        jobs: simulators at a time; None is one per processor core.
         progress: called with (tables made, tables in all, name of the last).
 
     Raises:
         HwsimError: one cannot be made.
     """
+    each = max(1, (jobs or os.cpu_count() or 1) // max(len(multipliers), 1))
     together(
-        {number: one.table for number, one in enumerate(multipliers)},
+        {number: partial(one.table, jobs=each) for number, one in enumerate(multipliers)},
         jobs=jobs,
         finished=lambda number, _, made: (
             progress(made, len(multipliers), multipliers[number].name) if progress else None

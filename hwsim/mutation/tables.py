@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..designs import FIRST, PRODUCT, SECOND, WIDTHS, Family, families
+from ..designs import FIRST, PRODUCT, SECOND, Family, families
 from ..errors import HwsimError
 from ..multipliers import PAPER_MULTIPLIERS, Catalogued, golden, legal_multipliers
 from ..operands import Operand
@@ -164,7 +164,11 @@ def _given(
 def _defaults(module: str) -> Sweep:
     """Parameters that are not given have the values that the headers print."""
     a, b = np.random.default_rng(8).integers(0, 256, (2, 2000))
-    instances = (_given(module, family, {}, (a, b), 8) for family in _partners(module))
+    instances = (
+        _given(module, family, given, (a, b), 8)
+        for family in _partners(module)
+        for given in family.alone
+    )
     return Sweep("defaults", 8, a, b, tuple(instances))
 
 
@@ -175,9 +179,9 @@ def _beyond(module: str, width: int) -> Sweep:
     instances = tuple(
         _given(module, family, {"WIDTH": width, **given}, (a, b), width)
         for family in _partners(module)
-        for given in family.beyond(width)
+        for given in family.beyond(width, rng)
     )
-    return Sweep(f"{width}-bit parameters beyond every argument", width, a, b, instances)
+    return Sweep(f"{width}-bit constants that no fit makes", width, a, b, instances)
 
 
 def _positions(width: int) -> Sweep:
@@ -199,14 +203,9 @@ def _position(width: int, given: Mapping[str, Parameter]) -> Instance:
 
 def _refusals(module: str) -> tuple[Refusal, ...]:
     """One step, and more, out of every range."""
-    owners = [family for family in _partners(module) if family.modules[0] == module]
-    # A WIDTH must not be refused for the arguments, or their own check would stop it.
-    smallest: dict[str, Parameter] = {}
-    for family in owners:
-        args = next(iter(family.instances(WIDTHS[0])))
-        smallest |= dict(zip(family.parameters, args, strict=True))
-    given: list[dict[str, Parameter]] = [{**smallest, "WIDTH": width} for width in (3, 17, 20)]
-    given += [{**refused} for family in owners for refused in family.refused]
+    owner = next((f for f in _partners(module) if f.modules[0] == module), None)
+    refused = Family.refused if owner is None else owner.refused
+    given: list[dict[str, Parameter]] = [{**parameters} for parameters in refused]
     if module == SIGNED_TOP:
         # Before and behind each name in the order of the alphabet.
         cores = ("other", "Exact", "exactly", "Drum", "drumm", "Scaletrim", "scaletrims")

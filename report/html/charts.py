@@ -56,8 +56,7 @@ def symbols() -> list[str]:
         style = MarkerStyle(looks(number).marker)
         flipped = style.get_transform() + Affine2D().scale(_MARKER, -_MARKER)
         (corners,) = style.get_path().transformed(flipped).to_polygons()
-        places = [f"{x:.2f} {y:.2f}" for x, y in np.asarray(corners)]
-        outlines.append(f"M{'L'.join(places)}z")
+        outlines.append("M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in np.asarray(corners)) + "z")
     return outlines
 
 

@@ -1,39 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`axhil lut` on files and `axhil inspect`: what they print and write, and how they refuse."""
+"""`axhil lut` and `axhil inspect`: what they print and write, and how they refuse."""
 
 import json
 import re
 import shutil
-import sys
-import warnings
 
 import numpy as np
 import pytest
 from netlist_samples import numbered_netlist
 
-from axhil import cli
 from axhil.hwsim import HwsimError, Lut
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.tools.simulators import SIMULATORS
 
 pytestmark = pytest.mark.sim
-
-
-@pytest.fixture
-def axhil(monkeypatch, capsys, tmp_path):
-    """Run a command as the console script does, in an empty folder: (exit code, out, err)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
-    monkeypatch.delenv("SIM", raising=False)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["axhil", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 def plain(body, *, header="input [3:0] a, b, output [7:0] p", name="mul"):
@@ -112,8 +92,21 @@ REFUSED = {
     "a parameter alone": ({"mul.v": ""}, ["--param", "K"], r"--param: expected NAME=VALUE, got K"),
     "a tie of a word": ({"mul.v": ""}, ["--tie", "k=x"], r"--tie: expected PORT=NUMBER, got k=x"),
     "wrapped twice": ({"mul.v": ""}, ["--wrap-signed", "--signed"], r"--wrap-signed: .*"),
-    "an option of the catalogue": ({"mul.v": ""}, ["--width", "8"], r"--width: for multipliers .*"),
-    "a multiplier among files": ({"mul.v": ""}, ["exact"], r".* files alone .*, got exact too"),
+    "another width": (
+        {"mul.v": plain("")},
+        ["--unsigned", "--width", "8"],
+        r"mul \(mul\.v\): expected operands of 8 bits, got 4",
+    ),
+    "two of one name": (
+        {"mul.v": plain(""), "old/mul.v": plain("")},
+        ["old/mul.v", "mul.v"],
+        r"expected one multiplier for mul\.npz, got 2: run one by one",
+    ),
+    "a golden table of it": (
+        {"mul.v": plain("")},
+        ["--check-golden", "--unsigned"],
+        r"--check-golden: for multipliers of the catalogue, got mul\.v\[unsigned\]",
+    ),
 }  # fmt: skip
 
 
@@ -223,11 +216,6 @@ def test_without_icarus_the_sentence_says_how_to_get_it(axhil, tmp_path, monkeyp
     assert err == "axhil: iverilog not found on PATH (Debian: apt-get install iverilog)\n"
 
 
-def test_options_of_files_are_refused_without_files(axhil):
-    code, _, err = axhil("lut", "exact", "--param", "K=4", "--out", "o")
-    assert (code, err) == (2, "axhil: --param: for Verilog files, e.g. axhil lut path/to/mul.v\n")
-
-
 def test_a_published_netlist_becomes_a_table_that_says_where_it_comes_from(axhil, tmp_path):
     (tmp_path / "mul8s_0X.v").write_text(numbered_netlist("mul8s_0X", signed=True))
     code, out, err = axhil("lut", "mul8s_0X.v", "--out", "tables")
@@ -235,7 +223,7 @@ def test_a_published_netlist_becomes_a_table_that_says_where_it_comes_from(axhil
     assert "8 x 8 bits, signed (from its name), A = activation (row), B = weight" in out
     assert "65,536 products" in out
     assert "MAE 0  WCE 0  EP 0 %" in out
-    assert "taken as signed from the name mul8s_0X; say --signed to be sure" in err
+    assert "taken as signed from the name mul8s_0X" in err
     lut = Lut.load("tables/mul8s_0X.npz")
     values = np.array([*range(128), *range(-128, 0)])
     np.testing.assert_array_equal(lut.table, np.multiply.outer(values, values))
@@ -245,14 +233,16 @@ def test_a_published_netlist_becomes_a_table_that_says_where_it_comes_from(axhil
 
 def test_the_projects_own_core_in_the_generated_wrapper_is_its_own_wrapper(axhil, tmp_path):
     code, out, _ = axhil(
-        "lut", rtl_dir() / "mul_drum.v", rtl_dir() / "leading_one.v",
+        "lut", rtl_dir() / "mul_drum.v", "--with", rtl_dir() / "leading_one.v",
         "--param", "K=3", "--param", "WIDTH=5", "--wrap-signed", "--out", ".",
     )  # fmt: skip
     assert code == 0
     assert "signed (sign-magnitude wrapper)" in out
     code, _, _ = axhil("lut", "drum(3)", "--width", "5", "--out", "ours")
     assert code == 0
-    np.testing.assert_array_equal(Lut.load("mul_drum.npz").table, Lut.load("ours/drum_3.npz").table)
+    np.testing.assert_array_equal(
+        Lut.load("mul_drum_K_3_WIDTH_5.npz").table, Lut.load("ours/drum_3.npz").table
+    )
 
 
 def test_what_is_too_wide_is_a_sample_and_no_table(axhil, tmp_path):
@@ -283,4 +273,4 @@ def test_inspect_tells_a_person_and_a_program_the_same(axhil, tmp_path):
 def test_inspect_of_nothing_is_one_sentence(axhil):
     code, out, err = axhil("inspect", "gone.v")
     assert (code, out) == (2, "")
-    assert err == "axhil: expected a Verilog file at gone.v, but there is no such file\n"
+    assert err == "axhil: expected a file at gone.v, but there is no such file\n"

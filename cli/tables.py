@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`axhil metrics`, `inspect` and `rtl`: what a multiplier is, in numbers, in parts, in Verilog."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from axhil.hwsim import Catalogued, Operand, error_metrics, standalone
+from axhil.hwsim.multipliers import FromVerilog, Request, find
+from axhil.hwsim.netlist.inspection import Inspection, inspect
+from axhil.study.errors import StudyError
+
+from .console import Json, emit, out
+from .multipliers import Luts, Words, listed, made, verilog_options
+
+app = typer.Typer()
+
+Rtl = Annotated[
+    Path | None,
+    typer.Option("--rtl", metavar="FOLDER", help="Another Verilog folder for the catalogue."),
+]
+
+
+@app.command()
+@verilog_options("multipliers")
+def metrics(
+    multipliers: Words = None, *, request: Request, luts: Luts = None, as_json: Json = False
+) -> None:
+    """Error metrics of multipliers or of table files (MAE, WCE, MRE, ...)."""
+    from axhil.report.measurements import errors
+    from axhil.report.terminal import terminal_table
+
+    found = [find(word, replace(request, luts=luts)) for word in listed(multipliers)]
+    made(found)
+    out.print(terminal_table(errors(found)))
+    if as_json:
+        emit({one.name: error_metrics(one.table()).as_dict() for one in found})
+
+
+@app.command("inspect")
+@verilog_options("multiplier")
+def inspect_design(
+    multiplier: Annotated[str, typer.Argument(help="Verilog, or a multiplier of the catalogue.")],
+    *,
+    request: Request,
+    as_json: Json = False,
+) -> None:
+    """Show what pyverilog sees in a design: hierarchy, logic from input to output bits, flaws."""
+    from .design_text import design_text
+
+    report = _inspection(multiplier, request)
+    for part in design_text(report):
+        out.print(part)
+    if as_json:
+        emit(report.as_dict())
+
+
+def _inspection(word: str, request: Request) -> Inspection:
+    found = find(word, request)
+    if isinstance(found, FromVerilog):  # which need not be a multiplier to be looked into
+        source = found.source
+        files = [file for file in (source.file, *source.more) if file is not None]
+        return inspect(
+            files, top=source.top, parameters=source.parameters, includes=source.includes
+        )
+    circuit = found.circuit()
+    if circuit is None:
+        raise StudyError(f"expected Verilog to inspect, got {word}")
+    circuit = circuit.core or circuit
+    return inspect(circuit.sources, top=circuit.top, parameters=circuit.parameters)
+
+
+@app.command()
+def rtl(
+    multiplier: Annotated[str, typer.Argument(help="E.g. exact, 'drum(4)', 'scaletrim(4,8)'.")],
+    width: Annotated[int, typer.Option(help="Operand bits, 4 to 16.")] = 8,
+    signed: Annotated[
+        bool, typer.Option("--signed/--unsigned", help="Inside a sign-magnitude wrapper.")
+    ] = False,
+    folder: Rtl = None,
+) -> None:
+    """Print a multiplier as one stand-alone Verilog file, its constants in place."""
+    wanted = Catalogued.parse(multiplier, operand=Operand(width, signed), rtl=folder)
+    typer.echo(standalone(wanted), nl=False)
