@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..verilog.comments import without_comments
+from ..comments import without_comments
 from .alternatives import Change
 from .sites import Sites, one_line
 from .spans import parse_with_spans

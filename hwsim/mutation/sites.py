@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..verilog.comments import without_comments
+from ..comments import without_comments
 from .alternatives import MARKS, OTHERS, RELATIONS, UNARY, Change, constants
 from .spans import Span
 

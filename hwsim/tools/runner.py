@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..comments import without_comments
 from ..errors import HwsimError
-from ..verilog.comments import without_comments
 from .logs import first_error, how_it_ended
 from .process import OverLimitError, Process, run
 from .simulators import Simulator

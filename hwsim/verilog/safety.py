@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..comments import without_comments
 from ..errors import HwsimError
-from .comments import without_comments
 
 _ALLOWED = """
     signed unsigned clog2 bits size left right low high increment dimensions unpacked_dimensions

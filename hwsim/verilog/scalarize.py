@@ -9,7 +9,7 @@ two are the same circuit.
 
 import re
 
-from .comments import without_comments
+from ..comments import without_comments
 
 LEAST = 32
 """Narrower vectors stay as they are."""
