@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from axhil.hwsim import Catalogued, HwsimError, Operand, designs, standalone
+from axhil.hwsim import Catalogued, HwsimError, MacArray, Operand, designs, standalone
 from axhil.hwsim.designs import families
 from axhil.hwsim.multipliers.tabulation import simulate_together, tabulate
 from axhil.hwsim.operands import Asked
@@ -146,6 +146,11 @@ def test_a_new_family_stands_beside_the_others(truncated):
     found = [p.values for p in simulate_together(circuits, a, b)]
     for multiplier, products in zip(several, found, strict=True):
         np.testing.assert_array_equal(products, multiplier.reference_table().ravel())
+
+
+def test_a_new_family_has_no_mac_until_its_verilog_has_a_branch(truncated):
+    with pytest.raises(HwsimError, match=r"multiplier that rtl/mac\.v has, got truncated\(3\)"):
+        MacArray(Catalogued("truncated", (3,), rtl=truncated), 24)
 
 
 def test_without_its_file_the_family_is_not_there():

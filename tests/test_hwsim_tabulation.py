@@ -110,6 +110,13 @@ def test_a_parameter_that_is_not_there_is_refused(tmp_path):
         simulate(circuit(tmp_path, "assign p_o = 0;", parameters={"K": 3}), 0, 0)
 
 
+@pytest.mark.sim
+def test_a_parameter_that_a_part_of_the_design_lacks_is_its_own_affair(tmp_path):
+    part = "part #(.K(3)) u (.x(a_i), .y(p_o)); endmodule\n"
+    part += "module part (input [3:0] x, output [7:0] y); assign y = x;"
+    assert simulate(circuit(tmp_path, part), 9, 1) == 9
+
+
 def test_ports_declared_in_the_body_are_read_too():
     body = """
       parameter W = 3'd4;

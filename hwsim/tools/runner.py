@@ -99,8 +99,9 @@ class Simulation:
             if done.code:
                 found = first_error(log, compiler=self._simulator.title)
                 raise HwsimError(f"{self._name}: the Verilog does not compile: {found}")
-            # Icarus goes on with the default.
-            if missing := re.search(r"warning: parameter (\w+) not found in", log):
+            # Icarus goes on with the default; what a design gives its own parts is its own affair.
+            unknown = rf"warning: parameter (\w+) not found in {self._top}\.\w+\.$"
+            if missing := re.search(unknown, log, re.MULTILINE):
                 raise HwsimError(f"{self._name}: the Verilog has no parameter {missing[1]}")
 
     def _commands(self, announce: Callable[[], object]) -> list[list[str]]:
