@@ -13,6 +13,7 @@ import pytest
 from netlist_samples import numbered_netlist
 
 from axhil.hwsim import Catalogued, Circuit, HwsimError, Operand, golden
+from axhil.hwsim.operands import Asked
 from axhil.hwsim.simulation.live import LiveMultiplier
 from axhil.hwsim.simulation.live_harness import Window
 from axhil.hwsim.verilog.circuit import read_circuit
@@ -273,7 +274,7 @@ def products(mine):
     rng = np.random.default_rng(0)
     a, b = rng.integers(-127, 128, (2, 500))
     a[:4], b[:4] = [127, -127, 0, -128], [-127, -127, -5, -128]
-    with LiveMultiplier(mine if mine.signed else wrapped(mine), processes=1) as live:
+    with LiveMultiplier(mine if any(mine.operands.signs) else wrapped(mine), processes=1) as live:
         return a, b, live(a, b)
 
 
@@ -296,7 +297,7 @@ def test_an_unsigned_core_gets_signs_and_systemverilog_is_welcome(tmp_path):
         tmp_path,
         "module theirs (input logic [7:0] a, input logic [7:0] b, output logic [15:0] y);\n"
         " assign y = (a & 8'hfe) * b; endmodule\n",
-        signed=False,
+        asked=Asked(signed=False),
     )
     a, b, p = products(mine)
     np.testing.assert_array_equal(p, np.sign(a) * np.sign(b) * ((abs(a) & 0xFE) * abs(b)))
@@ -311,7 +312,7 @@ def test_included_files_and_memories_come_along(tmp_path):
         '`include "size.vh"\n'
         "module m (input [`W-1:0] a, b, output [2*`W-1:0] y); reg [7:0] cut [0:255];\n"
         ' initial $readmemh("cut.hex", cut);\n assign y = cut[a] * b; endmodule\n',
-        signed=False,
+        asked=Asked(signed=False),
         includes=[tmp_path / "inc"],
     )
     a, b, p = products(mine)
@@ -319,7 +320,7 @@ def test_included_files_and_memories_come_along(tmp_path):
 
 
 def test_a_published_netlist_runs_with_its_vector_taken_apart(tmp_path):
-    mine = circuit_in(tmp_path, numbered_netlist("theirs", signed=True), signed=True)
+    mine = circuit_in(tmp_path, numbered_netlist("theirs", signed=True), asked=Asked(signed=True))
     assert mine.scalarized == ("theirs.N",)
     a, b, p = products(mine)
     np.testing.assert_array_equal(p, a * b)
@@ -342,4 +343,4 @@ NO_NETWORK = {
 def test_what_cannot_stand_under_a_network_is_refused(tmp_path, case):
     text, sentence = NO_NETWORK[case]
     with pytest.raises(HwsimError, match=sentence):
-        LiveMultiplier(circuit_in(tmp_path, text, signed=False))
+        LiveMultiplier(circuit_in(tmp_path, text, asked=Asked(signed=False)))

@@ -16,7 +16,7 @@ SIGNS = pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signe
 
 def tables(circuits):
     """The tables of circuits of equal operands, in one simulation."""
-    side = 2 ** circuits[0].roles.width
+    side = circuits[0].operands.activation.count
     a, b = np.repeat(np.arange(side), side), np.tile(np.arange(side), side)
     for products in simulate_together(circuits, a, b):
         yield products.values.reshape(side, side)
