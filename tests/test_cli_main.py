@@ -44,7 +44,7 @@ MISTAKES = {
     ),
     "unknown multiplier": (
         ["eval", "-m", "wallace"],
-        r"wallace: no such file, and no multiplier: expected drum",
+        r"wallace: no such file, and no multiplier: expected exact",
     ),
     "multiplier twice": (["eval", "-m", "exact,exact"], r"each once, got exact twice"),
     "one multiplier by two names": (
