@@ -211,7 +211,7 @@ def test_several_tables_are_made_and_counted(there):
 REFUSED = {
     "no multiplier": (
         "wallace",
-        r"wallace: no such file, and no multiplier: expected exact",
+        r"wallace: no such file, and no multiplier: expected exact, drum",
     ),
     "near miss": ("drun(4)", r"drun\(4\): no such file, .* did you mean drum\?"),
     "illegal": ("drum(9)", r"drum\(9\): expected 2 <= K <= WIDTH=8, got K=9"),

@@ -59,7 +59,7 @@ def test_equal_facts_have_one_spelling(text, canonical):
 
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_$]{0,4}", fullmatch=True)
-PATHS = st.from_regex(r"([a-z0-9_]{1,4}/){0,2}[a-z0-9_ ]{0,3}[a-z]\.v", fullmatch=True).map(Path)
+PATHS = st.from_regex(r"([a-z0-9_]{1,4}/){0,2}[a-z][a-z0-9_ ]{0,3}\.v", fullmatch=True).map(Path)
 WORDS = st.text(st.characters(codec="ascii", exclude_characters='"'), min_size=1, max_size=5)
 
 

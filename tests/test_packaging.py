@@ -21,7 +21,6 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
-LINKED = ("axhil", *OURS)
 
 # One build, many looks at it: all in one process under xdist's loadgroup, and at most one build
 # per process otherwise.
@@ -186,11 +185,29 @@ def test_what_is_imported_is_the_wheels(installed, tmp_path):
     assert all(Path(path).exists() for path in found)
 
 
+EVAL = (
+    "lenet5",
+    "-m",
+    "exact",
+    "--attack",
+    "fgsm",
+    "--norm",
+    "linf",
+    "--eps",
+    "0",
+    "--images",
+    "10",
+)
+
+
 def project_of_a_user(folder):
     """Somebody's repository whose packages are called as our folders are."""
-    for name in LINKED[1:]:
+    for name in OURS:
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text(f"OWNER = 'the user of {name}'\n")
+    (folder / "study" / "__init__.py").unlink()
+    (folder / "study").rmdir()
+    (folder / "study.py").write_text("OWNER = 'the user of study'\n")
     (folder / "mine.py").write_text(
         "import importlib\n"
         f"for name in {OURS!r}:\n"
@@ -212,7 +229,7 @@ def test_a_user_may_have_packages_of_the_names_of_our_folders(kind, installed, t
     for command in (
         [str(python), "mine.py"],
         [str(python), "-c", "import mine"],
-        [str(console), "metrics", "exact"],
+        [str(console), "eval", *EVAL],
         [str(python), "-m", "axhil", "metrics", "exact"],
     ):
         done = subprocess.run(
@@ -220,6 +237,7 @@ def test_a_user_may_have_packages_of_the_names_of_our_folders(kind, installed, t
         )
         assert done.returncode == 0, done.stderr
         assert "15" in done.stdout or "ACC" in done.stdout
+    assert (tmp_path / "out" / "report.html").is_file()
 
 
 @pytest.fixture(scope="module")
