@@ -296,6 +296,7 @@ def test_gates_on_tables_need_no_torch(core, tmp_path):
         ["compare", "drum(4)", "luts/drum_4.npz"],
         ["convert", "luts/drum_4.npz", "drum_4.csv"],
         ["inspect", str(ROOT / "rtl" / "mul_exact.v"), "--unsigned"],
+        ["info"],
         ["--help"],
     ):
         done = axhil(*command)
