@@ -299,7 +299,7 @@ USER_ERRORS = [
     (["--with", "cell.v"], "--with: for a Verilog file"),
     (
         ["--unsigned"],
-        "networks are quantised to signed weights, its operands are unsigned",
+        "networks are quantised to signed weights, its operands are unsigned 8-bit",
     ),
     (["-m", "mul.v"], "expected a file at mul.v, but there is no such file"),
     (["--trace-window", "0:9"], "--trace-window: expected --trace FILE.vcd with it"),
