@@ -93,10 +93,10 @@ def tabulate(
 
 
 def sweep_order(operands: Operands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Every operand pair once, in the order that an event-driven simulator likes best.
+    """Every operand pair once, in an order that an event-driven simulator likes.
 
-    One operand bit changes from pair to pair, in a Gray code, and the highest bits change most
-    often: what they change is nearest to the product's top, with the fewest carries behind it.
+    One operand bit changes from pair to pair, in a Gray code, and the lowest bits change most
+    often: what an approximate multiplier cuts off costs nothing.
 
     Args:
         operands: of at most 12 bits.
@@ -106,14 +106,7 @@ def sweep_order(operands: Operands) -> tuple[NDArray[np.int64], NDArray[np.int64
     """
     step = np.arange(operands.product.count, dtype=np.int64)
     step ^= step >> 1
-    a, b = np.zeros_like(step), np.zeros_like(step)
-    for k in range(max(operands.bits)):
-        # By turns, from the highest bit down, as long as an operand has bits.
-        for patterns, operand in ((b, operands.weight), (a, operands.activation)):
-            if k < operand.bits:
-                np.bitwise_or(patterns, (step & 1) << (operand.bits - 1 - k), out=patterns)
-                step >>= 1
-    return a, b
+    return step >> operands.weight.bits, operands.weight.pattern(step)
 
 
 def simulate_pairs(
