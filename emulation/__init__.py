@@ -7,12 +7,13 @@ if __name__ != "axhil.emulation":
 
 from .accumulator import Accumulator
 from .calibrate import Calibration
-from .convert import EmulatedNetwork, Prepared, Settings, convert, prepare
+from .convert import convert, prepare
 from .errors import EmulationError
 from .external import External
 from .geometry import Geometry
 from .layers import LutConv2d, LutLinear
 from .plan import LayerPlan
+from .prepared import EmulatedNetwork, Prepared, Settings
 
 __all__ = [
     "Accumulator",

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from axhil.emulation import Accumulator, External, Prepared
-from axhil.emulation.convert import Mapped
+from axhil.emulation.mapping import Mapped
 from axhil.hwsim import LiveMultiplier
 from axhil.hwsim.multipliers import Assignment, Multiplier
 from axhil.zoo import Images

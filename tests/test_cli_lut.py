@@ -34,11 +34,6 @@ REFUSED = {
         ["--unsigned"],
         r"mul \(mul\.v\): expected two operands, got a\[4\], b\[4\], c\[4\]; .*",
     ),
-    "unequal widths": (
-        {"mul.v": plain("", header="input [3:0] a, input [4:0] b, output [8:0] p")},
-        ["--unsigned"],
-        r"mul \(mul\.v\): expected operands of equal width, got a of 4 bits and b of 5",
-    ),
     "narrow output": (
         {"mul.v": plain("", header="input [3:0] a, b, output [6:0] p")},
         ["--unsigned"],
@@ -95,7 +90,7 @@ REFUSED = {
     "another width": (
         {"mul.v": plain("")},
         ["--unsigned", "--width", "8"],
-        r"mul \(mul\.v\): expected operands of 8 bits, got 4",
+        r"mul \(mul\.v\): expected operands of 8 bits, got a of 4",
     ),
     "two of one name": (
         {"mul.v": plain(""), "old/mul.v": plain("")},
@@ -243,6 +238,21 @@ def test_the_projects_own_core_in_the_generated_wrapper_is_its_own_wrapper(axhil
     np.testing.assert_array_equal(
         Lut.load("mul_drum_K_3_WIDTH_5.npz").table, Lut.load("ours/drum_3.npz").table
     )
+
+
+def test_operands_that_differ_are_one_word(axhil, tmp_path):
+    header = "input [3:0] a, input [2:0] b, output [6:0] p"
+    body = "assign p = $signed({1'b0, a}) * $signed(b);"
+    (tmp_path / "mul.v").write_text(plain(body, header=header))
+    code, out, _ = axhil("lut", "mul.v", "--operands", "u4xs3", "--json", "--out", "o")
+    assert code == 0
+    (found,) = json.loads(out)["multipliers"]
+    assert (found["multiplier"], found["operands"]) == ("mul.v[operands=u4xs3]", "u4xs3")
+    weights = np.array([0, 1, 2, 3, -4, -3, -2, -1])
+    expected = np.multiply.outer(np.arange(16), weights)
+    np.testing.assert_array_equal(Lut.load(found["file"]).table, expected)
+    code, _, err = axhil("lut", "mul.v", "--operands", "u4xs3", "--wrap-signed")
+    assert (code, err.split(",")[0]) == (2, "axhil: --wrap-signed: expected no --operands with it")
 
 
 def test_what_is_too_wide_is_a_sample_and_no_table(axhil, tmp_path):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from axhil.attacks import Norm, attack_names
 from axhil.cli import options
+from axhil.emulation import Settings
 from axhil.emulation.accumulator import Overflow
 from axhil.emulation.batchnorm import BatchNorm
 from axhil.emulation.calibrate import Calibration
-from axhil.emulation.convert import Settings
 from axhil.emulation.quantize import Granularity
 from axhil.study.cells import ThreatModel
 from axhil.study.errors import StudyError

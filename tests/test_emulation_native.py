@@ -461,7 +461,7 @@ def test_other_python_threads_run_while_the_kernel_does(monkeypatch, rng):
 def test_a_forked_child_computes_with_threads_of_its_own(rng):
     code = """
 import os, numpy as np
-from emulation.native import LutKernel, ProductKernel
+from axhil.emulation.native import LutKernel, ProductKernel
 rng = np.random.default_rng(0)
 kernel = LutKernel(rng.integers(-9, 9, (256, 256)), rng.integers(-9, 9, (64, 32, 3, 3)))
 x = rng.integers(-9, 9, (64, 32, 8, 8)).astype(np.int8)

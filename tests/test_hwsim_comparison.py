@@ -334,7 +334,7 @@ def test_among_several_functions_the_files_own_or_the_named_one_is_taken(c_file)
     body = "int one(int a, int b) { return 1; } int two(int a, int b) { return 2; }"
     assert find_function(c_file(body, "two.c")).name == "two"
     path = c_file(body)
-    with pytest.raises(HwsimError, match=r"found one, two; say which: .*m\.c:one"):
+    with pytest.raises(HwsimError, match=r"found one, two; say which: .*model\.c:one"):
         find_function(path)
     lut, _ = c_model_table(path, asked=Asked(2, 0), function="two")
     assert (lut.table == 2).all()

@@ -490,8 +490,8 @@ def test_provenance_names_settings_hashes_versions_and_seconds(real, page):
 def test_the_command_on_the_page_asks_for_the_same_cells(real):
     words = shlex.split(command(real[0]))
     assert words[:5] == ["axhil", "eval", "lenet5", "--data", "mnist5k"]
-    options = dict(zip(words[2::2], words[3::2], strict=True))
-    assert words[6:10] == ["-m", "exact", "-m", "drum(3)"]
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    assert words[5:9] == ["-m", "exact", "-m", "drum(3)"]
     assert options["--eps"] == "0,0.15,0.3"
     assert (options["--images"], options["--seed"]) == ("8", "0")
     assert words.count("--attack") == words.count("--norm") == 2

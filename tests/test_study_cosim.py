@@ -216,15 +216,21 @@ def test_a_users_design_takes_the_options_that_its_table_takes(axhil, tmp_path):
 
 
 @pytest.mark.sim
-def test_a_users_design_of_another_width_is_one_sentence(axhil, tmp_path):
-    header = "input signed [8:0] a, b, output signed [17:0] p"
+def test_a_users_design_of_another_width_runs_and_one_of_unsigned_weights_does_not(axhil, tmp_path):
+    header = "input signed [3:0] a, b, output signed [7:0] p"
     (tmp_path / "mul.v").write_text(f"module mul ({header}); assign p = a * b; endmodule\n")
-    code, out, err = axhil("-m", "mul.v")
-    assert (code, out) == (2, "")
-    sentence = (
-        "mul.v: networks are quantised to operands of 2 to 8 bits, its operands are signed 9-bit"
+    code, out, _ = axhil("--images", 1, "-m", "mul.v", "--layers", "fc3")
+    assert code == 0
+    assert "fc3: all 840 products equal the table's" in out
+    (tmp_path / "core.v").write_text(
+        "module core (input [7:0] a, b, output [15:0] p); assign p = a * b; endmodule\n"
     )
-    assert err == f"axhil: {sentence}\n"
+    code, out, err = axhil("-m", "core.v", "--unsigned")
+    assert (code, out) == (2, "")
+    assert err == (
+        "axhil: core.v[unsigned]: networks are quantised to signed weights, its operands are "
+        "unsigned 8-bit; put the unsigned core into a sign-magnitude wrapper: core.v[wrap]\n"
+    )
 
 
 @pytest.mark.sim
@@ -293,7 +299,7 @@ USER_ERRORS = [
     (["--with", "cell.v"], "--with: for a Verilog file"),
     (
         ["--unsigned"],
-        "networks are quantised to signed 8-bit codes, its operands are unsigned 8-bit",
+        "networks are quantised to signed weights, its operands are unsigned 8-bit",
     ),
     (["-m", "mul.v"], "expected a file at mul.v, but there is no such file"),
     (["--trace-window", "0:9"], "--trace-window: expected --trace FILE.vcd with it"),

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what a network is to be built from to what each of its layers computes with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from axhil.hwsim.lut import Lut
+from axhil.hwsim.multipliers import NETWORKS, Assignment, Multiplier, find
+
+from .accumulator import Accumulator
+from .arithmetic import Arithmetic, ExactArithmetic, ExternalArithmetic, TableArithmetic
+from .errors import EmulationError
+from .external import External
+from .quantize import refused_operands
+
+# What a layer computes with: a table, None for exact integer arithmetic, "float" for the layer as
+# it was, an External for products computed elsewhere.
+Mapped = Lut | External | Literal["float"] | None
+# That of every layer, or by name patterns (shell style, first match wins); or what
+# `hwsim.multipliers` finds and assigns.
+BuiltFrom = Mapped | Multiplier | str | Assignment | Mapping[str, Mapped | Multiplier | str]
+
+
+def tables_of(source: BuiltFrom) -> Mapped | dict[str, Mapped]:
+    """The tables of what a network is to be built from."""
+    if isinstance(source, str) and source != "float":
+        source = Assignment.parse(source, NETWORKS)
+    if isinstance(source, Assignment):
+        source = source.mapping()
+    if isinstance(source, Mapping):
+        return {pattern: _table(one) for pattern, one in source.items()}
+    return _table(source)
+
+
+def _table(source: Mapped | Multiplier | str) -> Mapped:
+    if source is None or source == "float" or isinstance(source, Lut | External):
+        return source  # type: ignore[return-value]  # the one text among them is "float"
+    return (find(source, NETWORKS) if isinstance(source, str) else source).table()
+
+
+def check(mapped: Mapped) -> None:
+    """Refuses operands that networks are not quantised to.
+
+    Raises:
+        EmulationError: says which, and what they are.
+    """
+    if mapped is None or isinstance(mapped, str):
+        return
+    expected = refused_operands(mapped.activation, mapped.weight)
+    if expected is not None:
+        hint = "" if mapped.weight.signed else " (wrap an unsigned core with mul_signed)"
+        raise EmulationError(
+            f"networks are quantised to {expected}, but {mapped.name} takes "
+            f"{mapped.activation.code} activations and {mapped.weight.code} weights{hint}"
+        )
+
+
+def arithmetic_of(mapped: Lut | External | None, accumulator: Accumulator | None) -> Arithmetic:
+    """What a layer that is converted accumulates."""
+    if mapped is None:
+        return ExactArithmetic()
+    if isinstance(mapped, External):
+        return ExternalArithmetic(mapped, accumulator)
+    return TableArithmetic(mapped, accumulator)
+
+
+def label_of(mapped: Mapped) -> str:
+    """What a plan calls it."""
+    return ExactArithmetic.name if mapped is None or isinstance(mapped, str) else mapped.name
