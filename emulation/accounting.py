@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry, sdpa_flop_count, shape_wrapper
 
 _aten: Any = torch.ops.aten
 
@@ -45,6 +46,33 @@ _FURTHER = {
     _aten.addbmm: _added,
     _aten._trilinear: _trilinear,
 }
+_FORMULAS = {**flop_registry, **{operator: shape_wrapper(f) for operator, f in _FURTHER.items()}}
+
+
+class _Counter(TorchDispatchMode):
+    """Operations so far; as torch's `FlopCounterMode`, which takes most of a second to import."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it so
+        self.operations = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Nothing is compiled here, and torch would import its compiler only to be told so.
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        formula = _FORMULAS.get(func._overloadpacket)
+        if formula is None:
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        out = func(*args, **kwargs)
+        if formula is not None:
+            self.operations += formula(*args, **kwargs, out_val=out)
+        return out
 
 
 @contextmanager
@@ -57,15 +85,15 @@ def counted(root: nn.Module, macs: dict[str, int]) -> Iterator[None]:
             without those of modules within it; the root is the empty name.
     """
     names = {module: name for name, module in root.named_modules()}
-    counter = FlopCounterMode(display=False, custom_mapping=_FURTHER)
+    counter = _Counter()
     running: list[list[int]] = []  # operations when each was entered, and those within it
 
     def enter(_module: nn.Module, _args: Any) -> None:
-        running.append([counter.get_total_flops(), 0])
+        running.append([counter.operations, 0])
 
     def leave(module: nn.Module, args: Any, _out: Any) -> None:
         before, within = running.pop()
-        whole = counter.get_total_flops() - before
+        whole = counter.operations - before
         if running:
             running[-1][1] += whole
         own = _recurrent(module, args[0]) if isinstance(module, nn.RNNBase) else whole - within
