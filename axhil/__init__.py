@@ -11,15 +11,15 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from .errors import AxhilError
+from axhil.errors import AxhilError
 
 if TYPE_CHECKING:
-    from .attacks import evaluate, fgsm, parse_attack, pgd
-    from .emulation import EmulatedNetwork, convert, prepare
-    from .hwsim import Lut, Operand, Operands, compare, error_metrics, tabulate
-    from .hwsim.multipliers import Assignment, Multiplier, find
-    from .study import read_spec, run_study
-    from .zoo import embedded_split, network, pretrained
+    from axhil.attacks import evaluate, fgsm, parse_attack, pgd
+    from axhil.emulation import EmulatedNetwork, convert, prepare
+    from axhil.hwsim import Lut, Operand, Operands, compare, error_metrics, tabulate
+    from axhil.hwsim.multipliers import Assignment, Multiplier, find
+    from axhil.study import read_spec, run_study
+    from axhil.zoo import embedded_split, network, pretrained
 
 _HOMES = {
     "attacks": ("evaluate", "fgsm", "parse_attack", "pgd"),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m axhil` is `axhil`."""
 
-from .cli import main
+from axhil.cli import main
 
 main()

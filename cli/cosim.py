@@ -23,7 +23,7 @@ from .tables import Rtl
 
 if TYPE_CHECKING:
     from axhil.emulation import Accumulator
-    from axhil.emulation.accumulator import Overflow
+    from axhil.emulation.products.accumulator import Overflow
     from axhil.study.cosim import CosimReport
 
 app = typer.Typer()

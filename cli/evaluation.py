@@ -19,12 +19,12 @@ from axhil.report.findings import warnings
 from axhil.report.table import visible
 from axhil.report.terminal import terminal_table
 from axhil.report.titles import network_title
+from axhil.study.engine.experiment import Experiment
+from axhil.study.engine.run import Machine, Plan, experiments_of, run_study, study_rows
 from axhil.study.errors import StudyError
-from axhil.study.experiment import Experiment
 from axhil.study.results import Results
-from axhil.study.run import Machine, Plan, experiments_of, run_study, study_rows
 from axhil.study.spec import StudySpec
-from axhil.study.store import CellStore
+from axhil.study.storage.store import CellStore
 
 from .console import notice, out, progress
 from .output import results_folder

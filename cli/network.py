@@ -205,7 +205,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Attack a network built from each multiplier: robust accuracy over eps."""
-    from axhil.study.run import Machine
+    from axhil.study.engine.run import Machine
     from axhil.study.spec import NORMS, PAPER_BUDGETS, PAPER_IMAGES, checked
 
     from .evaluation import evaluate_study

@@ -15,12 +15,12 @@ import typer
 from axhil.study.errors import StudyError
 
 if TYPE_CHECKING:
-    from axhil.emulation.accumulator import Overflow
-    from axhil.emulation.batchnorm import BatchNorm
-    from axhil.emulation.calibrate import Calibration
-    from axhil.emulation.quantize import Granularity
-    from axhil.study.cells import ThreatModel
-    from axhil.study.run import EngineName
+    from axhil.emulation.products.accumulator import Overflow
+    from axhil.emulation.quantise.batchnorm import BatchNorm
+    from axhil.emulation.quantise.calibrate import Calibration
+    from axhil.emulation.quantise.quantize import Granularity
+    from axhil.study.engine.run import EngineName
+    from axhil.study.storage.cells import ThreatModel
 else:  # words to typer, which a parser checks
     BatchNorm = Calibration = EngineName = Granularity = Overflow = ThreatModel = str
 
@@ -97,7 +97,7 @@ WeightScales = Annotated[
     Granularity,
     typer.Option(
         "--weight-scales",
-        parser=_one_of("emulation.quantize", "Granularity"),
+        parser=_one_of("emulation.quantise.quantize", "Granularity"),
         help="One scale of the weights per tensor, or per output channel.",
     ),
 ]
@@ -105,7 +105,7 @@ ActivationRange = Annotated[
     Calibration,
     typer.Option(
         "--activation-range",
-        parser=_one_of("emulation.calibrate", "Calibration"),
+        parser=_one_of("emulation.quantise.calibrate", "Calibration"),
         help="The range that calibration sets: max, percentile (the 99.99th) or mse.",
     ),
 ]
@@ -131,21 +131,22 @@ Norms = Annotated[
 ThreatModelOption = Annotated[
     ThreatModel,
     typer.Option(
-        parser=_one_of("study.cells", "THREAT_MODELS"),
+        parser=_one_of("study.storage.cells", "THREAT_MODELS"),
         help="Who computes the gradient: whitebox, transfer:float or transfer:exact.",
     ),
 ]
 OverflowOption = Annotated[
     Overflow | None,
     typer.Option(
-        parser=_one_of("emulation.accumulator", "Overflow"),
+        parser=_one_of("emulation.products.accumulator", "Overflow"),
         help="What a sum beyond --acc-bits does: wrap (the default) or saturate.",
     ),
 ]
 EngineOption = Annotated[
     EngineName,
     typer.Option(
-        parser=_one_of("study.run", "EngineName"), help="local: this process; ray: a Ray cluster."
+        parser=_one_of("study.engine.run", "EngineName"),
+        help="local: this process; ray: a Ray cluster.",
     ),
 ]
 AllowFloat = Annotated[

@@ -17,7 +17,7 @@ from .console import Json, emit, out
 from .multipliers import Luts
 
 if TYPE_CHECKING:
-    from axhil.study.cells import Cell
+    from axhil.study.storage.cells import Cell
 
 app = typer.Typer(help="Run whole studies from TOML files, resumably.", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ def run(
     spec = read_spec(file)
     if address is not None and engine != "ray":
         raise StudyError("--address: for --engine ray")
-    from axhil.study.run import Machine
+    from axhil.study.engine.run import Machine
 
     from .evaluation import evaluate_study
 
@@ -82,8 +82,8 @@ def status(study: Where, out_dir: OutDir = None, as_json: Json = False) -> None:
     from axhil.report.measurements import progress
     from axhil.report.status import status_of
     from axhil.report.terminal import terminal_table
-    from axhil.study.run import Plan
-    from axhil.study.store import CellStore
+    from axhil.study.engine.run import Plan
+    from axhil.study.storage.store import CellStore
 
     folder = _folder(study, out_dir)
     plan = Plan.read(folder)
@@ -118,8 +118,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write what is finished as one compact Parquet file, to keep or to pass on."""
-    from axhil.study.run import Plan
-    from axhil.study.store import CellStore, write_cells
+    from axhil.study.engine.run import Plan
+    from axhil.study.storage.store import CellStore, write_cells
 
     folder = _folder(study, out_dir)
     parts = Plan.read(folder).results(CellStore(folder))
@@ -140,7 +140,7 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Compare two folders of results, flag by flag. Exit code 1 if any differs."""
-    from axhil.study.difference import difference
+    from axhil.study.storage.difference import difference
 
     found = difference(_cells(first), _cells(second))
     for sentence in found.sentences():
@@ -167,7 +167,7 @@ def _folder(study: Path, out_dir: Path | None) -> Path:
 
 
 def _cells(folder: Path) -> list[Cell]:
-    from axhil.study.store import CellStore, read_cells
+    from axhil.study.storage.store import CellStore, read_cells
 
     cells = read_cells(folder) if folder.is_file() else CellStore(folder).cells()
     if not cells:

@@ -5,15 +5,15 @@ if __name__ != "axhil.emulation":
     raise ImportError("expected: import axhil.emulation")
 
 
-from .accumulator import Accumulator
-from .calibrate import Calibration
 from .convert import convert, prepare
 from .errors import EmulationError
-from .external import External
-from .geometry import Geometry
 from .layers import LutConv2d, LutLinear
 from .plan import LayerPlan
 from .prepared import EmulatedNetwork, Prepared, Settings
+from .products.accumulator import Accumulator
+from .products.external import External
+from .products.geometry import Geometry
+from .quantise.calibrate import Calibration
 
 __all__ = [
     "Accumulator",

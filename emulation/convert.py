@@ -15,14 +15,14 @@ import torch
 from torch import nn
 
 from .accounting import counted
-from .accumulator import Accumulator
 from .backends import AUTO
-from .batchnorm import Affine, followers
-from .calibrate import trace
 from .errors import EmulationError
 from .layers import HANDLERS, handler
 from .mapping import BuiltFrom
 from .prepared import EmulatedNetwork, Layers, Prepared, Settings, root_of
+from .products.accumulator import Accumulator
+from .quantise.batchnorm import Affine, followers
+from .quantise.calibrate import trace
 
 
 def prepare(

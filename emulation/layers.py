@@ -25,10 +25,10 @@ import torch
 from torch import nn
 
 from .backends import AUTO, Backend, Choice, Computation, choose
-from .geometry import Geometry
-from .gradient import InputGradient, Precision
-from .quantize import Quantizer
-from .slope import SlopeGradient, SlopeTerms
+from .gradients.gradient import InputGradient, Precision
+from .gradients.slope import SlopeGradient, SlopeTerms
+from .products.geometry import Geometry
+from .quantise.quantize import Quantizer
 
 
 @dataclass(frozen=True, eq=False)

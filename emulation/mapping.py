@@ -9,11 +9,11 @@ from typing import Literal
 from axhil.hwsim.lut import Lut
 from axhil.hwsim.multipliers import NETWORKS, Assignment, Multiplier, find
 
-from .accumulator import Accumulator
-from .arithmetic import Arithmetic, ExactArithmetic, ExternalArithmetic, TableArithmetic
 from .errors import EmulationError
-from .external import External
-from .quantize import refused_operands
+from .products.accumulator import Accumulator
+from .products.arithmetic import Arithmetic, ExactArithmetic, ExternalArithmetic, TableArithmetic
+from .products.external import External
+from .quantise.quantize import refused_operands
 
 # What a layer computes with: a table, None for exact integer arithmetic, "float" for the layer as
 # it was, an External for products computed elsewhere.

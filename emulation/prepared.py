@@ -15,21 +15,21 @@ from torch import nn
 from axhil.hwsim.operands import Operand
 
 from .accounting import FORWARD, never_fused, refusal
-from .accumulator import Accumulator
-from .arithmetic import Arithmetic
 from .backends import AUTO, Choice, Computation, choose
-from .batchnorm import Affine, BatchNorm
 from .cache import BackendCache
-from .calibrate import Calibration, LayerTrace, activation_quantizer
 from .errors import EmulationError
-from .external import External
-from .gradient import GradientRule, Precision, parse_gradient
+from .gradients.gradient import GradientRule, Precision, parse_gradient
+from .gradients.slope import SlopeTerms
 from .layers import Chosen, LayerParameters, LutLayer, handler
 from .mapping import BuiltFrom, Mapped, arithmetic_of, check, label_of, tables_of
-from .normalization import Normalized
 from .plan import FLOAT, LayerPlan
-from .quantize import S8, Granularity, quantize_weights
-from .slope import SlopeTerms
+from .products.accumulator import Accumulator
+from .products.arithmetic import Arithmetic
+from .products.external import External
+from .quantise.batchnorm import Affine, BatchNorm
+from .quantise.calibrate import Calibration, LayerTrace, activation_quantizer
+from .quantise.normalization import Normalized
+from .quantise.quantize import S8, Granularity, quantize_weights
 
 Layers = Literal["all", "convolutions"]
 

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Multiplier
 from axhil.study.errors import StudyError
-from axhil.study.records import write_records
 from axhil.study.results import Results
+from axhil.study.storage.records import write_records
 
 from .figures.curves import robustness_figure
 from .figures.errors import tables_figure

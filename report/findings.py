@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from axhil.attacks import attack_title
-from axhil.study.cells import Cell
 from axhil.study.comparisons import Comparison, detectable_difference, fewest_changed
-from axhil.study.experiment import cross_checks
-from axhil.study.records import Record
+from axhil.study.engine.experiment import cross_checks
+from axhil.study.storage.cells import Cell
+from axhil.study.storage.records import Record
 
 from .titles import plural, points
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from axhil.attacks import attack_title
-from axhil.study.records import Record
+from axhil.study.storage.records import Record
 
 
 def panel_of(record: Record) -> tuple[str, str]:

@@ -9,9 +9,9 @@ from dataclasses import asdict, is_dataclass
 
 from axhil.attacks import attack_title
 from axhil.study import paper
-from axhil.study.cells import Cell, CellSettings
-from axhil.study.experiment import DEFAULT_BUDGETS, attack_of
+from axhil.study.engine.experiment import DEFAULT_BUDGETS, attack_of
 from axhil.study.results import Results
+from axhil.study.storage.cells import Cell, CellSettings
 
 from .panels import by_panel
 from .table import NONE, Entry, Table, number, rows_of

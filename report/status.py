@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from axhil.study.cells import CellSettings
 from axhil.study.results import Results
+from axhil.study.storage.cells import CellSettings
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from axhil.report.titles import plural
 from axhil.study.assignments import network_assignments
-from axhil.study.difference import difference
-from axhil.study.experiment import Experiment, Grid, Threads, run
-from axhil.study.store import CellStore
+from axhil.study.engine.experiment import Experiment, Grid, Threads, run
+from axhil.study.storage.difference import difference
+from axhil.study.storage.store import CellStore
 from axhil.study.subject import load_subject, set_threads
 from axhil.zoo.data import load
 

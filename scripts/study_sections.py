@@ -20,11 +20,11 @@ from axhil.report.markdown import markdown_table, plain, report_markdown
 from axhil.report.provenance import seconds_beside_the_papers
 from axhil.report.table import Entry, Table, rows_of
 from axhil.report.titles import network_title
-from axhil.study.cells import Cell
 from axhil.study.results import Results
 from axhil.study.spec import read_spec
 from axhil.study.statistics import PairedDifference, holm, paired_difference, proportion
-from axhil.study.store import read_cells
+from axhil.study.storage.cells import Cell
+from axhil.study.storage.store import read_cells
 
 DOCS = Path(__file__).parent.parent / "docs"
 RECORDS = DOCS / "records" / "studies"

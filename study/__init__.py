@@ -6,7 +6,7 @@
         print(results.title, results.comparisons)
 
 A finished cell is kept in the folder, so that the same call goes on from where it was stopped.
-`cells` is where a new setting goes. What is named here is imported on use: the command line must
+`storage.cells` is where a new setting goes. What is named here is imported on use: the command line must
 start before torch does.
 """
 
@@ -19,24 +19,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .cells import Cell, CellSettings
+    from .engine.experiment import Experiment, Grid, Progress
+    from .engine.run import Machine, experiments_of, run_study
     from .errors import StudyError
-    from .experiment import Experiment, Grid, Progress
-    from .records import write_records
     from .results import Results
-    from .run import Machine, experiments_of, run_study
     from .spec import StudySpec, read_spec
-    from .store import CellStore, read_cells, write_cells
+    from .storage.cells import Cell, CellSettings
+    from .storage.records import write_records
+    from .storage.store import CellStore, read_cells, write_cells
 
 _HOMES = {
-    "cells": ("Cell", "CellSettings"),
+    "storage.cells": ("Cell", "CellSettings"),
     "errors": ("StudyError",),
-    "experiment": ("Experiment", "Grid", "Progress"),
-    "records": ("write_records",),
+    "engine.experiment": ("Experiment", "Grid", "Progress"),
+    "storage.records": ("write_records",),
     "results": ("Results",),
     "spec": ("StudySpec", "read_spec"),
-    "store": ("CellStore", "read_cells", "write_cells"),
-    "run": ("Machine", "experiments_of", "run_study"),
+    "storage.store": ("CellStore", "read_cells", "write_cells"),
+    "engine.run": ("Machine", "experiments_of", "run_study"),
 }
 
 __all__ = [

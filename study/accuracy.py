@@ -18,11 +18,11 @@ from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
-from .experiment import Progress
+from .engine.experiment import Progress
+from .engine.worker import environment
+from .engine.workers import shared_out
 from .statistics import Proportion, proportion
 from .subject import Subject
-from .worker import environment
-from .workers import shared_out
 
 
 @dataclass(frozen=True)

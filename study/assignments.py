@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from axhil.emulation.quantize import refused_operands
+from axhil.emulation.quantise.quantize import refused_operands
 from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError
 from axhil.hwsim.multipliers import (
     NETWORKS,

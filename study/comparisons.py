@@ -12,8 +12,8 @@ from scipy.stats import beta, norm
 from axhil.hwsim import error_metrics
 from axhil.hwsim.multipliers import Multiplier
 
-from .records import Record
 from .statistics import PairedDifference, holm, paired_difference
+from .storage.records import Record
 
 LEVEL = 0.05
 """Chance of any false alarm in the whole family."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from axhil.hwsim.multipliers import Multiplier
 
-from .cells import Cell
 from .comparisons import Comparison, accurate_multiplier, compare
 from .errors import StudyError
 from .paper import TITLES
-from .records import Record, records_of
+from .storage.cells import Cell
+from .storage.records import Record, records_of
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,15 @@ from pydantic import (
 
 from axhil.attacks import Norm, canonical
 from axhil.emulation import Settings
-from axhil.emulation.batchnorm import BatchNorm
-from axhil.emulation.calibrate import Calibration
-from axhil.emulation.gradient import parse_gradient
-from axhil.emulation.quantize import Granularity
+from axhil.emulation.gradients.gradient import parse_gradient
+from axhil.emulation.quantise.batchnorm import BatchNorm
+from axhil.emulation.quantise.calibrate import Calibration
+from axhil.emulation.quantise.quantize import Granularity
 from axhil.hwsim.multipliers.assignment import located_words, split_words
 
-from .cells import WHITEBOX, ThreatModel
+from .engine.experiment import DEFAULT_BUDGETS, Grid
 from .errors import StudyError
-from .experiment import DEFAULT_BUDGETS, Grid
+from .storage.cells import WHITEBOX, ThreatModel
 
 
 def evenly(first: float, last: float, count: int) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from axhil.study.cells import Cell, CellSettings
+from axhil.study.storage.cells import Cell, CellSettings
 
 SETTINGS = CellSettings(
     network="lenet5",

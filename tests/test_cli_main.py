@@ -22,7 +22,7 @@ from typer.main import get_command
 from axhil.cli.main import app
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, Operands, error_metrics, golden
 from axhil.hwsim.designs.sources import rtl_dir
-from axhil.study.store import CellStore
+from axhil.study.storage.store import CellStore
 
 STUDIES = Path(__file__).resolve().parent.parent / "studies"
 SMALL = ["--images", "3", "--eps", "0,0.2", "--attack", "fgsm", "--norm", "linf", "--threads", "1"]
@@ -401,7 +401,7 @@ def test_eval_takes_tables_from_a_folder(axhil, tmp_path):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_jobs_says_how_many_cells_run_at_a_time(jobs, axhil, monkeypatch):
-    from axhil.study import run as study
+    from axhil.study.engine import run as study
 
     seen = []
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from axhil.attacks import Norm, attack_names
 from axhil.cli import options
 from axhil.emulation import Settings
-from axhil.emulation.accumulator import Overflow
-from axhil.emulation.batchnorm import BatchNorm
-from axhil.emulation.calibrate import Calibration
-from axhil.emulation.quantize import Granularity
-from axhil.study.cells import ThreatModel
+from axhil.emulation.products.accumulator import Overflow
+from axhil.emulation.quantise.batchnorm import BatchNorm
+from axhil.emulation.quantise.calibrate import Calibration
+from axhil.emulation.quantise.quantize import Granularity
+from axhil.study.engine.run import EngineName
 from axhil.study.errors import StudyError
-from axhil.study.run import EngineName
+from axhil.study.storage.cells import ThreatModel
 
 budgets = st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1, max_size=12)
 

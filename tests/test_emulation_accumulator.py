@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from axhil.emulation import EmulationError, convert, prepare
-from axhil.emulation.accumulator import Accumulator, lut_matmul_bits
-from axhil.emulation.definition import lut_matmul
+from axhil.emulation.products.accumulator import Accumulator, lut_matmul_bits
+from axhil.emulation.products.definition import lut_matmul
 from axhil.hwsim import Catalogued, golden
 
 PRODUCTS = st.lists(st.integers(-(2**15), 2**15 - 1), max_size=40)

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from axhil.emulation import EmulationError, backends, native
-from axhil.emulation.accumulator import Accumulator
-from axhil.emulation.arithmetic import ExactArithmetic, ExternalArithmetic, TableArithmetic
 from axhil.emulation.backends import BACKENDS, Computation, choose
-from axhil.emulation.definition import lut_conv2d
-from axhil.emulation.external import External
-from axhil.emulation.factorise import Term
-from axhil.emulation.geometry import Geometry
-from axhil.emulation.quantize import Quantizer
+from axhil.emulation.products.accumulator import Accumulator
+from axhil.emulation.products.arithmetic import ExactArithmetic, ExternalArithmetic, TableArithmetic
+from axhil.emulation.products.definition import lut_conv2d
+from axhil.emulation.products.external import External
+from axhil.emulation.products.factorise import Term
+from axhil.emulation.products.geometry import Geometry
+from axhil.emulation.quantise.quantize import Quantizer
 from axhil.hwsim import Catalogued, Lut, golden
 from axhil.hwsim.operands import Operands
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from axhil.emulation import EmulationError
-from axhil.emulation.calibrate import activation_quantizer, clipping_range, trace
+from axhil.emulation.quantise.calibrate import activation_quantizer, clipping_range, trace
 from axhil.hwsim.operands import Operand
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from axhil.emulation import EmulationError, Settings, convert, prepare
-from axhil.emulation.batchnorm import followers
-from axhil.emulation.definition import lut_conv2d
 from axhil.emulation.layers import LutConv2d, LutLinear
+from axhil.emulation.products.definition import lut_conv2d
+from axhil.emulation.quantise.batchnorm import followers
 from axhil.errors import AxhilError
 from axhil.hwsim import Catalogued, Lut, golden
 from axhil.hwsim.multipliers import Assignment

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from axhil.emulation.definition import lut_conv2d, lut_matmul
-from axhil.emulation.geometry import Geometry
+from axhil.emulation.products.definition import lut_conv2d, lut_matmul
+from axhil.emulation.products.geometry import Geometry
 from axhil.hwsim import Catalogued, golden
 
 EXACT = golden(Catalogued.parse("exact")).table

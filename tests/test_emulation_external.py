@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from axhil.emulation import Accumulator, EmulationError, Geometry, prepare
-from axhil.emulation.arithmetic import ExternalArithmetic
 from axhil.emulation.backends import BACKENDS, Computation
-from axhil.emulation.definition import lut_conv2d
-from axhil.emulation.external import External
-from axhil.emulation.quantize import S8, Quantizer
+from axhil.emulation.products.arithmetic import ExternalArithmetic
+from axhil.emulation.products.definition import lut_conv2d
+from axhil.emulation.products.external import External
+from axhil.emulation.quantise.quantize import S8, Quantizer
 from axhil.hwsim import Catalogued, golden
 from axhil.hwsim.operands import Operand
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axhil.emulation.factorise import factorise
+from axhil.emulation.products.factorise import factorise
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, golden
 
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from axhil.emulation.geometry import Geometry
-from axhil.emulation.gradient import InputGradient
+from axhil.emulation.gradients.gradient import InputGradient
+from axhil.emulation.products.geometry import Geometry
 
 # (input channels, outputs, kernel, geometry, height, width)
 SHAPES = {

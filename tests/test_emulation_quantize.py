@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axhil.emulation.quantize import S8, Quantizer, quantize_weights
+from axhil.emulation.quantise.quantize import S8, Quantizer, quantize_weights
 from axhil.hwsim.operands import Operand
 
 FINITE = st.floats(-1e4, 1e4, width=32)

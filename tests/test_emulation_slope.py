@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from axhil.emulation import EmulationError, External, Geometry, convert
-from axhil.emulation.definition import lut_conv2d
-from axhil.emulation.gradient import GradientRule, parse_gradient
-from axhil.emulation.slope import SlopeGradient, SlopeTerms, slope_table
+from axhil.emulation.gradients.gradient import GradientRule, parse_gradient
+from axhil.emulation.gradients.slope import SlopeGradient, SlopeTerms, slope_table
+from axhil.emulation.products.definition import lut_conv2d
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, Lut, golden
 from axhil.hwsim.operands import Operands
 

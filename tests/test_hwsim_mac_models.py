@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from axhil.emulation.accumulator import Accumulator
+from axhil.emulation.products.accumulator import Accumulator
 from axhil.hwsim import Catalogued
 from axhil.hwsim.designs.mac import MacArrayModel, MacModel, accumulate, pack, signed, unpack
 

@@ -10,7 +10,7 @@ from study_samples import cell
 
 from axhil.report.figures.curves import robustness_figure
 from axhil.report.figures.saving import save_figure
-from axhil.study.records import records_of
+from axhil.study.storage.records import records_of
 
 BUDGETS = (0.0, 0.1, 0.5)
 ATTACKS, NORMS, NAMES = ("fgsm", "pgd"), ("linf", "l2"), ("ACC", "DR3", "sT(4,8)")

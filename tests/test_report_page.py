@@ -32,12 +32,12 @@ from axhil.study.comparisons import (
     difference_interval,
     fewest_changed,
 )
+from axhil.study.engine.experiment import Experiment, Grid, run
 from axhil.study.errors import StudyError
-from axhil.study.experiment import Experiment, Grid, run
-from axhil.study.records import records_of
 from axhil.study.results import Results
 from axhil.study.statistics import PairedDifference
-from axhil.study.store import CellStore
+from axhil.study.storage.records import records_of
+from axhil.study.storage.store import CellStore
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 

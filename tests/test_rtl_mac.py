@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from axhil.emulation.accumulator import Accumulator, lut_matmul_bits
-from axhil.emulation.external import External
+from axhil.emulation.products.accumulator import Accumulator, lut_matmul_bits
+from axhil.emulation.products.external import External
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError, Operand, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.simulation.mac import MacArray, run_mac_arrays

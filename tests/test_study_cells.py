@@ -6,8 +6,8 @@ import dataclasses
 import pytest
 from study_samples import SETTINGS, cell
 
-from axhil.study.cells import CellSettings, joined
 from axhil.study.errors import StudyError
+from axhil.study.storage.cells import CellSettings, joined
 
 CHANGED = {
     str: lambda value: value + "'",

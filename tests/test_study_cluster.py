@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from axhil.study.assignments import network_assignments
-from axhil.study.cluster import RayCluster
+from axhil.study.engine.cluster import RayCluster
+from axhil.study.engine.experiment import Experiment, Grid, run
 from axhil.study.errors import StudyError
-from axhil.study.experiment import Experiment, Grid, run
-from axhil.study.store import TIMES, CellStore, rows_of
+from axhil.study.storage.store import TIMES, CellStore, rows_of
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 

@@ -15,9 +15,9 @@ import torch
 
 from axhil import cli
 from axhil.emulation import Accumulator, External, Geometry
-from axhil.emulation.arithmetic import ExternalArithmetic
 from axhil.emulation.backends import BACKENDS, Computation
-from axhil.emulation.quantize import S8, Quantizer
+from axhil.emulation.products.arithmetic import ExternalArithmetic
+from axhil.emulation.quantise.quantize import S8, Quantizer
 from axhil.hwsim import Catalogued, HwsimError, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.multipliers import Assignment, find

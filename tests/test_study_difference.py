@@ -3,7 +3,7 @@
 
 from study_samples import cell
 
-from axhil.study.difference import difference
+from axhil.study.storage.difference import difference
 
 DRUM = {"label": "DR3", "multiplier": "drum(3)", "lut_sha256": "3" * 64}
 

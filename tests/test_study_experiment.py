@@ -13,11 +13,11 @@ from study_samples import cell
 from axhil.attacks import AttackError, evaluate, parse_attack
 from axhil.hwsim import Catalogued, golden
 from axhil.hwsim.multipliers import Assignment, Tabulated
-from axhil.study import worker
 from axhil.study.assignments import network_assignments
+from axhil.study.engine import worker
+from axhil.study.engine.experiment import Experiment, Grid, Threads, cross_checks, run, total_rows
 from axhil.study.errors import StudyError
-from axhil.study.experiment import Experiment, Grid, Threads, cross_checks, run, total_rows
-from axhil.study.store import CellStore
+from axhil.study.storage.store import CellStore
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 

@@ -12,13 +12,13 @@ from study_samples import SETTINGS, cell
 
 from axhil.attacks import parse_attack
 from axhil.emulation import Settings
-from axhil.study import cells, store
-from axhil.study.cells import FORMAT_VERSION, CellSettings
-from axhil.study.difference import difference
+from axhil.study.engine.experiment import quantisation_of
+from axhil.study.engine.run import Plan
 from axhil.study.errors import StudyError
-from axhil.study.experiment import quantisation_of
-from axhil.study.run import Plan
-from axhil.study.store import CellStore, read_cells, write_cells
+from axhil.study.storage import cells, store
+from axhil.study.storage.cells import FORMAT_VERSION, CellSettings
+from axhil.study.storage.difference import difference
+from axhil.study.storage.store import CellStore, read_cells, write_cells
 
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records" / "studies"
 

@@ -12,11 +12,11 @@ from axhil.report.accuracy import robust_accuracy
 from axhil.report.figures.curves import robustness_figure
 from axhil.report.findings import warnings
 from axhil.study.assignments import network_assignments
-from axhil.study.experiment import Experiment, Grid, cross_checks, run
-from axhil.study.records import records_of
+from axhil.study.engine.experiment import Experiment, Grid, cross_checks, run
 from axhil.study.results import Results
 from axhil.study.spec import checked
-from axhil.study.store import CellStore
+from axhil.study.storage.records import records_of
+from axhil.study.storage.store import CellStore
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 

@@ -6,9 +6,9 @@ import csv
 import pytest
 from study_samples import SETTINGS, cell
 
-from axhil.study.records import records_of, write_records
 from axhil.study.statistics import proportion
-from axhil.study.store import CellStore, schema_of
+from axhil.study.storage.records import records_of, write_records
+from axhil.study.storage.store import CellStore, schema_of
 
 CELLS = [
     cell("0111", "0010", seconds=(1.0, 2.0)),

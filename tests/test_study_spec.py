@@ -9,8 +9,8 @@ import pytest
 
 from axhil.attacks import attack_names
 from axhil.hwsim import HwsimError
+from axhil.study.engine.experiment import DEFAULT_BUDGETS
 from axhil.study.errors import StudyError
-from axhil.study.experiment import DEFAULT_BUDGETS
 from axhil.study.spec import PAPER_BUDGETS, StudySpec, read_spec
 
 STUDIES = Path(__file__).resolve().parent.parent / "studies"

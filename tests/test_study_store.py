@@ -16,10 +16,10 @@ import pytest
 from study_samples import SETTINGS, cell
 
 from axhil.hwsim import HwsimError
-from axhil.study.cells import FORMAT_VERSION
 from axhil.study.errors import StudyError
 from axhil.study.statistics import proportion
-from axhil.study.store import CellStore, read_cells, write_cells
+from axhil.study.storage.cells import FORMAT_VERSION
+from axhil.study.storage.store import CellStore, read_cells, write_cells
 
 
 def file_of(store):
@@ -213,7 +213,7 @@ def test_a_claim_keeps_others_out_until_it_ends(tmp_path):
 def test_a_claim_ends_with_a_killed_process(tmp_path):
     code = (
         "import sys, time; sys.path.insert(0, sys.argv[2]); from pathlib import Path;"
-        "from axhil.study.store import CellStore; from study_samples import SETTINGS;"
+        "from axhil.study.storage.store import CellStore; from study_samples import SETTINGS;"
         "claim = CellStore(Path(sys.argv[1])).claim(SETTINGS);"
         "print(claim.__enter__(), flush=True); time.sleep(60)"
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import torch
 
-from axhil.study.workers import shared_out
+from axhil.study.engine.workers import shared_out
 
 
 def test_workers_share_torchs_threads_and_the_setting_is_put_back():

@@ -18,7 +18,7 @@ from typing import Literal, cast
 from torch import nn
 
 from axhil.emulation.errors import EmulationError
-from axhil.emulation.normalization import Normalize, Normalized
+from axhil.emulation.quantise.normalization import Normalize, Normalized
 
 from .torchvision_guard import torchvision
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from axhil.emulation.errors import EmulationError
-from axhil.emulation.normalization import Normalized
+from axhil.emulation.quantise.normalization import Normalized
 from axhil.hwsim.files import write_atomically
 
 from .networks import network

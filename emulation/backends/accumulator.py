@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from ..accumulator import lut_matmul_bits
-from ..arithmetic import TableArithmetic
+from ..products.accumulator import lut_matmul_bits
+from ..products.arithmetic import TableArithmetic
 from .backend import Backend, Computation, backend
 
 

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from ..arithmetic import Arithmetic, ExternalArithmetic
-from ..factorise import Term
-from ..geometry import Geometry, Pair
-from ..quantize import Quantizer
+from ..products.arithmetic import Arithmetic, ExternalArithmetic
+from ..products.factorise import Term
+from ..products.geometry import Geometry, Pair
+from ..quantise.quantize import Quantizer
 
 # Below this bound every partial sum of integers is itself an integer that float32 holds exactly,
 # in whatever order a library adds.

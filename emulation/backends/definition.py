@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import torch
 
-from ..arithmetic import ExternalArithmetic
-from ..definition import lut_conv2d
+from ..products.arithmetic import ExternalArithmetic
+from ..products.definition import lut_conv2d
 from .backend import Backend, Computation, backend
 
 

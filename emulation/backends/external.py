@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..accumulator import Accumulator
-from ..arithmetic import ExternalArithmetic
+from ..products.accumulator import Accumulator
+from ..products.arithmetic import ExternalArithmetic
 from .backend import Backend, Computation, backend
 
 # Operand pairs handed over at once; the function may split them further.

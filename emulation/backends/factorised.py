@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..factorise import Term
+from ..products.factorise import Term
 from .backend import FLOAT32_EXACT, Backend, Computation, backend
 
 

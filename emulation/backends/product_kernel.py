@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..factorise import Vector
 from ..native import ProductKernel
+from ..products.factorise import Vector
 from .backend import Computation, backend
 from .compiled import Compiled, widened, width_of
 from .factorised import counted

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import EmulationError
-from ..geometry import Geometry
+from ..products.geometry import Geometry
 from .arrays import (
     Pair,
     aligned_empty,

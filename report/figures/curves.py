@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from axhil.attacks import attack_title
-from axhil.study.records import Record
+from axhil.study.storage.records import Record
 
 from ..panels import by_panel
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from axhil.attacks import attack_title
 from axhil.hwsim.multipliers import Assignment
-from axhil.study.cells import Cell
 from axhil.study.comparisons import accurate_multiplier
-from axhil.study.records import records_of
+from axhil.study.storage.cells import Cell
+from axhil.study.storage.records import records_of
 from axhil.study.subject import Subject
 from axhil.zoo import Images
 

@@ -14,7 +14,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.transforms import Affine2D
 
 from axhil.attacks import attack_title
-from axhil.study.records import Record
+from axhil.study.storage.records import Record
 
 from ..figures.curves import curve_panel, looks
 from ..figures.saving import svg

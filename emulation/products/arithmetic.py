@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from axhil.hwsim.lut import Lut
 from axhil.hwsim.operands import Operand
 
+from ..quantise.quantize import S8
 from .accumulator import Accumulator
 from .external import External
 from .factorise import Term, factorise
-from .quantize import S8
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ import torch
 
 from axhil.zoo import Images
 
-from .cells import Cell
-from .errors import StudyError
+from ..errors import StudyError
+from ..storage.cells import Cell
+from ..storage.store import CellStore
+from ..subject import Subject
 from .experiment import Experiment, Meter, Unit
-from .store import CellStore
-from .subject import Subject
 from .worker import CellWorker
 
 # How long to wait for a result before looking whether another run has let go of a cell.

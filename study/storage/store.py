@@ -29,6 +29,8 @@ import pyarrow.parquet as pq
 
 from axhil.hwsim.files import write_atomically
 
+from ..errors import StudyError
+from ..statistics import proportion
 from .cells import (
     FORMAT_VERSION,
     Cell,
@@ -38,8 +40,6 @@ from .cells import (
     joined,
     read_settings,
 )
-from .errors import StudyError
-from .statistics import proportion
 
 _MARK = "store.json"
 _LABEL = b"axhil_format"

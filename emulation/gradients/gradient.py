@@ -18,8 +18,8 @@ from typing import Literal, cast, get_args
 import torch
 from torch.nn import functional as F
 
-from .errors import EmulationError
-from .geometry import Geometry
+from ..errors import EmulationError
+from ..products.geometry import Geometry
 
 Precision = Literal["float32", "bfloat16"]
 

@@ -13,14 +13,14 @@ import torch
 from axhil.attacks import Attack, AttackError, Norm, canonical, network_rows, parse_attack
 from axhil.attacks.checks import iterated_weaker
 from axhil.emulation import Settings
-from axhil.emulation.gradient import parse_gradient
+from axhil.emulation.gradients.gradient import parse_gradient
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
-from .cells import THREAT_MODELS, WHITEBOX, Cell, CellSettings
-from .errors import StudyError
-from .store import CellStore
-from .subject import Subject
+from ..errors import StudyError
+from ..storage.cells import THREAT_MODELS, WHITEBOX, Cell, CellSettings
+from ..storage.store import CellStore
+from ..subject import Subject
 from .worker import CellWorker
 from .workers import shared_out
 
@@ -46,7 +46,7 @@ class Grid:
         budgets: eps values of each norm, 0 or more, ascending.
         threat_model: who computes the gradient.
         worst_iterate: whether any misclassified iterate breaks an image, or the last alone.
-        gradient: how the attacked network is differentiated, see `emulation.gradient`.
+        gradient: how the attacked network is differentiated, see `emulation.gradients`.
         seed: of random starts.
         batch: rows per pass through a network.
     """

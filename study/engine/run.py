@@ -20,14 +20,14 @@ from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import NETWORKS, Assignment, Request, Tabulated, make_tables
 from axhil.zoo.data import load
 
-from .assignments import distinct, network_assignments
-from .cells import FORMAT_VERSION, CellSettings, check_version, read_settings
-from .errors import StudyError
+from ..assignments import distinct, network_assignments
+from ..errors import StudyError
+from ..results import Results
+from ..spec import StudySpec
+from ..storage.cells import FORMAT_VERSION, CellSettings, check_version, read_settings
+from ..storage.store import CellStore, reading
+from ..subject import load_subject, set_threads
 from .experiment import Engine, Experiment, Progress, Threads, run, total_rows
-from .results import Results
-from .spec import StudySpec
-from .store import CellStore, reading
-from .subject import load_subject, set_threads
 
 _PLAN = "study.json"
 

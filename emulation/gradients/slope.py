@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 
 from axhil.hwsim.lut import Lut
 
-from .geometry import Geometry
+from ..products.geometry import Geometry
+from ..quantise.quantize import Quantizer
 from .gradient import InputGradient
-from .quantize import Quantizer
 
 # Singular values below this share of the largest are beyond float32, in which gradients are.
 _FLOAT32_SHARE = 2.0**-24

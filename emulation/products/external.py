@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from axhil.hwsim.operands import Operand
 
-from .quantize import S8
+from ..quantise.quantize import S8
 
 Products = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 """(N,) activation codes and (N,) weight codes, int8 or uint8 by their sign, to (N,) products."""

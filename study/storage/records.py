@@ -11,8 +11,8 @@ import pandas as pd
 
 from axhil.hwsim.files import write_atomically
 
+from ..statistics import Proportion, proportion
 from .cells import Cell
-from .statistics import Proportion, proportion
 from .store import rows_of, schema_of
 
 

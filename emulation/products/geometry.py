@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from .errors import EmulationError
+from ..errors import EmulationError
 
 Pair = tuple[int, int]
 

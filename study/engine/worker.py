@@ -15,8 +15,8 @@ from axhil.attacks import Evaluation, evaluate, parse_attack
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
-from .cells import WHITEBOX, Cell, CellSettings
-from .subject import Subject
+from ..storage.cells import WHITEBOX, Cell, CellSettings
+from ..subject import Subject
 
 
 def environment(device: str) -> dict[str, str | int]:

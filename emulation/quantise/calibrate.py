@@ -19,8 +19,8 @@ from torch import nn
 
 from axhil.hwsim.operands import Operand
 
-from .accounting import unfused_attention
-from .errors import EmulationError
+from ..accounting import unfused_attention
+from ..errors import EmulationError
 from .quantize import Quantizer
 
 Calibration = Literal["max", "percentile", "mse"]

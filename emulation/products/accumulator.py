@@ -15,8 +15,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import EmulationError
 from .definition import Codes
-from .errors import EmulationError
 
 Overflow = Literal["wrap", "saturate"]
 BITS = range(8, 33)

@@ -20,7 +20,7 @@ import torch
 
 from axhil.attacks.checks import rising_accuracy
 
-from .errors import StudyError
+from ..errors import StudyError
 
 ThreatModel = Literal["whitebox", "transfer:float", "transfer:exact"]
 """Who computes the gradient."""
@@ -62,7 +62,7 @@ class CellSettings:
         budgets: eps values.
         threat_model: who computes the gradient.
         worst_iterate: whether any iterate that is misclassified breaks an image, or the last alone.
-        gradient: how the attacked network is differentiated, see `emulation.gradient`.
+        gradient: how the attacked network is differentiated, see `emulation.gradients`.
         seed: of random starts.
         batch: rows per pass through the network.
         float_share: part of the network's multiply-accumulates that no multiplier computes but
