@@ -112,7 +112,7 @@ ActivationRange = Annotated[
 BatchNormOption = Annotated[
     BatchNorm,
     typer.Option(
-        parser=_one_of("emulation.batchnorm", "BatchNorm"),
+        parser=_one_of("emulation.quantise.batchnorm", "BatchNorm"),
         help="keep: in float behind the layer; fold: into its weights.",
     ),
 ]

@@ -6,8 +6,8 @@
         print(results.title, results.comparisons)
 
 A finished cell is kept in the folder, so that the same call goes on from where it was stopped.
-`storage.cells` is where a new setting goes. What is named here is imported on use: the command line must
-start before torch does.
+`storage.cells` is where a new setting goes. What is named here is imported on use: the command line
+must start before torch does.
 """
 
 from __future__ import annotations
