@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a network built from a multiplier computes: quantised layers over a table of products."""
+"""What a network built from a multiplier computes: quantised layers over a table of products.
+
+Imports `hwsim` and torch. `convert` prepares a network and puts multipliers into its layers; a kind
+of module is a class in `layers`, a way to compute its sums a file in `backends`, and all are equal
+to `products.definition` to the last bit.
+"""
 
 if __name__ != "axhil.emulation":
     raise ImportError("expected: import axhil.emulation")

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hardware really computes: multipliers from RTL to complete product tables."""
+"""What the hardware really computes: multipliers from RTL to complete product tables.
+
+Imports numpy alone; a simulator's tools only inside the functions that simulate. On the ground
+floor `operands`, `lut` and `metrics`; a family of multipliers is a file in `designs`, a table
+format one in `formats`, a program to run one in `tools`.
+"""
 
 if __name__ != "axhil.hwsim":
     raise ImportError("expected: import axhil.hwsim")

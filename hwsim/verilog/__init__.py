@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Verilog file says: its modules, ports, parameters and values."""
+"""What a Verilog file says: its modules, ports, parameters and values.
+
+`circuit` is the way in: from files to all that a simulator sees. What a port's name means is in
+`roles`, what is refused before anything runs in `safety`.
+"""
