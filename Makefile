@@ -30,7 +30,7 @@ train: $(READY) ## Train LeNet-5 anew on MNIST (needs AXHIL_DATA)
 	$(BIN)/axhil train lenet5 --out-file $(OUT)/lenet5.safetensors
 
 test: $(READY) ## All tests, simulator tests included
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

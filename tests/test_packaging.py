@@ -2,6 +2,7 @@
 """The wheel works where there is no checkout: built from tracked files, in an environment apart."""
 
 import email
+import fcntl
 import json
 import os
 import re
@@ -22,9 +23,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
 
-# One build, many looks at it: all in one process under xdist's loadgroup, and at most one build
-# per process otherwise.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.slow
 
 
 def tracked(destination: Path) -> None:
@@ -44,7 +43,18 @@ def tracked(destination: Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
+    """Built once, whichever of xdist's processes comes first."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with (folder / "wheel.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not [*folder.glob("axhil-*.whl")]:
+            build(folder)
+    (path,) = folder.glob("axhil-*.whl")
+    return path
+
+
+def build(folder):
     tracked(folder / "source")
     # The build tools stand beside the interpreter; cmake and ninja are looked up on PATH.
     scripts = sysconfig.get_path("scripts")
@@ -57,8 +67,6 @@ def wheel(tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    (path,) = folder.glob("axhil-*.whl")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +237,8 @@ def test_a_user_may_have_packages_of_the_names_of_our_folders(kind, installed, t
     for command in (
         [str(python), "mine.py"],
         [str(python), "-c", "import mine"],
-        [str(console), "eval", *EVAL],
+        # The whole way once: what is imported is the same either way.
+        [str(console), *(["eval", *EVAL] if kind == "wheel" else ["metrics", "exact"])],
         [str(python), "-m", "axhil", "metrics", "exact"],
     ):
         done = subprocess.run(
@@ -237,7 +246,7 @@ def test_a_user_may_have_packages_of_the_names_of_our_folders(kind, installed, t
         )
         assert done.returncode == 0, done.stderr
         assert "15" in done.stdout or "ACC" in done.stdout
-    assert (tmp_path / "out" / "report.html").is_file()
+    assert (tmp_path / "out" / "report.html").is_file() == (kind == "wheel")
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,6 @@ def workers() -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_a_cluster_gives_the_same_records_although_its_workers_are_killed(
     experiment, alone, tmp_path
 ):
