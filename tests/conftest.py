@@ -20,6 +20,11 @@ def _own_cache(tmp_path_factory):
     os.environ["AXHIL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+def pytest_collection_modifyitems(items):
+    """Long tests first: at the end of a run no process waits for another's last long one."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_runtest_setup(item):
     if item.get_closest_marker("sim") is None or shutil.which("iverilog"):
         return
