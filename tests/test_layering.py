@@ -180,8 +180,8 @@ def test_no_module_reaches_itself_through_its_imports():
             target = name if name in known else name.rpartition(".")[0]
             if top and target in known:
                 targets.add(target)
-    order = TopologicalSorter(arrows)
-    order.prepare()  # raises CycleError, with the circle
+    # CycleError shows the circle.
+    assert {*TopologicalSorter(arrows).static_order()} == known
 
 
 @pytest.mark.parametrize("package", OURS)

@@ -6,6 +6,7 @@ tables; any of them may be deleted. `axhil verify` and `axhil lut`, which test t
 look here.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -88,12 +89,8 @@ def through_cache(
     key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     path = None if folder is None else folder / f"{key[:32]}.npz"
     if path is not None:
-        try:
-            lut = Lut.load(path)
-        except HwsimError:  # not there, or damaged: simulated again
-            pass
-        else:
-            return lut, f"taken from the cache, {path}"
+        with contextlib.suppress(HwsimError):  # not there, or damaged: simulated again
+            return Lut.load(path), f"taken from the cache, {path}"
     began = time.perf_counter()
     lut = make()
     sentence = f"simulated in {time.perf_counter() - began:.1f} s"

@@ -2,6 +2,7 @@
 """What every multiplier has, wherever it comes from, and a table that is made once and kept."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol, runtime_checkable
@@ -54,12 +55,12 @@ class Multiplier(Protocol):
         """What a simulator sees; None where there is only a table or a model."""
 
 
-class KeptTable:
+class KeptTable(ABC):
     """A multiplier's table, made once; for frozen dataclasses that say how in `_make`."""
 
+    @abstractmethod
     def _make(self, jobs: int | None, progress: Progress | None) -> tuple[Lut, tuple[str, ...]]:
         """The table, and notes on how it came about."""
-        raise NotImplementedError
 
     def _made(
         self, jobs: int | None = None, progress: Progress | None = None
