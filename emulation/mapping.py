@@ -50,7 +50,7 @@ def check(mapped: Mapped) -> None:
         return
     expected = refused_operands(mapped.activation, mapped.weight)
     if expected is not None:
-        hint = "" if mapped.weight.signed else " (wrap an unsigned core with mul_signed)"
+        hint = "" if mapped.weight.signed else " (wrap an unsigned core: mul.v[wrap])"
         raise EmulationError(
             f"networks are quantised to {expected}, but {mapped.name} takes "
             f"{mapped.activation.code} activations and {mapped.weight.code} weights{hint}"
