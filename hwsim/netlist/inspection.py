@@ -132,9 +132,8 @@ def inspect(
         top = choose_top(modules, top, where=label)
         interface = module_interface(modules[top], parameters, where=label)
     except (UnreadableVerilogError, NotConstantError) as error:
-        folders = [*dict.fromkeys([*includes, *(path.parent for path in sources)])]
         return _elaborated(
-            sources, folders=folders, top=top, parameters=parameters, files=files, reason=str(error)
+            text.text, label, top=top, parameters=parameters, files=files, reason=str(error)
         )
     roles, no_roles = _recognised(interface, f"{top} ({label})")
     used = _used(modules, top)
@@ -148,22 +147,19 @@ def inspect(
 
 
 def _elaborated(
-    sources: Sequence[Path],
+    text: str,
+    label: str,
     *,
-    folders: Sequence[Path],
     top: str | None,
     parameters: Mapping[str, Parameter],
     files: tuple[str, ...],
     reason: str,
 ) -> Inspection:
     """What Icarus' elaboration tells where pyverilog cannot read."""
-    label = ", ".join(path.name for path in sources)
     if top is None:
-        roots = elaborate(sources, includes=folders, top=None, parameters={}, name=label)
+        roots = elaborate(text, top=None, parameters={}, name=label)
         top = choose_top(roots, None, where=label)
-    interface = elaborate(sources, includes=folders, top=top, parameters=parameters, name=label)[
-        top
-    ]
+    interface = elaborate(text, top=top, parameters=parameters, name=label)[top]
     roles, no_roles = _recognised(interface, f"{top} ({label})")
     return Inspection(top, files, "Icarus Verilog", interface, roles, no_roles, no_logic=reason)
 

@@ -23,6 +23,9 @@ from .safety import check_tasks, memories
 from .scalarize import scalarized
 from .syntax import UnreadableVerilogError, parse_modules, preprocess
 
+DESIGN = "design"
+"""Folder of the Verilog of a design in that of its simulation."""
+
 SignedFrom = Literal["declared", "option", "name", "wrapper"]
 
 
@@ -36,15 +39,14 @@ class Circuit:
         top: top module.
         sources: Verilog files in compilation order.
         files: every file that was read, includes among them.
-        includes: folders of included files.
-        memories: files that the Verilog loads, by the names it uses.
+        memories: files that the Verilog loads, by their names in `text`.
         parameters: given, in place of the top's defaults.
         interface: of the top, parameters in place.
         roles: of its ports.
         operands: what goes in; the product is signed if either operand is.
         signed_from: who says which are signed.
-        text: Verilog that is simulated in place of the sources: the same circuit with vectors taken
-            apart, see `scalarize`; None where there are none.
+        text: Verilog that is simulated in place of the sources: the text that was judged, with
+            vectors taken apart, see `scalarize`; None for files of this package.
         scalarized: the vectors.
         reader: `pyverilog`, or `Icarus Verilog` where pyverilog cannot read the files.
         notes: sentences about what was concluded and not told.
@@ -57,7 +59,6 @@ class Circuit:
     top: str
     sources: tuple[Path, ...]
     files: tuple[Path, ...]
-    includes: tuple[Path, ...]
     memories: Mapping[str, Path]
     parameters: Mapping[str, Parameter]
     interface: Interface
@@ -102,7 +103,6 @@ class Circuit:
             top=top,
             sources=tuple(sources),
             files=tuple(sources),
-            includes=(),
             memories={},
             parameters=parameters,
             interface=Interface(ports, parameters),
@@ -119,10 +119,14 @@ class Circuit:
             Every Verilog file to compile, in order.
         """
         for name, path in self.memories.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, folder / name)
-        texts = {"scalarized.v": self.text, f"{self.top}.v": self.wrapper}
-        generated = {folder / name: text for name, text in texts.items() if text is not None}
+        design = folder / DESIGN  # apart from what else a simulation needs
+        design.mkdir(exist_ok=True)
+        generated = {}
+        if self.text is not None:
+            generated[design / self.sources[0].name] = self.text
+        if self.wrapper is not None:  # which names its own top
+            generated[design / f"{self.top}.v"] = self.wrapper
         for path, text in generated.items():
             path.write_text(text, encoding="utf-8")
         return [*(self.sources if self.text is None else ()), *generated]
@@ -193,7 +197,7 @@ def read_circuit(
     label = ", ".join(path.name for path in sources)
     check_tasks(text.text, where=label)
     folders = [*dict.fromkeys([*(path.parent for path in sources), *includes])]
-    loads = memories(text.text, folders=folders, where=label)
+    simulated, loads = memories(text.text, folders=folders, where=label)
     parameters = dict(parameters or {})
 
     notes: list[str] = []
@@ -203,36 +207,30 @@ def read_circuit(
         interface = module_interface(modules[top], parameters, where=label)
         reader = "pyverilog"
     except (UnreadableVerilogError, NotConstantError):
-        include_folders = [*dict.fromkeys([*includes, *folders])]
         if top is None:
-            roots = elaborate(
-                sources, includes=include_folders, top=None, parameters={}, name=label
-            )
+            roots = elaborate(text.text, top=None, parameters={}, name=label)
             top = choose_top(roots, None, where=label, notes=notes)
-        interface = elaborate(
-            sources, includes=include_folders, top=top, parameters=parameters, name=label
-        )[top]
+        interface = elaborate(text.text, top=top, parameters=parameters, name=label)[top]
         reader = "Icarus Verilog"
         notes.append("read as Icarus Verilog elaborates it: beyond what pyverilog reads")
 
     name = f"{top} ({label})"
     roles = recognise(interface, where=name, a=a, b=b, p=p, weight=weight, ties=ties)
     operands, signed_from = _operands(roles, asked or Asked(), top, name, notes)
-    simulated, vectors = scalarized(text.text)
+    simulated, vectors = scalarized(simulated)
     return Circuit(
         name=name,
         multiplier=top,
         top=top,
         sources=tuple(sources),
         files=text.files,
-        includes=tuple(folders),
         memories=loads,
         parameters=parameters,
         interface=interface,
         roles=roles,
         operands=operands,
         signed_from=signed_from,
-        text=simulated if vectors else None,
+        text=simulated,
         scalarized=vectors,
         reader=reader,
         notes=(*notes, *roles.notes),

@@ -8,7 +8,7 @@ widths are checked again through cocotb when the design is simulated.
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import HwsimError
@@ -16,6 +16,7 @@ from ..tools.logs import first_error
 from ..tools.simulators import run_icarus
 from .parameters import Parameter
 from .ports import Interface, Port
+from .syntax import OPTIONS
 
 _SCOPE = re.compile(
     r'^S_\w+ \.scope (?P<kind>[\w.]+), "(?P<name>[^"]*)" "(?P<module>[^"]*)"'
@@ -28,9 +29,8 @@ _PARAMETER = re.compile(r'\.param/(l|str) "([^"]+)" (\S+) [\d ]+, ([^;]+);')
 
 
 def elaborate(
-    sources: Sequence[Path],
+    text: str,
     *,
-    includes: Sequence[Path],
     top: str | None,
     parameters: Mapping[str, Parameter],
     name: str,
@@ -38,8 +38,7 @@ def elaborate(
     """The interfaces of the modules that nobody instantiates.
 
     Args:
-        sources: Verilog or SystemVerilog files, in compilation order.
-        includes: folders of included files.
+        text: preprocessed Verilog or SystemVerilog.
         top: the one module to elaborate; None for every one that nobody instantiates.
         parameters: values that replace the top's defaults.
         name: for messages.
@@ -47,13 +46,16 @@ def elaborate(
     Raises:
         HwsimError: the Verilog does not compile, or the top has no such parameter.
     """
-    command = ["iverilog", "-g2012", *(f"-I{folder}" for folder in includes)]
+    command = ["iverilog", *OPTIONS]
     if top is not None:
         command += ["-s", top]
         command += [f"-P{top}.{key}={_override(value)}" for key, value in parameters.items()]
     with tempfile.TemporaryDirectory(prefix="axhil-elaborate-") as scratch:
-        program = Path(scratch, "design.vvp")
-        done = run_icarus([*command, "-o", str(program), *map(str, sources)], name=name)
+        source, program = Path(scratch, "design.v"), Path(scratch, "design.vvp")
+        source.write_text(text, encoding="utf-8")
+        done = run_icarus(
+            [*command, "-o", program.name, source.name], name=name, folder=Path(scratch)
+        )
         if done.code:
             raise HwsimError(f"{name}: the Verilog does not compile: {first_error(done.stderr)}")
         found = _interfaces(program.read_text())

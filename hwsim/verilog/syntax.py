@@ -9,8 +9,12 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..comments import without_comments
 from ..errors import HwsimError
 from ..tools.simulators import run_icarus
+
+OPTIONS = ("-g2012", "-DCOCOTB_SIM=1")
+"""Of Icarus, for all that reads a design; cocotb defines the same when it simulates."""
 
 
 class UnreadableVerilogError(HwsimError):
@@ -19,10 +23,10 @@ class UnreadableVerilogError(HwsimError):
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """Sources after the preprocessor.
+    """Sources after the preprocessor: what is read, judged and simulated.
 
     Attributes:
-        text: all of them in one, macros expanded and includes in place; comments are kept.
+        text: all of them in one, macros expanded, includes in place, comments blanked out.
         files: every file that was read, includes among them, in reading order.
     """
 
@@ -31,14 +35,15 @@ class Preprocessed:
 
 
 def preprocess(sources: Sequence[Path], *, includes: Sequence[Path] = ()) -> Preprocessed:
-    """Expands macros and includes with `iverilog -E`.
+    """Expands macros and includes with `iverilog -E`, with what a simulation defines.
 
     Args:
         sources: Verilog files, in compilation order.
         includes: folders searched for included files; that of each source is among them.
 
     Raises:
-        HwsimError: a file or a folder does not exist, or the preprocessor refuses it.
+        HwsimError: a file or a folder does not exist, an included one is somewhere else, or the
+            preprocessor refuses it.
     """
     for path in sources:
         if not path.is_file():
@@ -47,18 +52,28 @@ def preprocess(sources: Sequence[Path], *, includes: Sequence[Path] = ()) -> Pre
     for folder in includes:
         if not folder.is_dir():
             raise HwsimError(f"expected a folder of included files at {folder}, but there is none")
-    folders = dict.fromkeys([*includes, *(path.parent for path in sources)])
+    folders = [*dict.fromkeys(path.resolve() for path in (*includes, *(s.parent for s in sources)))]
+    files = {path.absolute(): path for path in sources}
     with tempfile.TemporaryDirectory(prefix="axhil-cpp-") as scratch:
         text, names = Path(scratch, "out.v"), Path(scratch, "names")
-        command = ["iverilog", "-g2012", "-E", "-o", str(text), f"-Mall={names}"]
+        command = ["iverilog", *OPTIONS, "-E", "-o", str(text), f"-Mall={names}"]
         command += [f"-I{folder}" for folder in folders]
-        done = run_icarus([*command, *map(str, sources)], name=sources[0].name)
+        # In an empty folder: the current one comes first when an included file is looked for.
+        done = run_icarus([*command, *map(str, files)], name=sources[0].name, folder=Path(scratch))
         if done.code:
             first = next(iter(done.stderr.splitlines()), "iverilog said nothing")
             raise HwsimError(f"{sources[0].name}: the Verilog does not preprocess: {first}")
         read = dict.fromkeys(Path(line) for line in names.read_text().splitlines() if line)
+        for path in read:
+            real = path.resolve()
+            if path not in files and not any(real.is_relative_to(folder) for folder in folders):
+                raise HwsimError(
+                    f"{sources[0].name}: expected included files beside the Verilog, below it or "
+                    f"in a folder of --include, got {path}"
+                )
         # An included file that is no UTF-8 has the odd byte in a comment.
-        return Preprocessed(text.read_text(encoding="utf-8", errors="replace"), tuple(read))
+        plain = without_comments(text.read_text(encoding="utf-8", errors="replace"))
+        return Preprocessed(plain, tuple(files.get(path, path) for path in read))
 
 
 def parse_modules(text: str, *, where: str) -> Mapping[str, Any]:
