@@ -254,7 +254,7 @@ def test_memories_are_found_beside_the_verilog_and_nowhere_else(tmp_path):
             memories(f'$readmemb("{name}", m)', folders=[tmp_path / "data"], where="m")
     with pytest.raises(HwsimError, match="file name in quotes, got FILE"):
         memories("$readmemh(FILE, m)", folders=[tmp_path], where="m")
-    with pytest.raises(HwsimError, match="file name in quotes, got {"):
+    with pytest.raises(HwsimError, match=r"file name in quotes, got \{"):
         memories('$readmemh({"t", ".hex"}, m)', folders=[tmp_path / "data"], where="m")
 
 
