@@ -2,7 +2,6 @@
 """How good is the gate? Every small change of a design must be noticed, or change nothing."""
 
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -15,6 +14,7 @@ from typing import Any
 from ..designs.sources import sha256
 from ..errors import HwsimError
 from ..tools.pool import together
+from ..tools.scratch import scratch
 from ..tools.simulators import require_simulator, simulator_version
 from .gate import gate
 from .mutants import Mutant, mutants
@@ -166,8 +166,8 @@ def mutate(
     began = time.monotonic()
     text, digest = _read(path), sha256(path)
     judges = gate(path.stem, rtl=path.parent, widest=widest)
-    with tempfile.TemporaryDirectory(prefix="axhil-mutate-") as scratch:
-        runner = Runner(judges, path, Path(scratch))
+    with scratch("mutate") as folder:
+        runner = Runner(judges, path, folder)
         runner.control()
         verdicts = together(
             {mutant.number: partial(_verdict, runner, mutant, text) for mutant in chosen},

@@ -2,7 +2,6 @@
 """Weight-stationary MAC arrays (`rtl/mac_array.v`) in simulation: operands in, sums out."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..designs.sources import source
 from ..errors import HwsimError
 from ..multipliers import Catalogued
 from ..tools.runner import Simulation
+from ..tools.scratch import scratch
 from ..tools.simulators import SIMULATORS, require_simulator
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import literal
@@ -121,8 +121,7 @@ def run_mac_arrays(
         "stalls": stalls,
         "seed": seed,
     }
-    with tempfile.TemporaryDirectory(prefix="axhil-mac-") as scratch:
-        folder = Path(scratch)
+    with scratch("mac") as folder:
         (folder / "mac.json").write_text(json.dumps(settings))
         np.save(folder / "activations.npy", x)
         np.save(folder / "weights.npy", w)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import HwsimError
 from ..tools.runner import Simulation
+from ..tools.scratch import scratch
 from ..tools.simulators import Simulator
 from ..verilog.circuit import Circuit
 from ..verilog.roles import Roles
@@ -69,8 +70,7 @@ def run_stream(
     bits = circuits[0].roles.bits
     assert all(circuit.roles.bits == bits for circuit in circuits)
     assert len(circuits) == 1 or all(circuit.roles.clock is None for circuit in circuits)
-    with tempfile.TemporaryDirectory(prefix="axhil-stream-") as scratch:
-        folder = Path(scratch)
+    with scratch("stream") as folder:
         pairs = np.stack([a, b], axis=1).astype(f">u{operand_bytes(bits)}")
         (folder / OPERANDS).write_bytes(pairs.tobytes())
         said = [{"name": circuit.name, "ports": _ports(circuit.roles)} for circuit in circuits]
@@ -84,6 +84,7 @@ def run_stream(
             bench=BENCH,
             name=_names([circuit.name for circuit in circuits]),
             simulator=simulator,
+            writes=4 * len(a) * _words(circuits),
         )
         simulation.run(limit=limit, progress=progress)
         return _read(folder, circuits, cycles=len(a))

@@ -18,12 +18,15 @@ from typing import Any
 
 from ..comments import without_comments
 from ..errors import HwsimError
+from .box import Box
 from .logs import first_error, how_it_ended
-from .process import OverLimitError, Process, run
+from .process import OverLimitError, Process, printed, run
 from .simulators import Simulator
 
 _BUILD_LIMIT = 1800.0  # seconds; Verilator takes minutes for a large netlist
 _POLL = 0.02  # seconds between looks at the progress
+_MOST_WRITTEN = 1 << 30  # bytes of a file beyond what the bench makes: a log, a memory's image
+_MOST_TRACED = 1 << 36  # bytes of a VCD
 _BUILD_LOG, _RUN_LOG, _RESULTS, _FAILURE = "build.log", "run.log", "results.xml", "failure.txt"
 
 
@@ -37,6 +40,7 @@ class Simulation:
         bench: the file with the one cocotb test.
         name: what is simulated, for messages.
         simulator: that runs it.
+        writes: bytes of the largest file that the bench makes.
     """
 
     def __init__(
@@ -48,10 +52,11 @@ class Simulation:
         bench: Path,
         name: str,
         simulator: Simulator,
+        writes: int = 0,
     ) -> None:
         self.folder, self._top, self._bench, self._name = folder, top, bench, name
         self._sources = [*dict.fromkeys(sources)]
-        self._simulator = simulator
+        self._simulator, self._writes = simulator, writes
         self._runner: Any = None
         self._process: Process | None = None
 
@@ -82,7 +87,7 @@ class Simulation:
             try:
                 done = run(
                     command,
-                    folder=self.folder,
+                    box=Box(self.folder, starts=True),
                     env=self._runner.env,
                     seconds=_BUILD_LIMIT,
                     log=self.folder / _BUILD_LOG,
@@ -136,7 +141,8 @@ class Simulation:
             command = [*(word for word in command if word != "-none"), "-vcd"]
         env = {**self._runner.env}
         env["PYTHONPATH"] = os.pathsep.join([str(self.folder), env["PYTHONPATH"]])
-        self._process = Process(command, folder=self.folder, env=env, log=self.folder / _RUN_LOG)
+        box = Box(self.folder, file=_MOST_TRACED if dump else _MOST_WRITTEN + self._writes)
+        self._process = Process(command, box=box, env=env, log=self.folder / _RUN_LOG)
 
     @property
     def pid(self) -> int | None:
@@ -230,10 +236,13 @@ class Simulation:
 
     def _progress(self) -> int:
         try:
-            return int((self.folder / "progress").read_text())
-        except (OSError, ValueError):  # not there yet, or just being written
+            return int(self._read("progress"))
+        except ValueError:  # not there yet, or just being written
             return 0
 
     def _read(self, name: str) -> str:
-        path = self.folder / name
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        try:
+            with open_regular(self.folder / name) as file:
+                return printed(file)
+        except OSError:
+            return ""

@@ -7,12 +7,11 @@ widths are checked again through cocotb when the design is simulated.
 """
 
 import re
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from ..errors import HwsimError
 from ..tools.logs import first_error
+from ..tools.scratch import scratch
 from ..tools.simulators import run_icarus
 from .parameters import Parameter
 from .ports import Interface, Port
@@ -50,11 +49,11 @@ def elaborate(
     if top is not None:
         command += ["-s", top]
         command += [f"-P{top}.{key}={_override(value)}" for key, value in parameters.items()]
-    with tempfile.TemporaryDirectory(prefix="axhil-elaborate-") as scratch:
-        source, program = Path(scratch, "design.v"), Path(scratch, "design.vvp")
+    with scratch("elaborate") as folder:
+        source, program = folder / "design.v", folder / "design.vvp"
         source.write_text(text, encoding="utf-8")
         done = run_icarus(
-            [*command, "-o", program.name, source.name], name=name, folder=Path(scratch)
+            [*command, "-o", program.name, source.name], name=name, folder=folder
         )
         if done.code:
             raise HwsimError(f"{name}: the Verilog does not compile: {first_error(done.stderr)}")

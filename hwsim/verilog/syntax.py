@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilog text to syntax trees: the preprocessor is Icarus', the parser pyverilog's."""
 
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..comments import without_comments
 from ..errors import HwsimError
+from ..tools.scratch import scratch
 from ..tools.simulators import run_icarus
 
 OPTIONS = ("-g2012", "-DCOCOTB_SIM=1")
@@ -54,12 +54,12 @@ def preprocess(sources: Sequence[Path], *, includes: Sequence[Path] = ()) -> Pre
             raise HwsimError(f"expected a folder of included files at {folder}, but there is none")
     folders = [*dict.fromkeys(path.resolve() for path in (*includes, *(s.parent for s in sources)))]
     files = {path.absolute(): path for path in sources}
-    with tempfile.TemporaryDirectory(prefix="axhil-cpp-") as scratch:
-        text, names = Path(scratch, "out.v"), Path(scratch, "names")
+    with scratch("preprocess") as empty:
+        text, names = empty / "out.v", empty / "names"
         command = ["iverilog", *OPTIONS, "-E", "-o", str(text), f"-Mall={names}"]
         command += [f"-I{folder}" for folder in folders]
         # In an empty folder: the current one comes first when an included file is looked for.
-        done = run_icarus([*command, *map(str, files)], name=sources[0].name, folder=Path(scratch))
+        done = run_icarus([*command, *map(str, files)], name=sources[0].name, folder=empty)
         if done.code:
             first = next(iter(done.stderr.splitlines()), "iverilog said nothing")
             raise HwsimError(f"{sources[0].name}: the Verilog does not preprocess: {first}")
@@ -106,8 +106,8 @@ def _parser() -> Any:
     from pyverilog.vparser.parser import VerilogParser  # noqa: PLC0415  (slow import)
 
     # The parser generator writes its tables where it is told to.
-    with tempfile.TemporaryDirectory(prefix="axhil-parser-") as scratch:
-        return VerilogParser(outputdir=scratch, debug=False)
+    with scratch("parser") as folder:
+        return VerilogParser(outputdir=str(folder), debug=False)
 
 
 @lru_cache(maxsize=32)
