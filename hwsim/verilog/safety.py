@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..comments import without_comments
 from ..errors import HwsimError
+from ..files import TEXT_LIMIT, require_file
 
 _ALLOWED = """
     signed unsigned clog2 bits size left right low high increment dimensions unpacked_dimensions
@@ -78,5 +79,5 @@ def memories(text: str, *, folders: Sequence[Path], where: str) -> dict[str, Pat
         if path is None:
             places = " or ".join(str(folder) for folder in folders)
             raise HwsimError(f"{where}: ${task} needs {name}, found no such file in {places}")
-        found[name] = path
+        found[name] = require_file(path, limit=TEXT_LIMIT)
     return found
