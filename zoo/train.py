@@ -25,7 +25,7 @@ from axhil.hwsim.files import write_atomically
 
 from .data import Images, embedded_hashes, load
 from .networks import network
-from .weights import own_state, save_state, sha256_of
+from .weights import own_state, read_torch, save_state, sha256_of
 
 
 @dataclass(frozen=True)
@@ -194,15 +194,21 @@ def train(
     settings = {"network": name, "recipe": asdict(recipe), "seed": seed}
     first, score = 0, 0.0
     if checkpoint.is_file():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        if state["settings"] != settings:
+        state = read_torch(checkpoint, what="the checkpoint")
+        if not isinstance(state, dict) or state.get("settings") != settings:
             raise EmulationError(
                 f"{checkpoint} belongs to a training with other settings; remove it to start anew"
             )
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        first, score = state["epochs_done"], state["test_accuracy"]
+        try:
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            schedule.load_state_dict(state["schedule"])
+            first, score = int(state["epochs_done"]), float(state["test_accuracy"])
+        except Exception as error:  # torch checks little of what it is given
+            reason = str(error).partition("\n")[0]
+            raise EmulationError(
+                f"{checkpoint} is damaged ({reason:.200}); remove it to start anew"
+            ) from error
     pixels = torch.from_numpy(train_set.pixels).to(device)
     labels = torch.from_numpy(train_set.labels).to(device)
     mixed = device != "cpu"

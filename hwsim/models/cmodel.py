@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import read_text
 from ..lut import Lut
 from ..operands import Asked, Operand, Operands, UnknownOperandsError
 from ..tools.process import OverLimitError, run
@@ -29,7 +30,7 @@ _NOT_INTEGERS = {"void", "float", "double", "struct", "union", "bool", "_Bool"}
 _DECORATION = {"static", "inline", "extern", "const", "register", "volatile", "__inline"}
 _KEYWORDS = {"if", "for", "while", "switch", "return", "else", "sizeof"}
 _FUNCTION = re.compile(
-    r"(?P<type>(?:\b[A-Za-z_]\w*\s+)+)(?P<pointer>\**)\s*(?P<name>[A-Za-z_]\w*)\s*"
+    r"(?P<type>(?:\b[A-Za-z_]\w*\s+){1,8})(?P<pointer>\**)\s*(?P<name>[A-Za-z_]\w*)\s*"
     r"\((?P<parameters>[^()]*)\)\s*\{"
 )
 _NAMED = re.compile(r"mul(\d+)(?:x(\d+))?(s|u)(?:e?)_")
@@ -91,10 +92,7 @@ def find_function(path: Path, name: str | None = None) -> CFunction:
     Raises:
         HwsimError: no such function, or several and no name.
     """
-    try:
-        source = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    source = read_text(path, errors="replace")
     found: dict[str, CFunction] = {}
     for match in _FUNCTION.finditer(_top_level(source)):
         words = set(match["type"].split())

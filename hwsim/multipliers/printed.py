@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import HwsimError
+from ..files import TABLE_LIMIT, opened
 from ..lut import Lut
 from ..metrics import ErrorMetrics, error_metrics
 from ..operands import Operands
@@ -26,14 +27,14 @@ _LONG_NAMES = {
     "ER": "EP",
 }
 _LINE = re.compile(
-    r"^[\s/*#;-]*(?:INFO:\s*)?(?P<name>MAE|WCE|WCRE|EP|MRE|MSE|NMED|MED|MRED|ER|Error rate|"
+    r"^[ \t/*#;-]*(?:INFO:\s*)?(?P<name>MAE|WCE|WCRE|EP|MRE|MSE|NMED|MED|MRED|ER|Error rate|"
     r"Mean error distance|Normalized mean error distance|Mean square error)[ \t]*"
     r"(?P<before>%?)[ \t]*[=:][ \t]*(?P<value>[+-]?\d+(?:\.(?P<decimals>\d+))?"
     r"(?:[eE](?P<exponent>[+-]?\d+))?)[ \t]*(?P<after>%?)[ \t]*;?[ \t]*$",
     re.MULTILINE,
 )
 _SCANNED = 1 << 16
-"""Characters at the start of a file in which figures are looked for."""
+"""Bytes at the start of a file in which figures are looked for."""
 
 PREFIX = "figures:"
 """Before a file: the figures that are printed in it, and not what it is."""
@@ -108,11 +109,8 @@ def read_figures(path: Path) -> tuple[Figure, ...]:
     Raises:
         HwsimError: the file cannot be read, or there are none in it.
     """
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            text = file.read(_SCANNED)
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    with opened(path, limit=TABLE_LIMIT) as file:
+        text = file.read(_SCANNED).decode(errors="replace")
     found = []
     for match in _LINE.finditer(text):
         value = float(match["value"])

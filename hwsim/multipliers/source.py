@@ -27,12 +27,12 @@ The same in TOML, `mul.toml` beside `mul.v`, where it is read unasked, or anywhe
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from .. import files
 from ..errors import HwsimError
 from ..operands import Operands
 from ..verilog.parameters import Parameter
@@ -216,12 +216,7 @@ def read_toml(path: Path) -> VerilogSource:
     Raises:
         HwsimError: it cannot be read, or a key is unknown or of another type.
     """
-    try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise HwsimError(f"{path} is no TOML file: {error}") from error
+    body = files.read_toml(path)
     for key in body:
         if key not in _KEYS:
             raise HwsimError(

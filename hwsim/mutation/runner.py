@@ -15,8 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import HwsimError
-from ..tools.logs import first_error
 from ..tools.box import Box
+from ..tools.logs import first_error
 from ..tools.process import Done, OverLimitError, run
 from ..tools.scratch import scratch
 from ..verilog.parameters import literal

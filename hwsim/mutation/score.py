@@ -13,6 +13,7 @@ from typing import Any
 
 from ..designs.sources import sha256
 from ..errors import HwsimError
+from ..files import read_text
 from ..tools.pool import together
 from ..tools.scratch import scratch
 from ..tools.simulators import require_simulator, simulator_version
@@ -164,7 +165,7 @@ def mutate(
     chosen = draw(path, count=count, seed=seed, only=only)
     require_simulator()
     began = time.monotonic()
-    text, digest = _read(path), sha256(path)
+    text, digest = read_text(path), sha256(path)
     judges = gate(path.stem, rtl=path.parent, widest=widest)
     with scratch("mutate") as folder:
         runner = Runner(judges, path, folder)
@@ -201,7 +202,7 @@ def draw(
     """
     if not path.is_file():
         raise HwsimError(f"expected a Verilog file at {path}, but there is none")
-    every = mutants(_read(path), where=str(path))
+    every = mutants(read_text(path), where=str(path))
     if not every:
         raise HwsimError(f"{path}: expected something to mutate, found nothing")
     if only is not None:
@@ -226,10 +227,3 @@ def _verdict(runner: Runner, mutant: Mutant, text: str) -> Verdict:
         return Verdict(mutant, Outcome.killed, kill)
     kill = runner.prove(path)
     return Verdict(mutant, Outcome.survived if kill else Outcome.equivalent, kill)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise HwsimError(f"cannot read {path}: {error}") from error

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..designs import mac
 from ..designs.sources import source
 from ..errors import HwsimError
+from ..files import DATA_LIMIT, array_of, read_bytes
 from ..multipliers import Catalogued
 from ..tools.runner import Simulation
 from ..tools.scratch import scratch
@@ -131,8 +132,8 @@ def run_mac_arrays(
             folder, TOP, sources, bench=_BENCH, name=several, simulator=SIMULATORS["icarus"]
         )
         simulation.run(limit=_LIMIT)
-        sums: NDArray[np.int64] = np.load(folder / "sums.npy")
-    return sums
+        sums = array_of(read_bytes(folder / "sums.npy", limit=DATA_LIMIT))
+    return sums.astype(np.int64)
 
 
 def _harness(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import read_bytes, read_text
 from ..tools.runner import Simulation
 from ..tools.scratch import scratch
 from ..tools.simulators import Simulator
@@ -84,7 +85,7 @@ def run_stream(
             bench=BENCH,
             name=_names([circuit.name for circuit in circuits]),
             simulator=simulator,
-            writes=4 * len(a) * _words(circuits),
+            writes=4 * len(a) * sum(_words(circuits)),
         )
         simulation.run(limit=limit, progress=progress)
         return _read(folder, circuits, cycles=len(a))
@@ -101,17 +102,23 @@ def _ports(roles: Roles) -> dict[str, int]:
     return {**operands, roles.product: roles.product_bits}
 
 
+def _words(circuits: Sequence[Circuit]) -> list[int]:
+    return [product_words(circuit.roles.product_bits) for circuit in circuits]
+
+
 def _read(folder: Path, circuits: Sequence[Circuit], *, cycles: int) -> list[Outputs]:
-    counts = [product_words(circuit.roles.product_bits) for circuit in circuits]
-    raw = np.fromfile(folder / PRODUCTS, dtype="<u4")
-    if len(raw) != cycles * sum(counts):
+    counts = _words(circuits)
+    size = 4 * cycles * sum(counts)
+    raw = np.frombuffer(read_bytes(folder / PRODUCTS, limit=size), dtype="<u1")
+    if len(raw) != size:
         raise HwsimError(
             f"{circuits[0].name}: expected {cycles} products from the simulator, got "
-            f"{len(raw) // sum(counts)}; is the disk under {tempfile.gettempdir()} full?"
+            f"{len(raw) * cycles // size}; is the disk under {tempfile.gettempdir()} full?"
         )
+    raw = raw.view("<u4")
     lanes = np.split(raw.reshape(cycles, -1), np.cumsum(counts)[:-1], axis=1)
     unknown: list[dict[int, str]] = [{} for _ in circuits]
-    for line in (folder / UNKNOWN).read_text().splitlines():
+    for line in read_text(folder / UNKNOWN).splitlines():
         circuit, cycle, bits = line.split()
         unknown[int(circuit)][int(cycle)] = bits.upper()
     return [

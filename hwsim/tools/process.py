@@ -56,6 +56,11 @@ class Done:
     stderr: str
 
 
+def _file(log: Path | None) -> IO[bytes]:
+    """Its log, or a file without a name; whoever gets it closes it."""
+    return tempfile.TemporaryFile() if log is None else log.open("w+b")
+
+
 def printed(file: IO[bytes]) -> str:
     """What a file of printed text has, or the two ends of a flood."""
     size = file.seek(0, os.SEEK_END)
@@ -96,9 +101,9 @@ class Process:
                 raise FileNotFoundError(2, "no such program", command[0])
             command, env = box.command(command), box.environment(env)
         # Files, as the one who floods a pipe waits for its reader or fills its memory.
-        self._stderr: IO[bytes] = tempfile.TemporaryFile() if log is None else log.open("w+b")
-        self._stdout = tempfile.TemporaryFile() if log is None else self._stderr
-        self._kept, self._done = log is None, False
+        self._kept, self._boxed = log is None, box is not None
+        self._stderr = _file(log)
+        self._stdout = _file(None) if log is None else self._stderr
         self._popen = subprocess.Popen(
             command,
             cwd=None if box is None else box.folder,
@@ -108,7 +113,6 @@ class Process:
             stderr=self._stderr,
             start_new_session=True,
         )
-        self._boxed = box is not None
 
     @property
     def pid(self) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..comments import without_comments
 from ..errors import HwsimError
+from ..files import opened
 from .box import Box
 from .logs import first_error, how_it_ended
 from .process import OverLimitError, Process, printed, run
@@ -242,7 +243,7 @@ class Simulation:
 
     def _read(self, name: str) -> str:
         try:
-            with open_regular(self.folder / name) as file:
+            with opened(self.folder / name, limit=_MOST_TRACED) as file:
                 return printed(file)
-        except OSError:
+        except HwsimError:  # not there, or what no bench makes
             return ""

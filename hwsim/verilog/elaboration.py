@@ -52,9 +52,7 @@ def elaborate(
     with scratch("elaborate") as folder:
         source, program = folder / "design.v", folder / "design.vvp"
         source.write_text(text, encoding="utf-8")
-        done = run_icarus(
-            [*command, "-o", program.name, source.name], name=name, folder=folder
-        )
+        done = run_icarus([*command, "-o", program.name, source.name], name=name, folder=folder)
         if done.code:
             raise HwsimError(f"{name}: the Verilog does not compile: {first_error(done.stderr)}")
         found = _interfaces(program.read_text())

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..comments import without_comments
 from ..errors import HwsimError
+from ..files import TEXT_LIMIT, require_file
 from ..tools.scratch import scratch
 from ..tools.simulators import run_icarus
 
@@ -49,6 +50,7 @@ def preprocess(sources: Sequence[Path], *, includes: Sequence[Path] = ()) -> Pre
         if not path.is_file():
             what = "it is a folder" if path.is_dir() else "there is no such file"
             raise HwsimError(f"expected a Verilog file at {path}, but {what}")
+        require_file(path, limit=TEXT_LIMIT)
     for folder in includes:
         if not folder.is_dir():
             raise HwsimError(f"expected a folder of included files at {folder}, but there is none")
