@@ -18,6 +18,7 @@ from ..metrics import error_metrics
 from ..operands import MAX_BITS, Operands
 from ..simulation.latency import MAX_LATENCY, PROBE_CYCLES, measure, probe
 from ..simulation.stream import Outputs, run_stream
+from ..tools.box import unconfined
 from ..tools.pool import together
 from ..tools.simulators import Simulator, chosen
 from ..verilog.circuit import Circuit
@@ -241,6 +242,7 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
         },
         "cocotb": version("cocotb"),
         **{key: value for key, (value, usual) in said.items() if value != usual},
+        **unconfined(),
     }
 
 

@@ -89,6 +89,11 @@ def means() -> frozenset[str]:
     return frozenset(done.stdout.split()) if done.code == 0 else frozenset()
 
 
+def unconfined() -> dict[str, list[str]]:
+    """What a manifest says where something is missing; nothing otherwise."""
+    return {"unconfined": list(missing())} if missing() else {}
+
+
 def missing() -> tuple[str, ...]:
     """The guarantees that this platform does not give, as `GUARANTEES` has them."""
     return tuple(what for what, ways in GUARANTEES.items() if not ways & means())
