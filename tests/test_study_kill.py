@@ -46,9 +46,7 @@ def command(arguments: list[str], scratch: Path) -> None:
     os.setsid()  # simulators are its children: they go with it
     os.chdir(scratch)
     # What a killed simulator leaves stays here.
-    os.environ["TMPDIR"] = tempfile.tempdir = str(
-        scratch
-    )
+    os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     sys.argv = ["axhil", *arguments]
     for stream, name in ((sys.stdout, "out"), (sys.stderr, "err")):
         with (scratch / f"{os.getpid()}.{name}").open("w") as file:
