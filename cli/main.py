@@ -7,6 +7,7 @@ them loads torch before a command runs: help answers at once.
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -114,9 +115,14 @@ def main() -> None:
     # A notice is a sentence, without the line of code that gave it.
     warnings.formatwarning = lambda message, *_: f"axhil: {message}\n"
     out.quiet = False
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, _stop)
     try:
         # Not on its own: its complaints would take four lines.
         sys.exit(app(prog_name="axhil", standalone_mode=False) or 0)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
     except AxhilError as error:
         _fail(str(error))
     except OSError as error:
@@ -132,6 +138,11 @@ def main() -> None:
         if not hasattr(error, "format_message"):
             raise
         _usage(error)
+
+
+def _stop(number: int, _frame: object) -> None:
+    """End as by an exception: simulators end, and temporary folders are removed."""
+    sys.exit(128 + number)
 
 
 def _usage(error: Exception) -> None:

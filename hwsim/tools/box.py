@@ -19,12 +19,12 @@ _START = (
 )
 
 GUARANTEES = {
-    "write nowhere but to its own folder": {"landlock", "read-only"},
+    "write nowhere but to their own folder": {"landlock", "read-only"},
     "reach no network": {"sockets", "namespaces"},
     "signal no other process": {"signals", "namespaces"},
     "start no process": {"processes"},
     "leave no process behind": {"namespaces"},
-    "take no more memory, disk and time than it may": {"limits"},
+    "take no more memory, disk and time than they may": {"limits"},
 }
 """What a program in a box can do, and the means of which one suffices for it."""
 
