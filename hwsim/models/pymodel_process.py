@@ -91,9 +91,16 @@ def _integers(
         except (TypeError, ValueError, OverflowError):
             good = False
         if not good:
-            raise _ModelError(f"{a[i]} x {b[i]} is {answer!r:.60}, expected a 32-bit integer")
+            raise _ModelError(f"{a[i]} x {b[i]} is {_shown(answer)}, expected a 32-bit integer")
         products[i] = whole
     return products
+
+
+def _shown(answer: object) -> str:
+    try:
+        return repr(answer)[:60].replace("\n", " ")
+    except Exception:  # a number too long to be written, or a user's class
+        return f"a {type(answer).__name__}"
 
 
 def _said(error: Exception) -> str:
