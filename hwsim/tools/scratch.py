@@ -35,12 +35,15 @@ def scratch(purpose: str) -> Iterator[Path]:
 def _locked(purpose: str) -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f"{_prefix()}{purpose}-"))
-        handle = os.open(folder, os.O_RDONLY)
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # swept before it was locked
+            continue
         with contextlib.suppress(OSError):  # a file system without locks: never swept
             fcntl.flock(handle, fcntl.LOCK_SH)
         if os.fstat(handle).st_nlink:
             return folder, handle
-        os.close(handle)  # swept before it was locked
+        os.close(handle)  # likewise
 
 
 @cache
