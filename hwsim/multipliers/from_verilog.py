@@ -79,7 +79,9 @@ class FromVerilog(KeptTable):
             asked=self._asked,
             parameters=source.parameters,
             includes=source.includes,
+            defines=source.defines,
             ties=source.ties,
+            product_shift=source.product_shift or 0,
         )
 
     @property

@@ -184,9 +184,7 @@ def simulate_together(
         latencies = {latency for _, latency in streams}
         if len(latencies) != 1:
             raise HwsimError(f"{circuit.name}: expected one latency, measured {sorted(latencies)}")
-        values: NDArray[Any] = np.concatenate([words for words, _ in streams])
-        if circuit.product.signed:
-            values = circuit.product.value(values)
+        values = circuit.products(np.concatenate([words for words, _ in streams]))
         products.append(Products(values, latencies.pop(), simulator))
     return products
 
@@ -214,6 +212,7 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
     roles, simulator = inner.roles, found.simulator
     said = {
         "product_width": (roles.product_bits, sum(roles.bits)),
+        "product_shift": (roles.product_shift, 0),
         "signed_from": (circuit.signed_from, "declared"),
         "wrapper": ("sign-magnitude" if circuit.core else None, None),
         "wrapper_verilog": (circuit.wrapper, None),
@@ -223,7 +222,7 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
         "enables": ([vars(enable) for enable in roles.enables], []),
         "ties": (dict(roles.ties), {}),
         "outputs_left_open": (list(roles.unread), []),
-        "read_by": (inner.reader, "pyverilog"),
+        "defines": (dict(inner.defines), {}),
         "vectors_taken_apart": (list(inner.scalarized), []),
         "notes": (list(inner.notes), []),
     }

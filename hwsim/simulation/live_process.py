@@ -134,7 +134,7 @@ class LiveProcess:
                 f"{roles.activation}={a[first]}, {roles.weight}={b[first]}"
             )
         words = np.fromfile(self._folder / PRODUCTS, dtype=np.uint32)[: len(a)]
-        products = self._circuit.product.value(words)
+        products = self._circuit.products(words)
         if len(products) != len(a):
             raise HwsimError(
                 f"{self._circuit.name}: expected {len(a)} products from the simulator, got "

@@ -14,7 +14,6 @@ from ..errors import HwsimError
 from ..tools.runner import Simulation
 from ..tools.simulators import Simulator
 from ..verilog.circuit import Circuit
-from ..verilog.roles import Roles
 from .stream_harness import (
     OPERANDS,
     PRODUCTS,
@@ -73,7 +72,7 @@ def run_stream(
         folder = Path(scratch)
         pairs = np.stack([a, b], axis=1).astype(f">u{operand_bytes(bits)}")
         (folder / OPERANDS).write_bytes(pairs.tobytes())
-        said = [{"name": circuit.name, "ports": _ports(circuit.roles)} for circuit in circuits]
+        said = [{"name": circuit.name, "ports": _ports(circuit)} for circuit in circuits]
         settings = {"cycles": len(a), "circuits": said}
         (folder / "stream.json").write_text(json.dumps(settings))
         (folder / f"{TOP}.v").write_text(stream_harness(circuits))
@@ -96,9 +95,11 @@ def _names(every: Sequence[str]) -> str:
     return shown if len(every) <= 3 else f"{shown} and {len(every) - 3} more"
 
 
-def _ports(roles: Roles) -> dict[str, int]:
-    operands = dict(zip((roles.activation, roles.weight), roles.bits, strict=True))
-    return {**operands, roles.product: roles.product_bits}
+def _ports(circuit: Circuit) -> dict[str, int]:
+    roles = circuit.roles
+    # Of a port that both operands are parts of, the whole width.
+    names = {name.partition("[")[0] for name in (roles.activation, roles.weight, roles.product)}
+    return {port.name: port.width for port in circuit.interface.ports if port.name in names}
 
 
 def _read(folder: Path, circuits: Sequence[Circuit], *, cycles: int) -> list[Outputs]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..comments import without_comments
+from ..comments import located_lines, without_comments
 from ..errors import HwsimError
 from .logs import first_error, how_it_ended
 from .process import OverLimitError, Process, run
@@ -227,9 +227,9 @@ class Simulation:
         """Where the sources end a simulation: Icarus does not always say who did."""
         for path in self._sources:
             text = without_comments(path.read_text(encoding="utf-8", errors="replace"))
-            for number, line in enumerate(text.splitlines(), start=1):
+            for file, number, line in located_lines(text, path.name):
                 if task := re.search(r"\$(?:finish|stop)\b", line):
-                    return f"{path.name}:{number} calls {task[0]}"
+                    return f"{file}:{number} calls {task[0]}"
         return None
 
     def _progress(self) -> int:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from ..errors import HwsimError
 from .process import Done, OverLimitError, run
@@ -135,18 +136,19 @@ def simulator_version() -> str:
     return SIMULATORS["icarus"].version()
 
 
-def run_icarus(command: Sequence[str], *, name: str) -> Done:
+def run_icarus(command: Sequence[str], *, name: str, folder: Path) -> Done:
     """Icarus' compiler, for its preprocessor and its elaborator.
 
     Args:
         command: `iverilog` and its options.
         name: what it reads, for messages.
+        folder: to run in.
 
     Raises:
         HwsimError: it takes too long.
     """
     try:
-        return run(command, seconds=_COMPILE_LIMIT)
+        return run(command, folder=folder, seconds=_COMPILE_LIMIT)
     except OverLimitError:
         raise HwsimError(
             f"{name}: expected iverilog to read the Verilog in {_COMPILE_LIMIT:g} s"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilog text to syntax trees: the preprocessor is Icarus', the parser pyverilog's."""
 
+import codecs
+import re
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -11,6 +13,8 @@ from typing import Any
 
 from ..errors import HwsimError
 from ..tools.simulators import run_icarus
+from .modules import without_noise
+from .parameters import Parameter
 
 
 class UnreadableVerilogError(HwsimError):
@@ -22,7 +26,7 @@ class Preprocessed:
     """Sources after the preprocessor.
 
     Attributes:
-        text: all of them in one, macros expanded and includes in place; comments are kept.
+        text: all of them in one, macros expanded and includes in place; no comments, no attributes.
         files: every file that was read, includes among them, in reading order.
     """
 
@@ -30,35 +34,94 @@ class Preprocessed:
     files: tuple[Path, ...]
 
 
-def preprocess(sources: Sequence[Path], *, includes: Sequence[Path] = ()) -> Preprocessed:
+def preprocess(
+    sources: Sequence[Path],
+    *,
+    includes: Sequence[Path] = (),
+    defines: Mapping[str, Parameter] | None = None,
+) -> Preprocessed:
     """Expands macros and includes with `iverilog -E`.
+
+    Bytes that are no UTF-8, such as Latin-1, come back as they were where the text is written with
+    `surrogateescape`.
 
     Args:
         sources: Verilog files, in compilation order.
         includes: folders searched for included files; that of each source is among them.
+        defines: macros by name.
 
     Raises:
-        HwsimError: a file or a folder does not exist, or the preprocessor refuses it.
+        HwsimError: a file or a folder does not exist, is no text, needs a macro that nothing
+            defines, or the preprocessor refuses it.
     """
     for path in sources:
         if not path.is_file():
             what = "it is a folder" if path.is_dir() else "there is no such file"
             raise HwsimError(f"expected a Verilog file at {path}, but {what}")
+        _require_text(path)
     for folder in includes:
         if not folder.is_dir():
             raise HwsimError(f"expected a folder of included files at {folder}, but there is none")
-    folders = dict.fromkeys([*includes, *(path.parent for path in sources)])
+    folders = dict.fromkeys(path.absolute() for path in (*includes, *(x.parent for x in sources)))
     with tempfile.TemporaryDirectory(prefix="axhil-cpp-") as scratch:
-        text, names = Path(scratch, "out.v"), Path(scratch, "names")
-        command = ["iverilog", "-g2012", "-E", "-o", str(text), f"-Mall={names}"]
+        command = ["iverilog", "-g2012", "-E", "-o", "out.v", "-Mall=names"]
         command += [f"-I{folder}" for folder in folders]
-        done = run_icarus([*command, *map(str, sources)], name=sources[0].name)
+        command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
+        given = {str(path.absolute()): path for path in sources}
+        shown = {place: re.sub(r'["\\\\]', "_", path.name) for place, path in given.items()}
+        for i, path in enumerate(given):
+            # Tells the compiler where lines come from, and ends the last line of the file before.
+            mark = f'\n`line 1 "{shown[path]}" 0\n'
+            Path(scratch, f"{i}.v").write_text(mark, encoding="utf-8", errors="surrogateescape")
+            command += [f"{i}.v", path]
+        # In a folder of its own: included files are looked up in the working folder first.
+        done = run_icarus(command, name=sources[0].name, folder=Path(scratch))
         if done.code:
-            first = next(iter(done.stderr.splitlines()), "iverilog said nothing")
-            raise HwsimError(f"{sources[0].name}: the Verilog does not preprocess: {first}")
-        read = dict.fromkeys(Path(line) for line in names.read_text().splitlines() if line)
-        # An included file that is no UTF-8 has the odd byte in a comment.
-        return Preprocessed(text.read_text(encoding="utf-8", errors="replace"), tuple(read))
+            raise HwsimError(_refusal(done.stderr, given, sources[0].name))
+        if undefined := _UNDEFINED.search(done.stderr):
+            where = given.get(undefined[1], Path(undefined[1])).name
+            name = undefined[3]
+            raise HwsimError(
+                f"{where}:{undefined[2]}: the macro {name} is used and nothing defines it; give it "
+                f"with -D {name}=VALUE, or [define.{name}=VALUE] behind the file"
+            )
+        names = [line for line in Path(scratch, "names").read_text().splitlines() if line]
+        marks = {f"{i}.v" for i in range(len(given))}
+        read = dict.fromkeys(given.get(name, Path(name)) for name in names if name not in marks)
+        for path in read:
+            _require_text(path)
+        text = Path(scratch, "out.v").read_text(encoding="utf-8", errors="surrogateescape")
+        return Preprocessed(without_noise(text), tuple(read))
+
+
+_UNDEFINED = re.compile(r"^(.*?):(\d+): warning: macro (\S+) undefined", re.MULTILINE)
+_INCLUDE = re.compile(r"^(.*?):\d+: Include file (\S+) not found", re.MULTILINE)
+
+
+def _refusal(log: str, given: Mapping[str, Path], name: str) -> str:
+    if missing := _INCLUDE.search(log):
+        where = given.get(missing[1], Path(missing[1])).name
+        return (
+            f"{where}: expected the included file {missing[2]} beside the Verilog; give its folder "
+            "with --include FOLDER, or [include=FOLDER] behind the file"
+        )
+    first = next(iter(log.splitlines()), "iverilog said nothing")
+    for path, short in given.items():
+        first = first.replace(path, short.name)
+    return f"{name}: the Verilog does not preprocess: {first}"
+
+
+def _require_text(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+    except OSError as error:
+        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in head:
+        raise HwsimError(
+            f"expected Verilog in UTF-8 or Latin-1 at {path}, got UTF-16 or no text; convert it, "
+            f"e.g. iconv -f UTF-16 -t UTF-8 {path.name} > new.v"
+        )
 
 
 def parse_modules(text: str, *, where: str) -> Mapping[str, Any]:
