@@ -4,7 +4,8 @@
 import re
 from collections.abc import Iterator
 
-_NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+# Behind a backslash everything up to a blank is a name, \x/* and \x" among them.
+_NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\\[^ \t\b\f\r\n]+', re.DOTALL)
 
 
 def without_comments(text: str, *, strings: bool = True) -> str:
@@ -19,6 +20,8 @@ def without_comments(text: str, *, strings: bool = True) -> str:
         found = match[0]
         if found.startswith('"'):
             return found if strings else '""'
+        if found.startswith("\\"):
+            return found
         return " " + "\n" * found.count("\n")
 
     return _NOISE.sub(blank, text)

@@ -172,7 +172,9 @@ class VerilogSource:
         return VerilogSource(
             file=self.file or others.file,
             more=tuple(dict.fromkeys((*self.more, *others.more))),
-            **{name: {**getattr(others, name), **getattr(self, name)} for name in _TABLES},
+            parameters={**others.parameters, **self.parameters},
+            ties={**others.ties, **self.ties},
+            defines={**others.defines, **self.defines},
             includes=tuple(dict.fromkeys((*self.includes, *others.includes))),
             operands=words.operands,
             sign=words.sign,

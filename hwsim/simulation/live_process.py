@@ -55,7 +55,6 @@ class LiveProcess:
             bench=_BENCH,
             name=circuit.name,
             simulator=SIMULATORS["icarus"],
-            includes=circuit.includes,
         )
         self._pending: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         self._busy = False  # with something that only its end or a kill can end

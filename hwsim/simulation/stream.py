@@ -83,7 +83,6 @@ def run_stream(
             bench=BENCH,
             name=_names([circuit.name for circuit in circuits]),
             simulator=simulator,
-            includes=[path for circuit in circuits for path in circuit.includes],
         )
         simulation.run(limit=limit, progress=progress)
         return _read(folder, circuits, cycles=len(a))

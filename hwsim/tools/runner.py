@@ -37,7 +37,6 @@ class Simulation:
         bench: the file with the one cocotb test.
         name: what is simulated, for messages.
         simulator: that runs it.
-        includes: folders of included files.
     """
 
     def __init__(
@@ -49,11 +48,9 @@ class Simulation:
         bench: Path,
         name: str,
         simulator: Simulator,
-        includes: Iterable[Path] = (),
     ) -> None:
         self.folder, self._top, self._bench, self._name = folder, top, bench, name
         self._sources = [*dict.fromkeys(sources)]
-        self._includes = [*dict.fromkeys(includes)]
         self._simulator = simulator
         self._runner: Any = None
         self._process: Process | None = None
@@ -75,7 +72,6 @@ class Simulation:
             lambda: self._runner.build(
                 sources=[*files, self.folder / f"{self._top}.v"],
                 hdl_toplevel=self._top,
-                includes=self._includes,
                 build_dir=self.folder,
                 build_args=self._simulator.build_args,
                 always=True,
@@ -95,7 +91,9 @@ class Simulation:
                 raise HwsimError(
                     f"{self._name}: expected the Verilog to compile in {_BUILD_LIMIT:g} s"
                 ) from None
-            log = self._read(_BUILD_LOG).replace(f"{self.folder}/", "")
+            log = re.sub(
+                rf"{re.escape(str(self.folder))}/(design/\w+/)?", "", self._read(_BUILD_LOG)
+            )
             if done.code:
                 found = first_error(log, compiler=self._simulator.title)
                 raise HwsimError(f"{self._name}: the Verilog does not compile: {found}")

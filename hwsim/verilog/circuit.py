@@ -24,6 +24,9 @@ from .roles import Roles, recognise
 from .scalarize import scalarized
 from .signs import SignedFrom, settle_signs
 
+DESIGN = "design"
+"""Folder of the Verilog of designs in that of their simulation."""
+
 
 @dataclass(frozen=True)
 class Circuit:
@@ -35,9 +38,8 @@ class Circuit:
         top: top module.
         sources: Verilog files in compilation order.
         files: every file that was read, includes among them.
-        includes: folders of included files.
         defines: macros, by name.
-        memories: files that the Verilog loads, by the names it uses.
+        memories: files that the Verilog loads, by their names in `text`.
         parameters: given, in place of the top's defaults.
         interface: of the top, parameters in place.
         roles: of its ports.
@@ -56,7 +58,6 @@ class Circuit:
     top: str
     sources: tuple[Path, ...]
     files: tuple[Path, ...]
-    includes: tuple[Path, ...]
     memories: Mapping[str, Path]
     parameters: Mapping[str, Parameter]
     interface: Interface
@@ -101,7 +102,6 @@ class Circuit:
             top=top,
             sources=tuple(sources),
             files=tuple(sources),
-            includes=(),
             memories={},
             parameters=parameters,
             interface=Interface(ports, parameters),
@@ -118,15 +118,16 @@ class Circuit:
             Every Verilog file to compile, in order.
         """
         for name, path in self.memories.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, folder / name)
         generated = []
         for text in (self.text, self.wrapper):
             if text is not None:
                 data = text.encode("utf-8", "surrogateescape")
                 # Circuits that stand side by side must not overwrite one another.
-                path = folder / hashlib.sha256(data).hexdigest()[:16] / self.sources[0].name
-                path.parent.mkdir(exist_ok=True)
+                path = (
+                    folder / DESIGN / hashlib.sha256(data).hexdigest()[:16] / self.sources[0].name
+                )
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
                 generated.append(path)
         return [*(self.sources if self.text is None else ()), *generated]
@@ -233,7 +234,6 @@ def read_circuit(
         top=design.top,
         sources=design.sources,
         files=design.files,
-        includes=design.includes,
         memories=design.memories,
         parameters=dict(parameters or {}),
         interface=design.interface,

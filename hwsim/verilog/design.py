@@ -36,9 +36,8 @@ class Design:
         top: top module.
         sources: Verilog files in compilation order.
         files: every file that was read: includes and file lists among them.
-        includes: folders of included files and of memories.
         defines: macros by name.
-        memories: files that the Verilog loads, by the names it uses.
+        memories: files that the Verilog loads, by their names in `text`.
         text: preprocessed Verilog of the top and what it uses, without comments.
         interface: of the top, parameters in place.
         notes: sentences about what was concluded and not told.
@@ -48,7 +47,6 @@ class Design:
     top: str
     sources: tuple[Path, ...]
     files: tuple[Path, ...]
-    includes: tuple[Path, ...]
     defines: Mapping[str, str]
     memories: Mapping[str, Path]
     text: str
@@ -97,15 +95,15 @@ def read_design(
     text = with_defaults(text, top, parameters or {}, where=label)
     check_tasks(text, where=label)
     folders = tuple(dict.fromkeys([*(path.parent for path in given.files), *given.includes]))
+    simulated, loads = memories(text, folders=folders, where=label)
     return Design(
         name=f"{top} ({label})",
         top=top,
         sources=given.files,
         files=(*read.files, *given.lists),
-        includes=folders,
         defines=given.defines,
-        memories=memories(text, folders=folders, where=label),
-        text=text,
+        memories=loads,
+        text=simulated,
         interface=elaborate(text, [top], parameters=parameters, name=label)[top],
         notes=tuple(notes),
     )

@@ -16,6 +16,7 @@ from ..tools.simulators import run_icarus
 from .complaints import complaint
 from .parameters import Parameter
 from .ports import Interface, Port
+from .syntax import OPTIONS
 
 _SCOPE = re.compile(
     r'^S_\w+ \.scope (?P<kind>[\w.]+), "(?P<name>[^"]*)" "(?P<module>[^"]*)"'
@@ -50,7 +51,7 @@ def elaborate(
     with tempfile.TemporaryDirectory(prefix="axhil-elaborate-") as scratch:
         source = Path(scratch, "design.v")
         source.write_text(text, encoding="utf-8", errors="surrogateescape")
-        command = ["iverilog", "-g2012", "-o", "design.vvp"]
+        command = ["iverilog", *OPTIONS, "-o", "design.vvp"]
         for top in tops:
             command += ["-s", top]
             command += [f"-P{top}.{key}={_override(value)}" for key, value in parameters.items()]

@@ -10,21 +10,20 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..comments import without_comments
 from ..errors import HwsimError
 
-_NOISE = re.compile(
-    r"""(?P<kept>"(?:\\.|[^"\\\n])*"|\\\S+)  # strings, and names such as \/*
-      | //[^\n]* | /\*.*?(?:\*/|\Z)
-      | \(\*(?!\s*\)).*?\*\)                 # attributes; @(*) is none""",
-    re.DOTALL | re.VERBOSE,
-)
-_QUOTED = re.compile(r'"(?:\\.|[^"\\\n])*"')
+# Icarus ends an escaped name at these characters and no other.
+_ESCAPED = r"\\[^ \t\b\f\r\n]+"
+_STRING = r'"(?:\\.|[^"\\\n])*"'
+_ATTRIBUTE = re.compile(rf"(?P<kept>{_STRING}|{_ESCAPED})|\(\*(?!\s*\)).*?\*\)", re.DOTALL)
+_QUOTED = re.compile(_STRING)
 _KINDS = "macromodule|module|primitive|interface|program|package"
 _DEFINITION = re.compile(
-    rf"\\\S+|(?<![\w$`.])(?P<kind>{_KINDS})\s+(?:(?:automatic|static)\s+)?"
-    r"(?P<name>\\\S+|[A-Za-z_][\w$]*)"
+    rf"{_ESCAPED}|(?<![\w$`.])(?P<kind>{_KINDS})\s+(?:(?:automatic|static)\s+)?"
+    rf"(?P<name>{_ESCAPED}|[A-Za-z_][\w$]*)"
 )
-_WORD = re.compile(r"\\\S+|[A-Za-z_][\w$]*")
+_WORD = re.compile(rf"{_ESCAPED}|[A-Za-z_][\w$]*")
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def without_noise(text: str) -> str:
     def blank(match: re.Match[str]) -> str:
         return match["kept"] or " " + "\n" * match[0].count("\n")
 
-    return _NOISE.sub(blank, text.replace("\ufeff", " "))
+    return _ATTRIBUTE.sub(blank, without_comments(text.replace("\ufeff", " ")))
 
 
 def definitions(text: str, *, where: str) -> list[Definition]:
@@ -107,7 +106,7 @@ def _end(text: str, kind: str, place: int) -> int | None:
     """Behind the end keyword; definitions may stand inside one another."""
     kind = "module" if kind == "macromodule" else kind
     depth = 1
-    for match in re.compile(rf"\\\S+|(?<![\w$`.])(end)?{kind}\b").finditer(text, place):
+    for match in re.compile(rf"{_ESCAPED}|(?<![\w$`.])(end)?{kind}\b").finditer(text, place):
         if not match[0].startswith("\\"):
             depth += -1 if match[1] else 1
             if depth == 0:
@@ -149,7 +148,7 @@ def header(module: Definition) -> tuple[tuple[int, int] | None, tuple[int, int] 
 def closing(text: str, place: int) -> int:
     """Where the parenthesis at a place is closed; the text's end where it never is."""
     depth = 0
-    for match in re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|[()]').finditer(text, place):
+    for match in re.compile(rf"{_STRING}|{_ESCAPED}|[()]").finditer(text, place):
         depth += {"(": 1, ")": -1}.get(match[0], 0)
         if depth == 0:
             return match.start()
@@ -162,7 +161,8 @@ def instantiated(module: Definition, names: Iterable[str]) -> set[str]:
     return {
         match[1].removeprefix("\\")
         for match in re.finditer(
-            r"(\\\S+|(?<![\w$.`\\])[A-Za-z_][\w$]*)(?=\s*#|\s+(?:\\\S+\s|[A-Za-z_][\w$]*)\s*[(\[])",
+            rf"({_ESCAPED}|(?<![\w$.`\\])[A-Za-z_][\w$]*)"
+            rf"(?=\s*#|\s+(?:{_ESCAPED}\s|[A-Za-z_][\w$]*)\s*[(\[])",
             module.text,
         )
         if match[1].removeprefix("\\") in known - {module.name}

@@ -16,6 +16,9 @@ from ..tools.simulators import run_icarus
 from .modules import without_noise
 from .parameters import Parameter
 
+OPTIONS = ("-g2012", "-DCOCOTB_SIM=1")
+"""Of Icarus, for all that reads a design; cocotb defines the same when it simulates."""
+
 
 class UnreadableVerilogError(HwsimError):
     """Verilog that pyverilog cannot read: an error in it, or beyond Verilog-2001."""
@@ -23,7 +26,7 @@ class UnreadableVerilogError(HwsimError):
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """Sources after the preprocessor.
+    """Sources after the preprocessor: what is read, judged and simulated.
 
     Attributes:
         text: all of them in one, macros expanded and includes in place; no comments, no attributes.
@@ -40,7 +43,7 @@ def preprocess(
     includes: Sequence[Path] = (),
     defines: Mapping[str, Parameter] | None = None,
 ) -> Preprocessed:
-    """Expands macros and includes with `iverilog -E`.
+    """Expands macros and includes with `iverilog -E`, with what a simulation defines.
 
     Bytes that are no UTF-8, such as Latin-1, come back as they were where the text is written with
     `surrogateescape`.
@@ -52,7 +55,7 @@ def preprocess(
 
     Raises:
         HwsimError: a file or a folder does not exist, is no text, needs a macro that nothing
-            defines, or the preprocessor refuses it.
+            defines or a file from elsewhere, or the preprocessor refuses it.
     """
     for path in sources:
         if not path.is_file():
@@ -62,9 +65,9 @@ def preprocess(
     for folder in includes:
         if not folder.is_dir():
             raise HwsimError(f"expected a folder of included files at {folder}, but there is none")
-    folders = dict.fromkeys(path.absolute() for path in (*includes, *(x.parent for x in sources)))
+    folders = [*dict.fromkeys(path.resolve() for path in (*includes, *(s.parent for s in sources)))]
     with tempfile.TemporaryDirectory(prefix="axhil-cpp-") as scratch:
-        command = ["iverilog", "-g2012", "-E", "-o", "out.v", "-Mall=names"]
+        command = ["iverilog", *OPTIONS, "-E", "-o", "out.v", "-Mall=names"]
         command += [f"-I{folder}" for folder in folders]
         command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
         given = {str(path.absolute()): path for path in sources}
@@ -90,6 +93,12 @@ def preprocess(
         read = dict.fromkeys(given.get(name, Path(name)) for name in names if name not in marks)
         for path in read:
             _require_text(path)
+            inside = any(path.resolve().is_relative_to(folder) for folder in folders)
+            if path not in sources and not inside:
+                raise HwsimError(
+                    f"{sources[0].name}: expected included files beside the Verilog, below it or "
+                    f"in a folder of --include, got {path}"
+                )
         text = Path(scratch, "out.v").read_text(encoding="utf-8", errors="surrogateescape")
         return Preprocessed(without_noise(text), tuple(read))
 

@@ -61,8 +61,8 @@ def wrapped(core: Circuit, *, latency: int = 0) -> Circuit:
 
 def _edges(core: Circuit) -> list[str]:
     """Clock and reset, where there are any."""
-    reset = core.roles.reset
-    return [name for name in (core.roles.clock, reset and reset.name) if name is not None]
+    reset = None if core.roles.reset is None else core.roles.reset.name
+    return [name for name in (core.roles.clock, reset) if name is not None]
 
 
 def _verilog(core: Circuit, top: str, latency: int) -> str:
