@@ -10,7 +10,8 @@ from netlist_samples import numbered_netlist
 from axhil.hwsim import HwsimError
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.multipliers.sampling import classes, corners, draw, sample
-from axhil.hwsim.multipliers.tabulation import simulate_pairs, sweep_order, tabulate, with_signs
+from axhil.hwsim.multipliers.tabulation import simulate_pairs, tabulate, with_signs
+from axhil.hwsim.multipliers.visits import sweep_order
 from axhil.hwsim.operands import Asked, Operand, Operands
 from axhil.hwsim.verilog.circuit import read_circuit, short_names
 from axhil.hwsim.verilog.ports import Interface, Port

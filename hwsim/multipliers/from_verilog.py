@@ -100,4 +100,5 @@ class FromVerilog(KeptTable):
             enabled=self.cache,
         )
         wrapped = " in a sign-magnitude wrapper, as requested" if self._wrap else ""
-        return lut, (f"{self.name}{wrapped}: {origin}",)
+        warnings = (f"warning: {self.name}: {one}" for one in lut.manifest.get("warnings", ()))
+        return lut, (f"{self.name}{wrapped}: {origin}", *warnings)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a circuit to its table: every operand pair, in one or more simulations."""
 
+import math
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -15,14 +16,19 @@ from numpy.typing import NDArray
 from ..errors import HwsimError
 from ..lut import Lut
 from ..metrics import error_metrics
-from ..operands import MAX_BITS, Operands
-from ..simulation.latency import MAX_LATENCY, PROBE_CYCLES, measure, probe
-from ..simulation.stream import Outputs, run_stream
+from ..operands import MAX_BITS
+from ..simulation.latency import MAX_LATENCY, measure, probe
+from ..simulation.stream import Outputs, Stream, UnsettledError, compiled_stream
+from ..simulation.stream_harness import Rig
 from ..tools.pool import together
 from ..tools.simulators import Simulator, chosen
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import jsonable
+from ..verilog.roles import Roles
+from ..verilog.state import Compiled
 from ..verilog.wrapper import wrapped
+from .findings import in_program, in_table, judged
+from .visits import LANES, sweep_order, visits
 
 TIME_LIMIT = 60.0
 """Seconds without a sign of life after which a simulation is ended."""
@@ -33,8 +39,9 @@ Progress = Callable[[int, int], None]
 _SHARE = 1 << 18
 """Fewest products worth a simulator of their own."""
 
-_AGAIN = 1024
-_SEED = 20250101
+_MOST_SETTLE = 1_000_000_000
+_GROWTH, _PATIENCE = 32, 2
+"""Nanoseconds of half a cycle at most; how it grows, and how often, while outputs still move."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,13 @@ class Products:
         values: (N,) the products; int64 where signed, else uint64.
         latency: cycles between operands and product; 0 without a clock.
         simulator: that ran.
+        warnings: sentences about what a user does not expect of the circuit.
     """
 
     values: NDArray[Any]
     latency: int
     simulator: Simulator
+    warnings: tuple[str, ...] = ()
 
 
 def tabulate(
@@ -87,26 +96,12 @@ def tabulate(
         raise HwsimError(f"{circuit.name}: expected products that fit 32-bit signed integers")
     table = np.empty(circuit.operands.shape, np.int32)
     table[a, b] = found.values
+    roles = _roles(circuit)
+    findings = in_table(table, circuit.operands, product=roles.product, bits=roles.product_bits)
+    found = replace(found, warnings=(*found.warnings, *judged(circuit.name, findings)))
     bare = Lut(table, *circuit.operands)
     manifest = {**manifest_of(circuit, found, hashes), "metrics": error_metrics(bare).as_dict()}
     return Lut(bare.table, *circuit.operands, manifest)
-
-
-def sweep_order(operands: Operands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Every operand pair once, in an order that an event-driven simulator likes.
-
-    One operand bit changes from pair to pair, in a Gray code, and the lowest bits change most
-    often: what an approximate multiplier cuts off costs nothing.
-
-    Args:
-        operands: of at most 12 bits.
-
-    Returns:
-        a, b: (2^(bits together),) bit patterns.
-    """
-    step = np.arange(operands.product.count, dtype=np.int64)
-    step ^= step >> 1
-    return step >> operands.weight.bits, operands.weight.pattern(step)
 
 
 def simulate_pairs(
@@ -133,8 +128,9 @@ def simulate_together(
 ) -> list[Products]:
     """Products of circuits that stand side by side, for given operand pairs.
 
-    Every simulation is followed by some of its pairs again in a random order: a product that then
-    differs depends on earlier operands, as behind a latch.
+    A circuit that may keep something of earlier operands meets every pair in several orders, see
+    `visits`; any other is a function, and meets some pairs again. A circuit with delays gets more
+    time than they take together.
 
     Args:
         circuits: of equal operands, all combinational if there are several.
@@ -155,37 +151,26 @@ def simulate_together(
     parts = np.array_split(np.arange(len(a)), shares)
     counter = _Counter(len(a), shares, progress)
 
-    def part(number: int) -> list[tuple[NDArray[np.uint64], int]]:
+    def part(number: int) -> list[_Share]:
         mine = parts[number]
-        again = np.random.default_rng(_SEED).choice(mine, size=min(_AGAIN, len(mine)))
-        order = np.concatenate([mine, again])
-        streams = _stream(
+        return _simulated(
             circuits,
-            a[order],
-            b[order],
+            a[mine],
+            b[mine],
             simulator=simulator,
             limit=limit,
             progress=lambda done: counter.tell(number, min(done, len(mine))),
         )
-        for circuit, (words, _) in zip(circuits, streams, strict=True):
-            differs = words[len(mine) :] != words[again - mine[0]]
-            if differs.any():
-                pair = again[int(differs.argmax())]
-                raise HwsimError(
-                    f"{circuit.name}: expected one product for each operand pair, got two for "
-                    f"{_pair(circuit, a[pair], b[pair])}: it depends on earlier operands, as "
-                    "behind a latch"
-                )
-        return [(words[: len(mine)], latency) for words, latency in streams]
 
     by_part = together({number: partial(part, number) for number in range(shares)}, jobs=jobs)
     products = []
-    for circuit, streams in zip(circuits, zip(*by_part.values(), strict=True), strict=True):
-        latencies = {latency for _, latency in streams}
+    for circuit, shares_of_it in zip(circuits, zip(*by_part.values(), strict=True), strict=True):
+        latencies = {share.latency for share in shares_of_it}
         if len(latencies) != 1:
             raise HwsimError(f"{circuit.name}: expected one latency, measured {sorted(latencies)}")
-        values = circuit.products(np.concatenate([words for words, _ in streams]))
-        products.append(Products(values, latencies.pop(), simulator))
+        values = circuit.products(np.concatenate([share.words for share in shares_of_it]))
+        warnings = dict.fromkeys(line for share in shares_of_it for line in share.warnings)
+        products.append(Products(values, latencies.pop(), simulator, tuple(warnings)))
     return products
 
 
@@ -198,7 +183,8 @@ def with_signs(circuit: Circuit, *, limit: float = TIME_LIMIT) -> Circuit:
     if circuit.product.signed or circuit.roles.clock is None:
         return wrapped(circuit)
     a, b = probe(circuit.roles.bits)
-    (outputs,) = run_stream([circuit], a, b, simulator=chosen(), limit=limit)
+    with compiled_stream([circuit], Rig(), simulator=chosen()) as stream:
+        ((outputs,),) = stream.run(a[None], b[None], limit=limit)
     latency = measure(outputs, bits=circuit.roles.bits, name=circuit.name)
     return wrapped(circuit, latency=latency)
 
@@ -225,6 +211,7 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
         "defines": (dict(inner.defines), {}),
         "vectors_taken_apart": (list(inner.scalarized), []),
         "notes": (list(inner.notes), []),
+        "warnings": (list(found.warnings), []),
     }
     return {
         "multiplier": inner.multiplier,
@@ -243,7 +230,16 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
     }
 
 
-def _stream(
+@dataclass(frozen=True)
+class _Share:
+    """What one simulation gave of a circuit: (N,) bits of its products, and what was seen."""
+
+    words: NDArray[np.uint64]
+    latency: int
+    warnings: tuple[str, ...]
+
+
+def _simulated(
     circuits: Sequence[Circuit],
     a: NDArray[np.int64],
     b: NDArray[np.int64],
@@ -251,32 +247,79 @@ def _stream(
     simulator: Simulator,
     limit: float,
     progress: Callable[[int], None],
-) -> list[tuple[NDArray[np.uint64], int]]:
-    """Each circuit's output words of the pairs, and its latency measured in the same simulation."""
-    bits = circuits[0].roles.bits
+) -> list[_Share]:
+    """Products of the pairs, visited as often and given as much time as the circuits need."""
     clocked = circuits[0].roles.clock is not None
-    lead = PROBE_CYCLES if clocked else 0
+    rig, patience = Rig(lanes=2 if clocked else 1), _PATIENCE
+    while True:
+        with compiled_stream(circuits, rig, simulator=simulator) as stream:
+            needed = _needed(stream.compiled, rig, name=circuits[0].name)
+            if needed == rig:
+                try:
+                    return _visited(stream, a, b, limit=limit, progress=progress)
+                except UnsettledError:
+                    if not patience:
+                        raise
+                    patience -= 1
+                    needed = replace(rig, settle=min(_MOST_SETTLE, _GROWTH * rig.settle))
+        rig = needed
+
+
+def _needed(compiled: Sequence[Compiled], rig: Rig, *, name: str) -> Rig:
+    """More lanes where something may be kept, more time where something is late."""
+    delay = max(one.delay for one in compiled)
+    if 2 * delay > _MOST_SETTLE:
+        raise HwsimError(
+            f"{name}: expected delays of at most {_MOST_SETTLE / 2e9:g} s, all together, got "
+            f"{delay / 1e9:g} s; check its `timescale, or leave the delays out"
+        )
+    return Rig(
+        LANES if any(one.keeps for one in compiled) else rig.lanes,
+        max(rig.settle, math.ceil(2 * delay)),
+        watched=delay > 0,
+    )
+
+
+def _visited(
+    stream: Stream,
+    a: NDArray[np.int64],
+    b: NDArray[np.int64],
+    *,
+    limit: float,
+    progress: Callable[[int], None],
+) -> list[_Share]:
+    """Sends the pairs through all lanes, and compares what they gave."""
+    circuits, lanes = stream.circuits, stream.rig.lanes
+    bits, clocked = circuits[0].roles.bits, circuits[0].roles.clock is not None
+    orders = visits(a, b, lanes=lanes, bits=bits[1])
     if clocked:
-        probe_a, probe_b = probe(bits)
-        a_all = np.concatenate([probe_a, a, np.repeat(a[-1:], MAX_LATENCY)])
-        b_all = np.concatenate([probe_b, b, np.repeat(b[-1:], MAX_LATENCY)])
+        before_a, before_b = (np.tile(one, (lanes, 1)) for one in probe(bits))
     else:
-        a_all, b_all = a, b
-    every = run_stream(
-        circuits,
-        a_all,
-        b_all,
-        simulator=simulator,
+        # The first pair has to arrive as a change of every bit, as all others do of some.
+        first = orders[:, :1]
+        before_a, before_b = a[first] ^ ((1 << bits[0]) - 1), b[first] ^ ((1 << bits[1]) - 1)
+    last = np.repeat(orders[:, -1:], MAX_LATENCY if clocked else 0, axis=1)
+    order, lead = np.concatenate([orders, last], axis=1), before_a.shape[1]
+    every = stream.run(
+        np.concatenate([before_a, a[order]], axis=1),
+        np.concatenate([before_b, b[order]], axis=1),
         limit=limit,
         progress=lambda done: progress(max(0, done - lead)),
     )
-    streams = []
-    for circuit, outputs in zip(circuits, every, strict=True):
-        latency = measure(outputs, bits=bits, name=circuit.name) if clocked else 0
-        start = lead + latency
-        _refuse_unknown(circuit, outputs, a, b, start=start)
-        streams.append((outputs.words[start : start + len(a)], latency))
-    return streams
+    shares = []
+    for circuit, compiled, outputs in zip(circuits, stream.compiled, every, strict=True):
+        findings = [*in_program(compiled, stream.warnings)]
+        causes = "; ".join(["", *([compiled.keeps] if compiled.keeps else ()), *map(str, findings)])
+        words = []
+        for lane, output in enumerate(outputs):
+            latency = measure(output, bits=bits, name=circuit.name) if clocked else 0
+            start, visited = lead + latency, orders[lane]
+            _refuse_unknown(circuit, output, a[visited], b[visited], start=start, causes=causes)
+            words.append(output.words[start : start + len(visited)])
+        _refuse_kept(circuit, compiled, orders, words, a, b)
+        warnings = judged(circuit.name, findings)
+        shares.append(_Share(words[0][: len(a)], latency, warnings))
+    return shares
 
 
 def _refuse_unknown(
@@ -286,19 +329,46 @@ def _refuse_unknown(
     b: NDArray[np.int64],
     *,
     start: int,
+    causes: str,
 ) -> None:
     for cycle, bits in outputs.unknown.items():
         if start <= cycle < start + len(a):
             where = cycle - start
-            product = (circuit.core or circuit).roles.product
             raise HwsimError(
-                f"{circuit.name}: expected 0 and 1 only on {product}, got {bits} for "
-                f"{_pair(circuit, a[where], b[where])}"
+                f"{circuit.name}: expected 0 and 1 only on {_roles(circuit).product}, got {bits} "
+                f"for {_pair(circuit, a[where], b[where])}{causes}"
             )
 
 
+def _refuse_kept(
+    circuit: Circuit,
+    compiled: Compiled,
+    orders: NDArray[np.intp],
+    words: Sequence[NDArray[np.uint64]],
+    a: NDArray[np.int64],
+    b: NDArray[np.int64],
+) -> None:
+    products = words[0][: len(a)]
+    for order, found in zip(orders, words, strict=True):
+        differs = found != products[order]
+        if differs.any():
+            place = int(differs.argmax())
+            pair = order[place]
+            why = f": {compiled.keeps}" if compiled.keeps else ", as behind a latch"
+            raise HwsimError(
+                f"{circuit.name}: expected one product for each operand pair, got "
+                f"{circuit.product.value(products[pair])} and "
+                f"{circuit.product.value(found[place])} for {_pair(circuit, a[pair], b[pair])}: "
+                f"it depends on earlier operands{why}"
+            )
+
+
+def _roles(circuit: Circuit) -> Roles:
+    return (circuit.core or circuit).roles
+
+
 def _pair(circuit: Circuit, a: int, b: int) -> str:
-    roles = (circuit.core or circuit).roles
+    roles = _roles(circuit)
     first, second = circuit.operands.activation.value(a), circuit.operands.weight.value(b)
     return f"{roles.activation}={first}, {roles.weight}={second}"
 

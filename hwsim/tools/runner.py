@@ -24,6 +24,7 @@ from .simulators import Simulator
 
 _BUILD_LIMIT = 1800.0  # seconds; Verilator takes minutes for a large netlist
 _POLL = 0.02  # seconds between looks at the progress
+_PROGRAM = "sim.vvp"
 _BUILD_LOG, _RUN_LOG, _RESULTS, _FAILURE = "build.log", "run.log", "results.xml", "failure.txt"
 
 
@@ -139,6 +140,16 @@ class Simulation:
         env = {**self._runner.env}
         env["PYTHONPATH"] = os.pathsep.join([str(self.folder), env["PYTHONPATH"]])
         self._process = Process(command, folder=self.folder, env=env, log=self.folder / _RUN_LOG)
+
+    @property
+    def program(self) -> str | None:
+        """What Icarus compiled; None of another simulator."""
+        return self._read(_PROGRAM) if (self.folder / _PROGRAM).is_file() else None
+
+    @property
+    def build_log(self) -> str:
+        """What the compiler printed."""
+        return self._read(_BUILD_LOG)
 
     @property
     def pid(self) -> int | None:

@@ -89,6 +89,7 @@ SIMULATORS = {
         "Icarus Verilog",
         ("iverilog", "vvp"),
         "Debian: apt-get install iverilog",
+        build_args=("-Wall",),
         test_args=("-n",),  # $stop ends the simulation instead of waiting for a person
     ),
     "verilator": Simulator(

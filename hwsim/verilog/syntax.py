@@ -71,12 +71,12 @@ def preprocess(
         command += [f"-I{folder}" for folder in folders]
         command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
         given = {str(path.absolute()): path for path in sources}
-        shown = {place: re.sub(r'["\\\\]', "_", path.name) for place, path in given.items()}
-        for i, path in enumerate(given):
+        for i, (place, source) in enumerate(given.items()):
             # Tells the compiler where lines come from, and ends the last line of the file before.
-            mark = f'\n`line 1 "{shown[path]}" 0\n'
+            shown = re.sub(r'["\\]', "_", source.name)
+            mark = f'\n`line 1 "{shown}" 0\n'
             Path(scratch, f"{i}.v").write_text(mark, encoding="utf-8", errors="surrogateescape")
-            command += [f"{i}.v", path]
+            command += [f"{i}.v", place]
         # In a folder of its own: included files are looked up in the working folder first.
         done = run_icarus(command, name=sources[0].name, folder=Path(scratch))
         if done.code:

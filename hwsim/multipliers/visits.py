@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In which orders operand pairs are simulated, so that what depends on the order shows.
+
+What a latch keeps for a pair is what the pair before left in it. In the first order one operand bit
+changes from pair to pair; in the second every bit, or every bit but one; the others are random. So
+each pair is visited behind four others that differ from it and from each other, and an instance
+that begins with each order shows what only the first pair of all decides.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..operands import Operands
+
+LANES = 4
+"""Orders for a circuit that may keep earlier operands."""
+
+_AGAIN = 1024
+_SEED = 20250101
+
+
+def sweep_order(operands: Operands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Every operand pair once, in an order that an event-driven simulator likes.
+
+    One operand bit changes from pair to pair, in a Gray code, and the lowest bits change most
+    often: what an approximate multiplier cuts off costs nothing.
+
+    Args:
+        operands: of at most 12 bits.
+
+    Returns:
+        a, b: (2^(bits together),) bit patterns.
+    """
+    step = np.arange(operands.product.count, dtype=np.int64)
+    step ^= step >> 1
+    return step >> operands.weight.bits, operands.weight.pattern(step)
+
+
+def visits(
+    a: NDArray[np.int64], b: NDArray[np.int64], *, lanes: int, bits: int
+) -> NDArray[np.intp]:
+    """The orders.
+
+    Args:
+        a: (N,) first operands, bit patterns; N at least 1.
+        b: (N,) second operands.
+        lanes: orders wanted; one alone has some pairs again at its end, the first among them.
+        bits: of the second operand.
+
+    Returns:
+        (lanes, at least N) indices; the first lane begins with 0, 1, ..., N - 1.
+    """
+    count, rng = len(a), np.random.default_rng(_SEED)
+    given = np.arange(count)
+    if lanes == 1:
+        again = rng.choice(given, size=min(_AGAIN, count))
+        return np.concatenate([given, [0], again])[None]
+    orders = [given, _opposites((a << bits) | b)]
+    orders += [rng.permutation(count) for _ in range(lanes - 2)]
+    return np.stack(orders)
+
+
+def _opposites(pairs: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Each pair of the lower half, in its order, followed by its mirror image in the upper half.
+
+    Where all pairs are there, the mirror image has every bit turned.
+    """
+    count = len(pairs)
+    sorted_places = np.argsort(pairs, kind="stable")
+    rank = np.empty(count, np.intp)
+    rank[sorted_places] = np.arange(count)
+    lower = np.flatnonzero(rank < count // 2)
+    mirrored = sorted_places[count - 1 - rank[lower]]
+    middle = sorted_places[count // 2 : count // 2 + count % 2]
+    return np.concatenate([np.stack([lower, mirrored], axis=1).ravel(), middle])
