@@ -133,7 +133,7 @@ def simulate_together(
     time than they take together.
 
     Args:
-        circuits: of equal operands, all combinational if there are several.
+        circuits: of equal operands, all with a clock or none.
         a: (N,) activation operands, bit patterns; N at least 1.
         b: (N,) weight operands, bit patterns.
         jobs: simulators at a time; None is one per processor core.

@@ -67,7 +67,8 @@ def measure(outputs: Outputs, *, bits: tuple[int, int], name: str) -> int:
     if (rest != rest[:, :1]).any():
         raise HwsimError(
             f"{name}: expected a product that stands still {MAX_LATENCY} cycles after its "
-            "operands, but it goes on changing: no pipelined multiplier"
+            "operands, but it goes on changing: no pipelined multiplier, as it accumulates, or one "
+            f"of more than {MAX_LATENCY} stages"
         )
     expected = rest[:, 0][order]
     start = _PAIRS * _HOLD
@@ -79,6 +80,15 @@ def measure(outputs: Outputs, *, bits: tuple[int, int], name: str) -> int:
         f"{name}: expected one new operand pair a cycle and a latency of 0..{MAX_LATENCY} cycles, "
         "but products of streamed pairs never match those of held ones"
     )
+
+
+def held(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """(pairs,) the product of each pair of a probe that is held.
+
+    Args:
+        words: outputs from that of the probe's first pair on.
+    """
+    return words[_HOLD - 1 : _PAIRS * _HOLD : _HOLD]
 
 
 def _probe_pairs(bits: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

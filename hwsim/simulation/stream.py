@@ -124,7 +124,7 @@ def compiled_stream(
     """Compiles circuits side by side; their folder is gone at the end of the block.
 
     Args:
-        circuits: of equal operands, all combinational if there are several.
+        circuits: of equal operands, all with a clock or none.
         rig: how they stand.
         simulator: to run them on.
 
@@ -136,7 +136,7 @@ def compiled_stream(
     """
     bits = circuits[0].roles.bits
     assert all(circuit.roles.bits == bits for circuit in circuits)
-    assert len(circuits) == 1 or all(circuit.roles.clock is None for circuit in circuits)
+    assert len({circuit.roles.clock is None for circuit in circuits}) == 1
     with tempfile.TemporaryDirectory(prefix="axhil-stream-") as scratch:
         folder = Path(scratch)
         (folder / f"{TOP}.v").write_text(stream_harness(circuits, rig))

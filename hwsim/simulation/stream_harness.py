@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilog around multipliers: streams of operand pairs in, a stream of outputs of each out.
 
-One pair a cycle in each lane. Operands change while the clock is low, the output is read before the clock's
-edge; a design without a clock has settled by then. Files carry the streams, as crossing from Python
-to the simulator costs more than a product.
+One pair a cycle in each lane. Operands change while the clock is low, the output is read before
+the clock's edge; a design without a clock has settled by then. Files carry the streams, as crossing
+from Python to the simulator costs more than a product.
 """
 
 from collections.abc import Sequence
@@ -61,14 +61,14 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
     <bits before> <bits after>`.
 
     Args:
-        circuits: of equal operands; several must all be combinational.
+        circuits: of equal operands, all with a clock or none.
         rig: how they stand.
 
     Returns:
         Verilog-2005.
     """
     roles = circuits[0].roles
-    clock, reset = roles.clock, roles.reset
+    clocked = roles.clock is not None
     a_bits, b_bits = roles.bits
     side = 8 * operand_bytes(roles.bits)
     declared, taken, words, unknowns, moved, low = "", "", [], "", "", 0
@@ -82,8 +82,9 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
             p, size = f"p_{output}", 32 * product_words(bits := circuit.roles.product_bits)
             nets = {circuit.roles.activation: f"a_{lane}", circuit.roles.weight: f"b_{lane}"}
             nets |= {circuit.roles.product: p}
+            clock, reset = circuit.roles.clock, circuit.roles.reset
             nets |= {} if clock is None else {clock: "clk"}
-            nets |= {} if reset is None else {reset.name: "rst"}
+            nets |= {} if reset is None else {reset.name: "rst" if reset.active else "~rst"}
             declared += f"  wire [{bits - 1}:0] {p};\n{circuit.instance(instance(lane, i), nets)}"
             words.append(f"{{{size - bits}{{1'b0}}}}, {p}" if size > bits else p)
             unknowns += (
@@ -105,7 +106,6 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
     read = f"      words = {{{', '.join(reversed(words))}}};\n"
     half = rig.settle // 2
     watch = f"{read}      #{rig.settle - half};\n      if (moves == 0) begin\n{moved}      end\n"
-    active, idle = ("1'b1", "1'b0") if reset is None or reset.active else ("1'b0", "1'b1")
     start = " ".join(f"a_{lane} = 0; b_{lane} = 0;" for lane in range(rig.lanes))
     wait = f"#{rig.settle}"
     return (
@@ -118,7 +118,7 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
         "  integer count, i, cycle, operands, products, unknown, unknowns, moved, moves, got;\n"
         f"{declared}"
         "  initial begin\n"
-        f"    clk = 1'b0; rst = {idle}; done = 1'b0; cycle = 0; unknowns = 0; moves = 0;\n"
+        f"    clk = 1'b0; rst = 1'b0; done = 1'b0; cycle = 0; unknowns = 0; moves = 0;\n"
         f"    {start}\n"
         f'    operands = $fopen("{OPERANDS}", "rb");\n'
         f'    products = $fopen("{PRODUCTS}", "wb");\n'
@@ -127,9 +127,9 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
         "  end\n"
         "  always @(go) begin\n"
         "    if (cycle == 0) begin\n"
-        f"      {wait}; rst = {active};\n"
+        f"      {wait}; rst = 1'b1;\n"
         f"      repeat ({RESET_CYCLES}) begin {wait}; clk = 1'b1; {wait}; clk = 1'b0; end\n"
-        f"      rst = {idle};\n"
+        f"      rst = 1'b0;\n"
         "    end\n"
         "    for (i = 0; i < count; i = i + 1) begin\n"
         "      got = $fread(pair, operands);\n"
@@ -138,7 +138,7 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
         f"{unknowns}"
         "      end\n"
         '      $fwrite(products, "%u", words);\n'
-        + (f"      clk = 1'b1; {wait}; clk = 1'b0;\n" if clock is not None else "")
+        + (f"      clk = 1'b1; {wait}; clk = 1'b0;\n" if clocked else "")
         + "      cycle = cycle + 1;\n"
         "    end\n"
         "    $fflush(products);\n"
