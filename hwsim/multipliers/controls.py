@@ -170,9 +170,9 @@ def _question(
     words = " ".join(f"--tie {name}={level}" for name, level, _ in differ)
     others = " ".join(f"--tie {name}={its}" for name, _, its in differ)
     return (
-        f"{best.name}: expected to be told what {' and '.join(name for name, *_ in differ)} "
-        f"{'is' if len(differ) == 1 else 'are'} held at, which changes the products{where}; say "
-        f"{words} or {others}, or [tie.{name}={level}] behind the file"
+        f"{best.name}: expected --tie for {' and '.join(name for name, *_ in differ)}, which "
+        f"changes the products{where}; say {words} or {others}, or [tie.{name}={level}] behind the "
+        "file"
     )
 
 

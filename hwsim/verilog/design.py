@@ -10,7 +10,7 @@ from ..errors import HwsimError
 from ..tools.simulators import require_simulator
 from .elaboration import elaborate
 from .filelist import expand
-from .headers import with_defaults, with_directions
+from .headers import with_defaults, with_keywords
 from .modules import Definition, cone, definitions
 from .parameters import Parameter
 from .ports import Interface
@@ -83,7 +83,7 @@ def read_design(
     given = expand(sources, includes=includes, defines=macros)
     read = preprocess(given.files, includes=given.includes, defines=given.defines)
     label = ", ".join(path.name for path in given.files)
-    text = with_directions(read.text, where=label)
+    text = with_keywords(read.text, where=label)
     found = definitions(text, where=label)
     top, notes = choose_top(
         found,

@@ -9,23 +9,35 @@ from .modules import definitions, header
 from .parameters import Parameter, literal
 
 _DIRECTION = re.compile(r"\s*(input|output|inout)\b")
-_TYPED = re.compile(r"\s*(?:(?:wire|reg|logic|bit|tri|wand|wor|signed|unsigned)\b|\[)")
+_KEYWORD = re.compile(r"\s*(parameter|localparam)\b")
+_TYPED = re.compile(
+    r"\s*(?:(?:wire|reg|logic|bit|byte|shortint|int|longint|integer|real|tri|wand|wor|signed|unsigned"
+    r")\b|\[)"
+)
 
 
-def with_directions(text: str, *, where: str) -> str:
-    """In `output [7:0] p, wire [3:0] q` the second is an output as well."""
+def with_keywords(text: str, *, where: str) -> str:
+    """In `output [7:0] p, wire [3:0] q` the second is an output too; likewise `parameter`."""
     for module in reversed(definitions(text, where=where)):
-        _, ports = header(module)
-        if ports is not None:
-            items, direction = _items(module.text[slice(*ports)]), ""
-            for i, item in enumerate(items):
-                if named := _DIRECTION.match(item):
-                    direction = named[1]
-                elif direction and _TYPED.match(item):
-                    items[i] = f" {direction} {item}"
-            start = module.start
-            text = f"{text[: start + ports[0]]}{','.join(items)}{text[start + ports[1] :]}"
+        parameters, ports = header(module)
+        for span, keyword, first in ((ports, _DIRECTION, ""), (parameters, _KEYWORD, "parameter")):
+            if span is None:
+                continue
+            inside = _inherited(module.text[slice(*span)], keyword, first)
+            text = f"{text[: module.start + span[0]]}{inside}{text[module.start + span[1] :]}"
     return text
+
+
+def _inherited(text: str, keyword: re.Pattern[str], first: str) -> str:
+    """A list in which an item that begins with a type has the keyword of the item before it."""
+    items, last = _items(text), first
+    for i, item in enumerate(items):
+        if named := keyword.match(item):
+            last = named[1]
+        elif last and _TYPED.match(item):
+            blank = item[: len(item) - len(item.lstrip())]
+            items[i] = f"{blank or ' '}{last} {item.lstrip()}"
+    return ",".join(items)
 
 
 def with_defaults(text: str, top: str, values: Mapping[str, Parameter], *, where: str) -> str:

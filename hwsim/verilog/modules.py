@@ -16,7 +16,9 @@ from ..errors import HwsimError
 # Icarus ends an escaped name at these characters and no other.
 _ESCAPED = r"\\[^ \t\b\f\r\n]+"
 _STRING = r'"(?:\\.|[^"\\\n])*"'
-_ATTRIBUTE = re.compile(rf"(?P<kept>{_STRING}|{_ESCAPED})|\(\*(?!\s*\)).*?\*\)", re.DOTALL)
+_ATTRIBUTE = re.compile(
+    rf'(?P<kept>{_STRING}|{_ESCAPED})|\(\*(?!\s*\))(?:{_STRING}|[^"])*?\*\)'  # @(*) is none
+)
 _QUOTED = re.compile(_STRING)
 _KINDS = "macromodule|module|primitive|interface|program|package"
 _DEFINITION = re.compile(
