@@ -486,5 +486,5 @@ def test_lines_stay_where_they_are_in_the_cone():
 def test_a_complaint_without_a_line_is_passed_on():
     log = "something else\nerror: No top level modules, and no -s option.\n"
     assert complaint(log, "", name="m") == (
-        "m: the Verilog does not compile: error: No top level modules, and no -s option."
+        "m: the Verilog does not compile: error: No top level modules, and no -s option.; mend it"
     )

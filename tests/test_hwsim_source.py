@@ -54,6 +54,7 @@ def test_every_fact_has_its_place_in_the_spelling():
         ('mul.v[N="a,b]"]', 'mul.v[N="a,b]"]'),
         ("mul.v[parameter.K=1]", "mul.v[K=1]"),
         ("mul.v[parameter.top=1,top=m]", "mul.v[top=m,parameter.top=1]"),
+        ("mul.v[define.A=4'hf,define.B=(x)]", 'mul.v[define.A="4\'hf",define.B="(x)"]'),
         ("mul.v[parameter.product_shift=1]", "mul.v[parameter.product_shift=1]"),
         ("mul.v[b=ab[7:0], a=ab[15:8]]", "mul.v[a=ab[15:8],b=ab[7:0]]"),
         (
@@ -99,6 +100,7 @@ REFUSED = {
     "two signs": ("mul.v[signed,wrap]", "expected one of signed, unsigned, wrap, got two"),
     "a sign with a value": ("mul.v[signed=1]", "expected signed alone, got signed=1"),
     "shift of a word": ("mul.v[product_shift=low]", "expected product_shift of a number, got low"),
+    "macro of no name": ("mul.v[define.2=1]", "expected NAME=TEXT, got 2=1"),
     "macro twice": ("mul.v[define.A=1,define.A=2]", r"expected one define\.A, got two"),
     "tie of a word": ("mul.v[tie.en=on]", "expected PORT=NUMBER"),
     "no name": ("mul.v[3=K]", "expected NAME=VALUE, got 3=K"),

@@ -217,12 +217,17 @@ def setting(text: str, *, where: str) -> tuple[str, Parameter]:
 
 
 def define(text: str, *, where: str) -> tuple[str, Parameter]:
-    """Reads `NAME=VALUE`, or `NAME`, which is 1.
+    """Reads `NAME=TEXT`, or `NAME`, which is 1.
 
     Raises:
         HwsimError: it is anything else.
     """
-    return setting(text if "=" in text else f"{text}=1", where=where)
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not _IDENTIFIER.fullmatch(name):
+        raise HwsimError(f"{where}: expected NAME=TEXT, got {text}")
+    if not equals or _NUMBER.fullmatch(value) or '"' in value:
+        return setting(text if equals else f"{name}=1", where=where)
+    return name, value
 
 
 def tie(text: str, *, where: str) -> tuple[str, int]:

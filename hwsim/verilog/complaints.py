@@ -47,7 +47,7 @@ def complaint(log: str, text: str, *, name: str) -> str:
     first = first_error(log)
     found = _PLACE.match(first)
     if found is None:
-        return f"{name}: the Verilog does not compile: {first}"
+        return f"{name}: the Verilog does not compile: {first}; mend it"
     lines = {n: line for file, n, line in located_lines(text, "") if file == found["file"]}
     number = int(found["line"])
     line = lines.get(number, "").strip()
@@ -55,7 +55,7 @@ def complaint(log: str, text: str, *, name: str) -> str:
     what = re.sub(r"^(?:error|sorry): |\.$", "", found["what"])
     said = f"{name}: the Verilog does not compile: {where}: {what}"
     if "syntax error" not in what and "sorry" not in found["what"]:
-        return said
+        return f"{said}; mend it there"
     shown = f" at `{line:.60}`" if line else ""
     # What is wrong may stand in a line before the one where the parser gives up.
     before = [lines[key].strip() for key in sorted(lines) if key < number and lines[key].strip()]
@@ -68,4 +68,4 @@ def complaint(log: str, text: str, *, name: str) -> str:
             )
     if before and not _CONTINUES.search(before[-1]):
         return f"{said}{shown}: expected ; or the like behind `{before[-1]:.60}`"
-    return f"{said}{shown}"
+    return f"{said}{shown}; mend it there"
