@@ -104,10 +104,10 @@ class _Design:
             yield label, {*self._inputs(label), *map(driver, function.reads)}
         written: dict[str, set[str]] = {}
         for block in [*self._blocks, *(function for _, function in self._functions)]:
-            sources = {*block.wakes, *map(driver, block.reads)}
-            for label in block.writes:
+            for label, sources in block.writes.items():
                 written.setdefault(label, set()).update(sources)
         yield from written.items()
+        yield from self._program.words.items()
 
     def _inputs(self, label: str) -> Iterator[str]:
         node = self._nodes[label]
@@ -140,6 +140,14 @@ class _Design:
         called = {label for _, function in self._functions for label in function.writes}
         return {*self._program.declared} - changed - called
 
+    @cached_property
+    def _used(self) -> set[str]:
+        """What is read without being made just before."""
+        drivers = {one.driver for one in self._program.declared.values() if one.driver}
+        inputs = {label for node in self._program.nodes.values() for label in node.inputs}
+        blocks = [*self._blocks, *(function for _, function in self._functions)]
+        return drivers | inputs | {label for block in blocks for label in block.reads}
+
     def keeps(self, *, clocked: bool) -> str | None:
         """How it may keep earlier operands."""
         for block in self._blocks:
@@ -165,8 +173,8 @@ class _Design:
             return None
         if block.edge and not clocked:
             return f"a block of {module} waits for an edge"
-        if block.partly:
-            name = self._program.declared[block.partly[0]].name
+        if kept := [label for label in block.partly if label in self._used]:
+            name = self._program.declared[kept[0]].name
             return f"{name} in {module} keeps its value on some way through its block"
         if block.edge:
             return None
@@ -271,7 +279,8 @@ class _Design:
             if one is None or one.kind == "net" or one.two_state or one.scope not in self._inner:
                 continue
             place = self._program.scopes[one.scope].kind
-            if label not in written and place.startswith(_PLACES) and one.name is not None:
+            driven = label in written or label in self._program.words
+            if not driven and place.startswith(_PLACES) and one.name is not None:
                 yield f"{self._program.path(one.scope, below=self._scope)}{one.name}"
 
     def _module(self, scope: str | None) -> str:
@@ -283,7 +292,8 @@ class _Design:
     def _named(self, label: str) -> str:
         """The name of a signal, where it has one."""
         for key, one in self._program.declared.items():
-            if label in {key, one.driver} and one.name is not None:
+            named = one.name is not None and one.scope in self._inner
+            if named and label in {key, one.driver}:
                 return f"{self._program.path(one.scope, below=self._scope)}{one.name}"
         return "a signal"
 
