@@ -27,7 +27,7 @@ from ..verilog.parameters import jsonable
 from ..verilog.roles import Roles
 from ..verilog.state import Compiled
 from ..verilog.wrapper import wrapped
-from .findings import in_program, in_table, judged
+from .findings import before_running, in_program, in_table, judged
 from .visits import LANES, sweep_order, visits
 
 TIME_LIMIT = 60.0
@@ -254,6 +254,8 @@ def _simulated(
     rig, patience = Rig(lanes=2 if clocked else 1), _PATIENCE
     while True:
         with compiled_stream(circuits, rig, simulator=simulator) as stream:
+            for circuit, compiled in zip(circuits, stream.compiled, strict=True):
+                judged(circuit.name, before_running(compiled))
             needed = _needed(stream.compiled, rig, name=circuits[0].name)
             if needed == rig:
                 try:
@@ -310,14 +312,14 @@ def _visited(
     shares = []
     for circuit, compiled, outputs in zip(circuits, stream.compiled, every, strict=True):
         findings = [*in_program(compiled, stream.warnings)]
-        causes = "; ".join(["", *([compiled.keeps] if compiled.keeps else ()), *map(str, findings)])
+        causes = [one for one in (compiled.keeps, *(one.what for one in findings)) if one]
         words = []
         for lane, output in enumerate(outputs):
             latency = measure(output, bits=bits, name=circuit.name) if clocked else 0
             start, visited = lead + latency, orders[lane]
             _refuse_unknown(circuit, output, a[visited], b[visited], start=start, causes=causes)
             words.append(output.words[start : start + len(visited)])
-        _refuse_kept(circuit, compiled, orders, words, a, b)
+        _refuse_kept(circuit, orders, words, (a, b), why=compiled.keeps)
         warnings = judged(circuit.name, findings)
         shares.append(_Share(words[0][: len(a)], latency, warnings))
     return shares
@@ -330,37 +332,37 @@ def _refuse_unknown(
     b: NDArray[np.int64],
     *,
     start: int,
-    causes: str,
+    causes: Sequence[str],
 ) -> None:
     for cycle, bits in outputs.unknown.items():
         if start <= cycle < start + len(a):
             where = cycle - start
             raise HwsimError(
                 f"{circuit.name}: expected 0 and 1 only on {_roles(circuit).product}, got {bits} "
-                f"for {_pair(circuit, a[where], b[where])}{causes}"
+                f"for {_pair(circuit, a[where], b[where])}"
+                f"{': ' if causes else ''}{'; '.join(causes)}"
             )
 
 
 def _refuse_kept(
     circuit: Circuit,
-    compiled: Compiled,
     orders: NDArray[np.intp],
     words: Sequence[NDArray[np.uint64]],
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
+    pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
+    *,
+    why: str | None,
 ) -> None:
-    products = words[0][: len(a)]
+    products = words[0][: len(pairs[0])]
     for order, found in zip(orders, words, strict=True):
         differs = found != products[order]
         if differs.any():
             place = int(differs.argmax())
             pair = order[place]
-            why = f": {compiled.keeps}" if compiled.keeps else ", as behind a latch"
+            first, second = (circuit.product.value(one) for one in (products[pair], found[place]))
             raise HwsimError(
-                f"{circuit.name}: expected one product for each operand pair, got "
-                f"{circuit.product.value(products[pair])} and "
-                f"{circuit.product.value(found[place])} for {_pair(circuit, a[pair], b[pair])}: "
-                f"it depends on earlier operands{why}"
+                f"{circuit.name}: expected one product for each operand pair, got {first} and "
+                f"{second} for {_pair(circuit, *(side[pair] for side in pairs))}: it depends on "
+                f"earlier operands{f': {why}' if why else ', as behind a latch'}"
             )
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilog around multipliers: streams of operand pairs in, a stream of outputs of each out.
 
-One pair a cycle in each lane. Operands change while the clock is low, the output is read before the clock's
-edge; a design without a clock has settled by then. Files carry the streams, as crossing from Python
-to the simulator costs more than a product.
+One pair a cycle in each lane. Operands change while the clock is low, the output is read before the
+clock's edge; a design without a clock has settled by then. Files carry the streams, as crossing
+from Python to the simulator costs more than a product.
 """
 
 from collections.abc import Sequence

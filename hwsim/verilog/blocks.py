@@ -216,8 +216,8 @@ class _Walk:
                 end = _both(end, state)
                 continue
             elif step.op == "%fork" or step.op.startswith("%callf"):
-                target, inner = step.args[:2]
-                state = self.through(places[target], inner, state, depth=depth + 1)
+                called, inner = step.args[:2]
+                state = self.through(places[called], inner, state, depth=depth + 1)
             else:
                 state = self._one(here, state)
             for place in following:

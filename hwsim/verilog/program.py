@@ -202,8 +202,9 @@ def read_program(text: str) -> Program:
         elif found := _WORD.match(line):
             program.words.setdefault(found[1], set()).add(found[2])
         elif found := _NODE.match(line):
-            inputs = tuple(_REFERENCE.findall(found[3]))
-            program.nodes[found[1]] = Node(found[2], found[3], inputs, scope)
+            program.nodes[found[1]] = Node(
+                found[2], found[3], tuple(_REFERENCE.findall(found[3])), scope
+            )
         elif found := _LINE_LABEL.match(line):
             program.places[found[1]] = len(program.code)
     return program

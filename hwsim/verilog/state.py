@@ -33,15 +33,17 @@ class Compiled:
         delay: nanoseconds of all delays together, more than any path needs.
         undriven: nets and ports that the product depends on and nothing drives.
         unwritten: registers and memories that it depends on and nothing writes.
+        outside: variables that are none of its own and that it writes.
     """
 
     keeps: str | None = None
     delay: float = 0.0
     undriven: tuple[str, ...] = ()
     unwritten: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
 
-UNREAD = Compiled(keeps="as behind a latch", delay=1.0)
+UNREAD = Compiled(keeps="a latch, or the time of the simulation", delay=1.0)
 """Of a circuit in a simulator whose program is not read: it has to show that it settles too."""
 
 
@@ -68,6 +70,7 @@ def read_compiled(
         delay=design.delay(),
         undriven=tuple(design.undriven(cone)),
         unwritten=tuple(design.unwritten(cone)),
+        outside=tuple(design.outside()),
     )
 
 
@@ -176,16 +179,18 @@ class _Design:
         if kept := [label for label in block.partly if label in self._used]:
             name = self._program.declared[kept[0]].name
             return f"{name} in {module} keeps its value on some way through its block"
-        if block.edge:
-            return None
-        fixed = self._fixed
+        return None if block.edge else self._asleep(block)
+
+    def _asleep(self, block: Block) -> str | None:
+        """Whether a block sleeps while something changes that it reads."""
         for label, bits in block.reads.items():
             driver = self._program.driver(label)
             node = self._program.nodes.get(driver)
-            still = label in fixed if driver == label else node is not None and not node.inputs
-            asleep = bits & ~block.wakes.get(driver, 0)
-            if (asleep and not still) or label in block.writes:
+            still = label in self._fixed if driver == label else node and not node.inputs
+            unheard = bits & ~block.wakes.get(driver, 0)
+            if (unheard and not still) or label in block.writes:
                 name = self._program.declared[label].name
+                module = self._module(block.scope)
                 return f"a block of {module} reads {name} without running when it changes"
         return None
 
@@ -282,6 +287,14 @@ class _Design:
             driven = label in written or label in self._program.words
             if not driven and place.startswith(_PLACES) and one.name is not None:
                 yield f"{self._program.path(one.scope, below=self._scope)}{one.name}"
+
+    def outside(self) -> Iterator[str]:
+        """Variables of the harness, or of another circuit, that it writes."""
+        for block in [*self._blocks, *(function for _, function in self._functions)]:
+            for label in block.writes:
+                one = self._program.declared[label]
+                if one.scope not in self._inner:
+                    yield f"{self._program.path(one.scope, below='')}{one.name}"
 
     def _module(self, scope: str | None) -> str:
         """The module that a scope is in."""
