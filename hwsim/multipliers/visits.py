@@ -56,7 +56,7 @@ def visits(
     if lanes == 1:
         again = rng.choice(given, size=min(_AGAIN, count))
         return np.concatenate([given, [0], again])[None]
-    orders = np.stack([given, _opposites(pairs)])
+    orders = np.stack([given, np.roll(_opposites(pairs), count // 3)])
     if lanes == 2:
         return orders
     low, high = int(pairs.argmin()), int(pairs.argmax())
@@ -64,7 +64,10 @@ def visits(
     return np.concatenate(
         [
             np.concatenate([orders, [rng.permutation(count), rng.permutation(count)]], axis=1),
-            [np.stack([end, given], axis=1).ravel() for end in ends],
+            [
+                np.roll(np.stack([end, given], axis=1).ravel(), shift)
+                for end, shift in zip(ends, (count // 2 + 1, count + 1), strict=True)
+            ],
         ]
     )
 
