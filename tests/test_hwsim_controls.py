@@ -106,7 +106,14 @@ NONE = {
         PIPE,
         "rst, start",
         "if (rst) {p, q} <= 0; else begin q <= start; if (start && !q[0]) p <= a * b; end",
-        "p stays the same whatever rst and start are held at: does it need a pulse for each pair",
+        "a multiplier that has to be started for each pair takes a module around it that does so",
+    ),
+    "nothing at any level": (
+        COMB,
+        "en, go",
+        "assign p = en & go & (a == 0) & (b == 0);",
+        "expected a product that depends on the operands, but p stays the same whatever en and go "
+        "are held at",
     ),
     "too many": (
         COMB,

@@ -66,7 +66,7 @@ def test_x_and_z_are_errors_that_name_the_operands(tmp_path, _name, body, shown,
 
 @pytest.mark.sim
 def test_an_undriven_output_bit_is_named_at_the_first_pair(tmp_path):
-    with pytest.raises(HwsimError, match=r"got Z0000000 for a_i=0, b_i=0$"):
+    with pytest.raises(HwsimError, match=r"got Z0000000 for a_i=0, b_i=0: nothing drives p_o.7.$"):
         tabulate(circuit(tmp_path, "assign p_o[6:0] = a_i * b_i;"))
 
 

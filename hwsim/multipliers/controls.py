@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
-from ..simulation.latency import MAX_LATENCY, PROBE_CYCLES, held, measure, probe
+from ..simulation.latency import MAX_LATENCY, PROBE_CYCLES, measure, probe, rested
 from ..simulation.stream import compiled_stream
 from ..simulation.stream_harness import Rig
 from ..tools.simulators import chosen
@@ -132,7 +132,7 @@ def _products(
 
 
 def _varies(words: NDArray[np.uint64] | None) -> bool:
-    return words is not None and len(np.unique(held(words))) > 1
+    return words is not None and len(np.unique(rested(words))) > 1
 
 
 def _equal(first: NDArray[np.uint64] | None, second: NDArray[np.uint64] | None) -> bool:

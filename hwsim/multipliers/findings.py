@@ -16,6 +16,7 @@ from ..operands import Operands
 from ..verilog.state import Compiled
 
 _MOST = 3  # of one kind, and of the compiler's warnings
+_NEARLY_ALL = 0.9  # approximate products are 0 now and then
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,17 @@ class Finding:
     """Something about a circuit that its user does not expect.
 
     Attributes:
-        sentence: what it is and what to do, without a full stop.
+        what: it is.
+        then: what follows from it, and what to do.
         refused: there must be no table.
     """
 
-    sentence: str
+    what: str
+    then: str
     refused: bool = False
 
     def __str__(self) -> str:
-        return self.sentence
+        return f"{self.what}{self.then}"
 
 
 def judged(name: str, findings: Iterable[Finding]) -> tuple[str, ...]:
@@ -47,8 +50,22 @@ def judged(name: str, findings: Iterable[Finding]) -> tuple[str, ...]:
     found = tuple(findings)
     for finding in found:
         if finding.refused:
-            raise HwsimError(f"{name}: {finding.sentence}")
-    return tuple(dict.fromkeys(finding.sentence for finding in found))
+            raise HwsimError(f"{name}: {finding}")
+    return tuple(dict.fromkeys(map(str, found)))
+
+
+def before_running(compiled: Compiled) -> Iterator[Finding]:
+    """Findings for which nothing may run.
+
+    Args:
+        compiled: what the compiled program shows.
+    """
+    if compiled.outside:
+        yield Finding(
+            f"it writes {_listed(compiled.outside)}, outside of itself",
+            "; a multiplier has its product and nothing else to write",
+            refused=True,
+        )
 
 
 def in_program(compiled: Compiled, warnings: Iterable[str]) -> Iterator[Finding]:
@@ -60,20 +77,20 @@ def in_program(compiled: Compiled, warnings: Iterable[str]) -> Iterator[Finding]
     """
     if compiled.unwritten:
         yield Finding(
-            f"expected something to write {_listed(compiled.unwritten)}, but nothing does: it is "
-            "X for ever, which the Verilog may hide; write it or remove it",
+            f"nothing writes {_listed(compiled.unwritten)}",
+            ", which stays X though the product hides it; write it or remove it",
             refused=True,
         )
     if compiled.undriven:
         yield Finding(
-            f"nothing drives {_listed(compiled.undriven)}: the products are those with Z there, "
-            "which hardware does not have; connect it"
+            f"nothing drives {_listed(compiled.undriven)}",
+            ": the products are those of a Z there, hardware has 0 or 1; connect it",
         )
     lines = tuple(warnings)
     for line in lines[:_MOST]:
-        yield Finding(f"the compiler warns: {line.rstrip('.')}")
+        yield Finding(f"the compiler warns: {line.rstrip('.')}", "")
     if len(lines) > _MOST:
-        yield Finding(f"the compiler warns {len(lines) - _MOST} times more")
+        yield Finding(f"the compiler warns {len(lines) - _MOST} times more", "")
 
 
 def in_table(
@@ -88,7 +105,7 @@ def in_table(
         bits: of its output.
     """
     if table.min() == table.max():
-        yield Finding(f"{product} is {table.flat[0]} for all operands: is this a multiplier?")
+        yield Finding(f"{product} is {table.flat[0]} for all operands", ": is this a multiplier?")
         return
     a, b = (operand.values.astype(np.int64) for operand in operands)
     exact = a[:, None] * b[None, :]
@@ -98,24 +115,26 @@ def in_table(
     highest = (moves & ((1 << top) - 1)).bit_length()
     if highest < top:
         which = f"{product}[{top - 1}{'' if top - 1 == highest else f':{highest}'}]"
-        yield Finding(f"{which} never changes: a dead output, or a product of other operands?")
-    for first, second, rows, columns in (
-        ("negative", "positive", a < 0, b > 0),
-        ("positive", "negative", a > 0, b < 0),
-        ("negative", "negative", a < 0, b < 0),
-    ):
-        part, signs = table[rows][:, columns], np.sign(exact[rows][:, columns])
-        if part.size and (np.sign(part) != signs).all() and part.any():
-            yield Finding(
-                f"every product of a {first} and a {second} operand has the wrong sign: signed "
-                "operands of an unsigned core?"
-            )
+        yield Finding(f"{which} never changes", ": a dead output, or a product of other operands?")
+    quadrants = {
+        "negative x positive": (a < 0, b > 0),
+        "positive x negative": (a > 0, b < 0),
+        "negative x negative": (a < 0, b < 0),
+    }
+    wrong = [
+        name
+        for name, (rows, columns) in quadrants.items()
+        if (part := (np.sign(table) == -np.sign(exact))[rows][:, columns]).size
+        and part.mean() > _NEARLY_ALL
+    ]
+    if wrong:
+        yield Finding(
+            f"the sign of {_listed(tuple(wrong))} products is wrong",
+            ": are the operands signed, and does the circuit put the sign together as it should?",
+        )
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    shown = " and ".join([", ".join(names[: _MOST - 1]), *names[_MOST - 1 : _MOST]])
-    return (
-        shown
-        if len(names) <= _MOST
-        else f"{', '.join(names[:_MOST])} and {len(names) - _MOST} more"
-    )
+    if len(names) > _MOST:
+        return f"{', '.join(names[:_MOST])} and {len(names) - _MOST} more"
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else ()), names[-1]])

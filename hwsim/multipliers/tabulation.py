@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a circuit to its table: every operand pair, in one or more simulations."""
 
-import math
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -17,18 +16,17 @@ from ..errors import HwsimError
 from ..lut import Lut
 from ..metrics import error_metrics
 from ..operands import MAX_BITS
-from ..simulation.latency import MAX_LATENCY, measure, probe
-from ..simulation.stream import Outputs, Stream, UnsettledError, compiled_stream
+from ..simulation.latency import measure, probe
+from ..simulation.stream import compiled_stream
 from ..simulation.stream_harness import Rig
 from ..tools.pool import together
 from ..tools.simulators import Simulator, chosen
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import jsonable
-from ..verilog.roles import Roles
-from ..verilog.state import Compiled
 from ..verilog.wrapper import wrapped
-from .findings import in_program, in_table, judged
-from .visits import LANES, sweep_order, visits
+from .findings import in_table, judged
+from .visiting import Share, simulate
+from .visits import sweep_order
 
 TIME_LIMIT = 60.0
 """Seconds without a sign of life after which a simulation is ended."""
@@ -38,10 +36,6 @@ Progress = Callable[[int, int], None]
 
 _SHARE = 1 << 18
 """Fewest products worth a simulator of their own."""
-
-_MOST_SETTLE = 1_000_000_000
-_GROWTH, _PATIENCE = 32, 2
-"""Nanoseconds of half a cycle at most; how it grows, and how often, while outputs still move."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,7 @@ def tabulate(
         raise HwsimError(f"{circuit.name}: expected products that fit 32-bit signed integers")
     table = np.empty(circuit.operands.shape, np.int32)
     table[a, b] = found.values
-    roles = _roles(circuit)
+    roles = (circuit.core or circuit).roles
     findings = in_table(table, circuit.operands, product=roles.product, bits=roles.product_bits)
     found = replace(found, warnings=(*found.warnings, *judged(circuit.name, findings)))
     bare = Lut(table, *circuit.operands)
@@ -151,9 +145,9 @@ def simulate_together(
     parts = np.array_split(np.arange(len(a)), shares)
     counter = _Counter(len(a), shares, progress)
 
-    def part(number: int) -> list[_Share]:
+    def part(number: int) -> list[Share]:
         mine = parts[number]
-        return _simulated(
+        return simulate(
             circuits,
             a[mine],
             b[mine],
@@ -228,149 +222,6 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
         "cocotb": version("cocotb"),
         **{key: value for key, (value, usual) in said.items() if value != usual},
     }
-
-
-@dataclass(frozen=True)
-class _Share:
-    """What one simulation gave of a circuit: (N,) bits of its products, and what was seen."""
-
-    words: NDArray[np.uint64]
-    latency: int
-    warnings: tuple[str, ...]
-
-
-def _simulated(
-    circuits: Sequence[Circuit],
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    *,
-    simulator: Simulator,
-    limit: float,
-    progress: Callable[[int], None],
-) -> list[_Share]:
-    """Products of the pairs, visited as often and given as much time as the circuits need."""
-    clocked = circuits[0].roles.clock is not None
-    rig, patience = Rig(lanes=2 if clocked else 1), _PATIENCE
-    while True:
-        with compiled_stream(circuits, rig, simulator=simulator) as stream:
-            needed = _needed(stream.compiled, rig, name=circuits[0].name)
-            if needed == rig:
-                try:
-                    return _visited(stream, a, b, limit=limit, progress=progress)
-                except UnsettledError:
-                    if not patience:
-                        raise
-                    patience -= 1
-                    needed = replace(rig, settle=min(_MOST_SETTLE, _GROWTH * rig.settle))
-        rig = needed
-
-
-def _needed(compiled: Sequence[Compiled], rig: Rig, *, name: str) -> Rig:
-    """More lanes where something may be kept, more time where something is late."""
-    delay = max(one.delay for one in compiled)
-    if 2 * delay > _MOST_SETTLE:
-        raise HwsimError(
-            f"{name}: expected delays of at most {_MOST_SETTLE / 2e9:g} s, all together, got "
-            f"{delay / 1e9:g} s; check its `timescale, or leave the delays out"
-        )
-    return Rig(
-        LANES if any(one.keeps for one in compiled) else rig.lanes,
-        max(rig.settle, math.ceil(2 * delay)),
-        watched=delay > 0,
-    )
-
-
-def _visited(
-    stream: Stream,
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    *,
-    limit: float,
-    progress: Callable[[int], None],
-) -> list[_Share]:
-    """Sends the pairs through all lanes, and compares what they gave."""
-    circuits, lanes = stream.circuits, stream.rig.lanes
-    bits, clocked = circuits[0].roles.bits, circuits[0].roles.clock is not None
-    orders = visits(a, b, lanes=lanes, bits=bits[1])
-    if clocked:
-        before_a, before_b = (np.tile(one, (lanes, 1)) for one in probe(bits))
-    else:
-        # The first pair has to arrive as a change of every bit, as all others do of some.
-        first = orders[:, :1]
-        before_a, before_b = a[first] ^ ((1 << bits[0]) - 1), b[first] ^ ((1 << bits[1]) - 1)
-    last = np.repeat(orders[:, -1:], MAX_LATENCY if clocked else 0, axis=1)
-    order, lead = np.concatenate([orders, last], axis=1), before_a.shape[1]
-    every = stream.run(
-        np.concatenate([before_a, a[order]], axis=1),
-        np.concatenate([before_b, b[order]], axis=1),
-        limit=limit,
-        progress=lambda done: progress(max(0, done - lead)),
-    )
-    shares = []
-    for circuit, compiled, outputs in zip(circuits, stream.compiled, every, strict=True):
-        findings = [*in_program(compiled, stream.warnings)]
-        causes = "; ".join(["", *([compiled.keeps] if compiled.keeps else ()), *map(str, findings)])
-        words = []
-        for lane, output in enumerate(outputs):
-            latency = measure(output, bits=bits, name=circuit.name) if clocked else 0
-            start, visited = lead + latency, orders[lane]
-            _refuse_unknown(circuit, output, a[visited], b[visited], start=start, causes=causes)
-            words.append(output.words[start : start + len(visited)])
-        _refuse_kept(circuit, compiled, orders, words, a, b)
-        warnings = judged(circuit.name, findings)
-        shares.append(_Share(words[0][: len(a)], latency, warnings))
-    return shares
-
-
-def _refuse_unknown(
-    circuit: Circuit,
-    outputs: Outputs,
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    *,
-    start: int,
-    causes: str,
-) -> None:
-    for cycle, bits in outputs.unknown.items():
-        if start <= cycle < start + len(a):
-            where = cycle - start
-            raise HwsimError(
-                f"{circuit.name}: expected 0 and 1 only on {_roles(circuit).product}, got {bits} "
-                f"for {_pair(circuit, a[where], b[where])}{causes}"
-            )
-
-
-def _refuse_kept(
-    circuit: Circuit,
-    compiled: Compiled,
-    orders: NDArray[np.intp],
-    words: Sequence[NDArray[np.uint64]],
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-) -> None:
-    products = words[0][: len(a)]
-    for order, found in zip(orders, words, strict=True):
-        differs = found != products[order]
-        if differs.any():
-            place = int(differs.argmax())
-            pair = order[place]
-            why = f": {compiled.keeps}" if compiled.keeps else ", as behind a latch"
-            raise HwsimError(
-                f"{circuit.name}: expected one product for each operand pair, got "
-                f"{circuit.product.value(products[pair])} and "
-                f"{circuit.product.value(found[place])} for {_pair(circuit, a[pair], b[pair])}: "
-                f"it depends on earlier operands{why}"
-            )
-
-
-def _roles(circuit: Circuit) -> Roles:
-    return (circuit.core or circuit).roles
-
-
-def _pair(circuit: Circuit, a: int, b: int) -> str:
-    roles = _roles(circuit)
-    first, second = circuit.operands.activation.value(a), circuit.operands.weight.value(b)
-    return f"{roles.activation}={first}, {roles.weight}={second}"
 
 
 class _Counter:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """In which orders operand pairs are simulated, so that what depends on the order shows.
 
-What a latch keeps for a pair is what the pair before left in it. In the first order one operand bit
-changes from pair to pair; in the second every bit, or every bit but one; the others are random. So
-each pair is visited behind four others that differ from it and from each other, and an instance
-that begins with each order shows what only the first pair of all decides.
+What a latch keeps for a pair is what the pair before left in it. Each pair is visited behind one
+that differs in one bit, behind one that differs in every bit or in all but one, behind two random
+ones, behind all zeros and behind all ones: whatever is kept of them is not the same. Four instances
+begin with another pair each, which shows what the first pair of all decides.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..operands import Operands
 
 LANES = 4
-"""Orders for a circuit that may keep earlier operands."""
+"""Instances of a circuit that may keep earlier operands."""
 
 _AGAIN = 1024
 _SEED = 20250101
@@ -44,20 +44,32 @@ def visits(
     Args:
         a: (N,) first operands, bit patterns; N at least 1.
         b: (N,) second operands.
-        lanes: orders wanted; one alone has some pairs again at its end, the first among them.
+        lanes: instances: 1, of a circuit that keeps nothing, meets some pairs again at its end, the
+            first among them; 2, of a pipeline, meet each once; LANES meet it as said above.
         bits: of the second operand.
 
     Returns:
         (lanes, at least N) indices; the first lane begins with 0, 1, ..., N - 1.
     """
     count, rng = len(a), np.random.default_rng(_SEED)
-    given = np.arange(count)
+    given, pairs = np.arange(count), (a << bits) | b
     if lanes == 1:
         again = rng.choice(given, size=min(_AGAIN, count))
         return np.concatenate([given, [0], again])[None]
-    orders = [given, _opposites((a << bits) | b)]
-    orders += [rng.permutation(count) for _ in range(lanes - 2)]
-    return np.stack(orders)
+    orders = np.stack([given, np.roll(_opposites(pairs), count // 3)])
+    if lanes == 2:
+        return orders
+    low, high = int(pairs.argmin()), int(pairs.argmax())
+    ends = np.where(given % 2 == 0, low, high), np.where(given % 2 == 0, high, low)
+    return np.concatenate(
+        [
+            np.concatenate([orders, [rng.permutation(count), rng.permutation(count)]], axis=1),
+            [
+                np.roll(np.stack([end, given], axis=1).ravel(), shift)
+                for end, shift in zip(ends, (count // 2 + 1, count + 1), strict=True)
+            ],
+        ]
+    )
 
 
 def _opposites(pairs: NDArray[np.int64]) -> NDArray[np.intp]:

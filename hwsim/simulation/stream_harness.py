@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilog around multipliers: streams of operand pairs in, a stream of outputs of each out.
 
-One pair a cycle in each lane. Operands change while the clock is low, the output is read before
-the clock's edge; a design without a clock has settled by then. Files carry the streams, as crossing
+One pair a cycle in each lane. Operands change while the clock is low, the output is read before the
+clock's edge; a design without a clock has settled by then. Files carry the streams, as crossing
 from Python to the simulator costs more than a product.
 """
 
@@ -18,8 +18,9 @@ SETTLE = 1000
 """Nanoseconds of half a cycle of a design without delays."""
 
 RESET_CYCLES = 8
+_PATTERNS = ("0", "'h6666_6666", "'h5555_5555", "'haaaa_aaaa")
 MOST_UNKNOWN = 4096
-"""How many outputs with X or Z bits are written down before the rest is only counted."""
+"""How many products of one output with X or Z bits are written down; the rest is counted."""
 
 
 def operand_bytes(bits: tuple[int, int]) -> int:
@@ -90,9 +91,9 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
             unknowns += (
                 f"        if (^{p} === 1'bx) begin\n"
                 f"          words[{low} +: {size}] = 0;\n"
-                f"          if (unknowns < {MOST_UNKNOWN})\n"
+                f"          if (unknowns[{output}] < {MOST_UNKNOWN})\n"
                 f'            $fdisplay(unknown, "{output} %0d %b", cycle, {p});\n'
-                "          unknowns = unknowns + 1;\n"
+                f"          unknowns[{output}] = unknowns[{output}] + 1;\n"
                 "        end\n"
             )
             moved += (
@@ -106,7 +107,11 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
     read = f"      words = {{{', '.join(reversed(words))}}};\n"
     half = rig.settle // 2
     watch = f"{read}      #{rig.settle - half};\n      if (moves == 0) begin\n{moved}      end\n"
-    start = " ".join(f"a_{lane} = 0; b_{lane} = 0;" for lane in range(rig.lanes))
+    # What a design takes from before the first pair is not the same in two lanes.
+    start = " ".join(
+        f"a_{lane} = {_PATTERNS[lane % 4]}; b_{lane} = {_PATTERNS[lane % 4]};"
+        for lane in range(rig.lanes)
+    )
     wait = f"#{rig.settle}"
     return (
         "`timescale 1ns/1ns\n"
@@ -115,10 +120,12 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
         f"  reg [{2 * side * rig.lanes - 1}:0] pair;\n"
         f"  reg [{low - 1}:0] words;\n"
         "  reg clk, rst, go, done;\n"
-        "  integer count, i, cycle, operands, products, unknown, unknowns, moved, moves, got;\n"
+        "  integer count, i, cycle, operands, products, unknown, moved, moves, got;\n"
+        f"  integer unknowns [0:{len(words) - 1}];\n"
         f"{declared}"
         "  initial begin\n"
-        f"    clk = 1'b0; rst = 1'b0; done = 1'b0; cycle = 0; unknowns = 0; moves = 0;\n"
+        f"    clk = 1'b0; rst = 1'b0; done = 1'b0; cycle = 0; moves = 0;\n"
+        f"    for (i = 0; i < {len(words)}; i = i + 1) unknowns[i] = 0;\n"
         f"    {start}\n"
         f'    operands = $fopen("{OPERANDS}", "rb");\n'
         f'    products = $fopen("{PRODUCTS}", "wb");\n'

@@ -6,7 +6,7 @@ through, is a function of what it reads; anything else may be a latch. The judge
 side: a block that passes keeps nothing, one that does not pass may be harmless.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .program import Program, Step
@@ -29,7 +29,7 @@ class Block:
         starts: runs once, at the start.
         wakes: bits it runs for, by what drives them.
         reads: bits that it reads without having made them, by label.
-        writes: labels that it writes.
+        writes: labels that it writes, and what each value comes from.
         partly: of these, what some way through leaves as it was.
         unclear: what it does that is not followed; None: nothing.
     """
@@ -39,7 +39,7 @@ class Block:
     starts: bool = False
     wakes: dict[str, int] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
-    writes: set[str] = field(default_factory=set)
+    writes: dict[str, set[str]] = field(default_factory=dict)
     partly: tuple[str, ...] = ()
     unclear: str | None = None
 
@@ -72,8 +72,16 @@ def read_block(program: Program, start: int, end: int, scope: str) -> Block:
     except _UnclearError as unclear:
         block.unclear = str(unclear)
         walk.touch(range(start, end))
+        everything = {*block.wakes, *map(program.driver, block.reads)}
+        block.writes = dict.fromkeys(block.writes, everything)
         return block
     block.starts = not waits
+    sources = _Sources(program)
+    sources.follow(range(start, end))
+    for label in block.writes:
+        block.writes[label] = sources.of(label, block.reads) | set(
+            block.wakes if block.edge else ()
+        )
     block.partly = tuple(
         label
         for label in sorted(block.writes)
@@ -98,6 +106,8 @@ def read_function(program: Program, name: str, arguments: Collection[str], scope
         walk.through(start, scope, {(label, True): every(program, label) for label in arguments})
     except _UnclearError as unclear:
         block.unclear = str(unclear)
+    sources = set(map(program.driver, block.reads))
+    block.writes = {label: {*sources, *arguments} for label in block.writes}
     return block
 
 
@@ -195,8 +205,10 @@ class _Walk:
             here = left.pop()
             step, state, following = code[here], states[here], [here + 1]
             if step.op.startswith("%jmp"):
-                target = places[step.args[0].split()[0]]
+                target = places[step.args[0]]
                 following = [target] if step.op == "%jmp" else [target, here + 1]
+                if _is_last_of_all(code, here):
+                    following = [target]
             elif step.op == "%end" or step.op.startswith("%disable"):
                 if step.op != "%end" and step.args[0] != scope:
                     raise _UnclearError("it leaves more than one block at a time")
@@ -204,8 +216,8 @@ class _Walk:
                 end = _both(end, state)
                 continue
             elif step.op == "%fork" or step.op.startswith("%callf"):
-                target, inner = step.args[:2]
-                state = self.through(places[target], inner, state, depth=depth + 1)
+                called, inner = step.args[:2]
+                state = self.through(places[called], inner, state, depth=depth + 1)
             else:
                 state = self._one(here, state)
             for place in following:
@@ -228,7 +240,8 @@ class _Walk:
             if called not in _VALUES:
                 raise _UnclearError(f"it calls {called}")
         if step.op.startswith("%vpi_call"):
-            self._block.writes.update(self._known(step))  # a memory, read from a file
+            if _reads_file(step):
+                self._block.writes.update({label: set() for label in self._known(step)})
             return state
         if step.op.startswith(("%store", "%assign")):
             return self._written(here, state)
@@ -244,7 +257,7 @@ class _Walk:
     def _written(self, here: int, state: Masks) -> Masks:
         step = self._program.code[here]
         label, *others = self._known(step)
-        self._block.writes.add(label)
+        self._block.writes.setdefault(label, set())
         self._block.reads.update((other, every(self._program, other)) for other in others)
         # What is assigned for later is not there yet for whoever reads on.
         key = (label, not step.op.startswith("%assign"))
@@ -276,17 +289,96 @@ class _Walk:
                 continue
             seen.add(here)
             step, labels = code[here], self._known(code[here])
-            if step.op.startswith(("%store", "%assign", "%force", "%cassign", "%vpi_call")):
-                self._block.writes.update(labels)
+            stores = step.op.startswith(("%store", "%assign", "%force", "%cassign"))
+            if stores or _reads_file(step):
+                self._block.writes.update({label: set() for label in labels})
             else:
                 self._block.reads.update((label, every(self._program, label)) for label in labels)
             if step.op == "%wait":
                 self._block.wakes.update(_wakes(self._program, step.args[0]))
             if step.op.startswith("%callf") or (step.op == "%fork" and "TD_" in step.args[0]):
-                called = self._program.places[step.args[0]]
-                while code[called].op != "%end":
-                    left.append(called)
-                    called += 1
+                left.extend(self._program.body(step.args[0]))
+
+
+class _Sources:
+    """What the values come from that some code stores.
+
+    A branch counts for all that is stored in the block, wherever it leads.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._stored: dict[str, set[str]] = {}
+        self._branches: set[str] = set()
+        self._seen: set[int] = set()
+
+    def follow(self, places: Iterable[int]) -> None:
+        """Collects from instructions, and from the functions that they call."""
+        pending: set[str] = set()
+        for here in places:
+            if here in self._seen:
+                continue
+            self._seen.add(here)
+            step = self._program.code[here]
+            known = [label for label in step.names if label in self._program.declared]
+            if step.op.startswith(("%store", "%assign")):
+                self._stored.setdefault(known[0], set()).update(pending, known[1:])
+                pending = set()
+            elif step.op.startswith("%ret/"):
+                self._stored.setdefault(self._result(here), set()).update(pending)
+                pending = set()
+            elif step.op.startswith("%jmp"):
+                self._branches |= pending
+                pending = set()
+            elif step.op.startswith(("%callf", "%fork")):
+                called = step.args[0]
+                if called.startswith("TD_"):
+                    pending.add(self._result(self._program.places[called]))
+                    self.follow(self._program.body(called))
+            else:
+                pending |= {*known}
+        self._branches |= pending
+
+    def _result(self, place: int) -> str:
+        """A name for what the function around an instruction returns."""
+        return f"result of {self._program.around(place)}"
+
+    def of(self, label: str, reads: Collection[str]) -> set[str]:
+        """Drivers of what a variable comes from, through those that are made in the same code.
+
+        Args:
+            label: of the variable.
+            reads: labels that are not made there.
+        """
+        found, seen = set[str](), set[str]()
+        left = [*self._stored.get(label, ()), *self._branches]
+        while left:
+            source = left.pop()
+            if source in seen:
+                continue
+            seen.add(source)
+            if source in reads:
+                found.add(self._program.driver(source))
+            left.extend(self._stored.get(source, ()))
+        return found
+
+
+def _reads_file(step: Step) -> bool:
+    return step.op.startswith("%vpi_call") and any('"$readmem' in arg for arg in step.args)
+
+
+def _is_last_of_all(code: Sequence[Step], here: int) -> bool:
+    """Whether a branch is the last of a `case` whose arms are all values there are."""
+    values, width = set[str](), 0
+    while here >= 3 and code[here].op == "%jmp/1":
+        copied, pushed, compared = code[here - 3 : here]
+        if (copied.op, pushed.op, compared.op) != ("%dup/vec4", "%pushi/vec4", "%cmp/u"):
+            break
+        if pushed.args[1] != "0":  # X or Z bits
+            break
+        values.add(pushed.args[0])
+        width, here = int(pushed.args[2]), here - 4
+    return width > 0 and len(values) == 1 << width
 
 
 def _both(first: Masks | None, second: Masks) -> Masks:

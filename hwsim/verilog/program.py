@@ -7,6 +7,7 @@ stays a node of its own kind, so that whoever judges can refuse to conclude anyt
 """
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +18,7 @@ _SCOPE = re.compile(rf"(S_\w+) \.scope ([\w.]+), {_NAME} {_NAME}[^,]*(?:,[^,]*, 
 _DECLARED = re.compile(
     rf"({_LABEL}) \.(net|var|array)([\w/]*) (\*?){_NAME}, (-?\d+) (-?\d+)(?: |, |;)(.*)"
 )
+_WORD = re.compile(rf"{_LABEL} \.net\S* \*?({_LABEL}) \d+, [^,]*, ({_LABEL});")
 _NODE = re.compile(rf"({_LABEL}|Ewait_\d+|UDP_\S+) \.([\w/]+) ?(.*)")
 _CODE = re.compile(r"(?:(\S+) +)?(%[\w/]+)(?: +(.*))?;")
 _LINE_LABEL = re.compile(r"([^\s;]+) ?;")
@@ -100,6 +102,7 @@ class Program:
         scopes: by label.
         declared: by label.
         nodes: by label.
+        words: what drives the words of an array of nets, by its label.
         code: of all blocks and functions, one behind the other.
         places: of labels in the code.
         threads: (first instruction, one beyond the last, scope) of each block.
@@ -109,6 +112,7 @@ class Program:
     scopes: dict[str, Scope] = field(default_factory=dict)
     declared: dict[str, Declared] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
+    words: dict[str, set[str]] = field(default_factory=dict)
     code: list[Step] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
     threads: list[tuple[int, int, str]] = field(default_factory=list)
@@ -138,6 +142,22 @@ class Program:
             names.append(f"{self.scopes[scope].name}.")
             scope = self.scopes[scope].parent
         return "".join(reversed(names))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """First instructions of blocks and functions, ascending."""
+        functions = (place for name, place in self.places.items() if name.startswith("TD_"))
+        return sorted({*functions, *(start for start, _, _ in self.threads)})
+
+    def body(self, function: str) -> range:
+        """Places of a function's code."""
+        start = self.places[function]
+        after = bisect_right(self._starts, start)
+        return range(start, self._starts[after] if after < len(self._starts) else len(self.code))
+
+    def around(self, place: int) -> int:
+        """First instruction of the block or function that an instruction belongs to."""
+        return self._starts[bisect_right(self._starts, place) - 1]
 
     def driver(self, label: str) -> str:
         """What gives a net its value; a variable gives its own."""
@@ -179,9 +199,12 @@ def read_program(text: str) -> Program:
                 scope,
                 inputs[0] if found[2] == "net" and inputs else None,
             )
+        elif found := _WORD.match(line):
+            program.words.setdefault(found[1], set()).add(found[2])
         elif found := _NODE.match(line):
-            inputs = tuple(_REFERENCE.findall(found[3]))
-            program.nodes[found[1]] = Node(found[2], found[3], inputs, scope)
+            program.nodes[found[1]] = Node(
+                found[2], found[3], tuple(_REFERENCE.findall(found[3])), scope
+            )
         elif found := _LINE_LABEL.match(line):
             program.places[found[1]] = len(program.code)
     return program

@@ -33,15 +33,17 @@ class Compiled:
         delay: nanoseconds of all delays together, more than any path needs.
         undriven: nets and ports that the product depends on and nothing drives.
         unwritten: registers and memories that it depends on and nothing writes.
+        outside: variables that are none of its own and that it writes.
     """
 
     keeps: str | None = None
     delay: float = 0.0
     undriven: tuple[str, ...] = ()
     unwritten: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
 
-UNREAD = Compiled(keeps="as behind a latch", delay=1.0)
+UNREAD = Compiled(keeps="a latch, or the time of the simulation", delay=1.0)
 """Of a circuit in a simulator whose program is not read: it has to show that it settles too."""
 
 
@@ -68,6 +70,7 @@ def read_compiled(
         delay=design.delay(),
         undriven=tuple(design.undriven(cone)),
         unwritten=tuple(design.unwritten(cone)),
+        outside=tuple(design.outside()),
     )
 
 
@@ -104,10 +107,10 @@ class _Design:
             yield label, {*self._inputs(label), *map(driver, function.reads)}
         written: dict[str, set[str]] = {}
         for block in [*self._blocks, *(function for _, function in self._functions)]:
-            sources = {*block.wakes, *map(driver, block.reads)}
-            for label in block.writes:
+            for label, sources in block.writes.items():
                 written.setdefault(label, set()).update(sources)
         yield from written.items()
+        yield from self._program.words.items()
 
     def _inputs(self, label: str) -> Iterator[str]:
         node = self._nodes[label]
@@ -140,6 +143,14 @@ class _Design:
         called = {label for _, function in self._functions for label in function.writes}
         return {*self._program.declared} - changed - called
 
+    @cached_property
+    def _used(self) -> set[str]:
+        """What is read without being made just before."""
+        drivers = {one.driver for one in self._program.declared.values() if one.driver}
+        inputs = {label for node in self._program.nodes.values() for label in node.inputs}
+        blocks = [*self._blocks, *(function for _, function in self._functions)]
+        return drivers | inputs | {label for block in blocks for label in block.reads}
+
     def keeps(self, *, clocked: bool) -> str | None:
         """How it may keep earlier operands."""
         for block in self._blocks:
@@ -165,19 +176,21 @@ class _Design:
             return None
         if block.edge and not clocked:
             return f"a block of {module} waits for an edge"
-        if block.partly:
-            name = self._program.declared[block.partly[0]].name
+        if kept := [label for label in block.partly if label in self._used]:
+            name = self._program.declared[kept[0]].name
             return f"{name} in {module} keeps its value on some way through its block"
-        if block.edge:
-            return None
-        fixed = self._fixed
+        return None if block.edge else self._asleep(block)
+
+    def _asleep(self, block: Block) -> str | None:
+        """Whether a block sleeps while something changes that it reads."""
         for label, bits in block.reads.items():
             driver = self._program.driver(label)
             node = self._program.nodes.get(driver)
-            still = label in fixed if driver == label else node is not None and not node.inputs
-            asleep = bits & ~block.wakes.get(driver, 0)
-            if (asleep and not still) or label in block.writes:
+            still = label in self._fixed if driver == label else node and not node.inputs
+            unheard = bits & ~block.wakes.get(driver, 0)
+            if (unheard and not still) or label in block.writes:
                 name = self._program.declared[label].name
+                module = self._module(block.scope)
                 return f"a block of {module} reads {name} without running when it changes"
         return None
 
@@ -271,8 +284,17 @@ class _Design:
             if one is None or one.kind == "net" or one.two_state or one.scope not in self._inner:
                 continue
             place = self._program.scopes[one.scope].kind
-            if label not in written and place.startswith(_PLACES) and one.name is not None:
+            driven = label in written or label in self._program.words
+            if not driven and place.startswith(_PLACES) and one.name is not None:
                 yield f"{self._program.path(one.scope, below=self._scope)}{one.name}"
+
+    def outside(self) -> Iterator[str]:
+        """Variables of the harness, or of another circuit, that it writes."""
+        for block in [*self._blocks, *(function for _, function in self._functions)]:
+            for label in block.writes:
+                one = self._program.declared[label]
+                if one.scope not in self._inner:
+                    yield f"{self._program.path(one.scope, below='')}{one.name}"
 
     def _module(self, scope: str | None) -> str:
         """The module that a scope is in."""
@@ -283,7 +305,8 @@ class _Design:
     def _named(self, label: str) -> str:
         """The name of a signal, where it has one."""
         for key, one in self._program.declared.items():
-            if label in {key, one.driver} and one.name is not None:
+            named = one.name is not None and one.scope in self._inner
+            if named and label in {key, one.driver}:
                 return f"{self._program.path(one.scope, below=self._scope)}{one.name}"
         return "a signal"
 
