@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Somebody's Verilog files become a circuit: top, ports by role, parameters, signedness."""
+"""A user's Verilog files become a circuit: top, ports by role, parameters, signedness."""
 
 import hashlib
 import os

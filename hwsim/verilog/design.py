@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Somebody's Verilog files become one text with one top: what is read, judged and simulated."""
+"""A user's Verilog files become one text with one top: what is read, judged and simulated."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

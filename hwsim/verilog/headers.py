@@ -23,8 +23,10 @@ def with_keywords(text: str, *, where: str) -> str:
         for span, keyword, first in ((ports, _DIRECTION, ""), (parameters, _KEYWORD, "parameter")):
             if span is None:
                 continue
-            inside = _inherited(module.text[slice(*span)], keyword, first)
-            text = f"{text[: module.start + span[0]]}{inside}{text[module.start + span[1] :]}"
+            before = module.text[slice(*span)]
+            inside = _inherited(before, keyword, first)
+            if inside != before:
+                text = f"{text[: module.start + span[0]]}{inside}{text[module.start + span[1] :]}"
     return text
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which port of somebody's multiplier does what: operands, product, clock, reset, enable.
+"""Which port of a user's multiplier does what: operands, product, clock, reset, enable.
 
 Names are a convention and not a fact, so whatever is concluded from one is told as a note.
 """

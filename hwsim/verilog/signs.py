@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who says whether the operands of somebody's multiplier are signed."""
+"""Who says whether the operands of a user's multiplier are signed."""
 
 import re
 from typing import Literal

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which module of some files is the multiplier."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from ..errors import HwsimError
 from .modules import Definition, instantiated, ports_text
 
 _SHOWN = 8
+
+# An input that is no list of single wires by its first words.
+_WIDE = re.compile(r"\binput\b(?!\s+(?:(?:wire|logic|reg)\s+)?[\w$]+\s*[,;)])")
 
 
 def choose_top(
@@ -51,7 +55,9 @@ def choose_top(
     notes = [f"passed over as a test bench, without ports: {_listed(benches)}"] if benches else []
     if len(roots) == 1:
         return roots[0], notes
-    fit = multiplies(roots)
+    # The cells of a library, which have single wires alone, are not looked into.
+    wide = [name for name in roots if _WIDE.search(modules[name].text)]
+    fit = wide if len(wide) == 1 else multiplies(wide or roots)
     if len(fit) != 1:
         which = "which have operands and a product" if fit else "of which none has two operands"
         raise HwsimError(
