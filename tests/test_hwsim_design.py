@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from axhil.hwsim import HwsimError, read_circuit
-from axhil.hwsim.multipliers.tabulation import simulate_together
+from axhil.hwsim.multipliers.tabulation import simulate_pairs, simulate_together, with_signs
 from axhil.hwsim.operands import Asked, Operands
+from axhil.hwsim.simulation.live import LiveMultiplier
 from axhil.hwsim.verilog.complaints import complaint
 from axhil.hwsim.verilog.modules import cone, definitions, without_noise
 
@@ -221,6 +222,17 @@ READ = {
         {"asked": Asked()},
         signed,
     ),
+    "a bench of classes, macros and interfaces": (
+        {
+            "m.sv": "virtual class base; endclass : base\nclass item extends base; rand int x;\n"
+            "endclass\ninterface pins; logic x; endinterface\n"
+            "module tb; pins p(); item i; initial $dumpfile(`VCD);\nendmodule\n"
+            + mul("judged")
+            + "program late; initial $exit(`CODE);\nendprogram\n"
+        },
+        {},
+        times,
+    ),
     "a name of other characters": ({"m.v": mul("\\mul-4.x/y ")}, {}, times),
     "unsigned by its name": ({"m.v": mul("approx_u4_core")}, {"asked": Asked()}, times),
 }
@@ -265,6 +277,25 @@ def test_the_products_are_those_of_the_files(kind, products):
     assert products[kind].tolist() == [[rule(a, b) for b in range(16)] for a in range(16)]
 
 
+ELSEWHERE = ["both operands in one bus", "the upper part of a product"]
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_a_wrapper_and_a_live_simulation_give_the_same_products(kind, circuits):
+    circuit, rule = circuits[kind], READ[kind][2]
+    pairs = [(3, 5), (15, 15), (0, 7), (9, 14), (12, 6)]
+    a, b = np.array(pairs).T
+    with LiveMultiplier(circuit, processes=1, instances=2) as live:
+        assert live(a, b).tolist() == [rule(x, y) for x, y in pairs]
+    # Two's complement through magnitudes; the product has as many bits as before.
+    bits = circuit.roles.product_bits + circuit.roles.product_shift
+    expected = [
+        rule(min(x, 16 - x), min(y, 16 - y)) * (-1 if (x > 7) != (y > 7) else 1) for x, y in pairs
+    ]
+    simulated = simulate_pairs(with_signs(circuit), a, b).values.tolist()
+    assert [value % 2**bits for value in simulated] == [value % 2**bits for value in expected]
+
+
 NOTES = {
     "a test bench of system tasks": "passed over as a test bench, without ports: bench",
     "a helper that is left over": (
@@ -295,6 +326,24 @@ REFUSED = {
         {"m.v": "\n" + mul("m", ports="(input [`BITS:0] a, b, output [7:0] p)")},
         {},
         r"m\.v:2: the macro BITS is used and nothing defines it; give it with -D BITS=VALUE",
+    ),
+    "a macro that nothing defines, in a bench and below an included file": (
+        {
+            "m.v": '`include "w.vh"\n'
+            + mul("m")
+            + "module tb;\ninitial $finish(`CODE);\nendmodule\n",
+            "w.vh": "\n\n\n",
+        },
+        {},
+        r"m\.v:\d+: the macro CODE is used",
+    ),
+    "a macro that decides which module is the top": (
+        {
+            "m.v": mul("x", "", "(input [`W:0] a, b, output [7:0] p)")
+            + mul("y", "", "(input [1:0] c)")
+        },
+        {},
+        r"m\.v:1: the macro W is used",
     ),
     "an included file that is missing": (
         {"m.v": '`include "sizes.vh"\n' + mul("m")},
@@ -388,6 +437,12 @@ REFUSED = {
         r"single wires here: .*module whole\(input \[1:0\] a, input \[2:0\] b, output \[4:0\] p\)"
         r"; "
         r"m u\(\.x0\(a\[0\]\), \.x1\(a\[1\]\), \.y_0\(b\[0\]\), .*\.z4\(p\[4\]\)\); endmodule`",
+    ),
+    "single wires and a product of many": (
+        {"m.v": mul("m", "", "(input a1, a2, b1, b2, output [3:0] q, output odd)")},
+        {},
+        r"module whole\(input \[2:0\] a, input \[2:0\] b, output \[3:0\] p\); "
+        r"m u\(\.a1\(a\[1\]\), .*, \.q\(p\)\)",
     ),
     "one bus": (
         {"m.v": mul("m", "", "(input [9:0] ab, output [9:0] p)")},

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ..comments import located_lines
 from ..errors import HwsimError
 from ..tools.simulators import require_simulator
 from .elaboration import elaborate
@@ -16,7 +17,7 @@ from .parameters import Parameter
 from .ports import Interface
 from .roles import Roles
 from .safety import check_tasks, memories
-from .syntax import preprocess
+from .syntax import Preprocessed, preprocess
 from .tops import choose_top
 
 
@@ -85,13 +86,18 @@ def read_design(
     label = ", ".join(path.name for path in given.files)
     text = with_keywords(read.text, where=label)
     found = definitions(text, where=label)
-    top, notes = choose_top(
-        found,
-        top,
-        where=label,
-        multiplies=lambda roots: _multipliers(text, found, roots, recognise, where=label),
-    )
+    try:
+        top, notes = choose_top(
+            found,
+            top,
+            where=label,
+            multiplies=lambda roots: _multipliers(text, found, roots, recognise, where=label),
+        )
+    except HwsimError:
+        _refuse_undefined(read, text, given.files)  # which may be why there is no top
+        raise
     text = cone(text, found, [top], where=label)
+    _refuse_undefined(read, text, given.files)
     text = with_defaults(text, top, parameters or {}, where=label)
     check_tasks(text, where=label)
     folders = tuple(dict.fromkeys([*(path.parent for path in given.files), *given.includes]))
@@ -107,6 +113,21 @@ def read_design(
         interface=elaborate(text, [top], parameters=parameters, name=label)[top],
         notes=tuple(notes),
     )
+
+
+def _refuse_undefined(read: Preprocessed, text: str, sources: Sequence[Path]) -> None:
+    """Refuses macros that nothing defines, unless they stand in what is not used."""
+    lines: dict[tuple[str, int], str] = {}
+    # Behind an included file the numbers of lines are others.
+    if set(read.files) <= {*sources}:
+        for file, number, line in located_lines(text, ""):
+            lines[file, number] = lines.get((file, number), "") + line
+    for file, number, name in read.undefined:
+        if lines.get((file, number), name).strip():
+            raise HwsimError(
+                f"{file}:{number}: the macro {name} is used and nothing defines it; give it with "
+                f"-D {name}=VALUE, or [define.{name}=VALUE] behind the file"
+            )
 
 
 def _multipliers(

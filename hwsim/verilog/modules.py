@@ -20,17 +20,17 @@ _ATTRIBUTE = re.compile(
     rf'(?P<kept>{_STRING}|{_ESCAPED})|\(\*(?!\s*\))(?:{_STRING}|[^"])*?\*\)'  # @(*) is none
 )
 _QUOTED = re.compile(_STRING)
-_KINDS = "macromodule|module|primitive|interface|program|package"
+_KINDS = "macromodule|module|primitive|interface|program|package|class"
 _DEFINITION = re.compile(
-    rf"{_ESCAPED}|(?<![\w$`.])(?P<kind>{_KINDS})\s+(?:(?:automatic|static)\s+)?"
-    rf"(?P<name>{_ESCAPED}|[A-Za-z_][\w$]*)"
+    rf"{_ESCAPED}|typedef\s+class|(?<![\w$`.])(?:virtual\s+)?(?P<kind>{_KINDS})\s+"
+    rf"(?:(?:automatic|static)\s+)?(?P<name>{_ESCAPED}|[A-Za-z_][\w$]*)"
 )
 _WORD = re.compile(rf"{_ESCAPED}|[A-Za-z_][\w$]*")
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One module, primitive, interface or package in a text.
+    """One module, primitive, interface, program, package or class in a text.
 
     Attributes:
         kind: its keyword.
@@ -67,7 +67,7 @@ def without_noise(text: str) -> str:
 
 
 def definitions(text: str, *, where: str) -> list[Definition]:
-    """Every module, primitive, interface, program and package, in order.
+    """Every module, primitive, interface, program, package and class, in order.
 
     Args:
         text: without noise.

@@ -62,19 +62,23 @@ def one_bus(wide: Sequence[Port]) -> str | None:
 
 def single_wires(inputs: Sequence[Port], outputs: Sequence[Port], *, where: str) -> str | None:
     """A way out where operands and product come bit by bit: the wrapper to write."""
-    buses = [_bundled(ports) for ports in (inputs, outputs)]
-    ways = [{stem: bits for stem, bits in bus.items() if len(bits) > 1} for bus in buses]
-    if len(ways[0]) != 2 or len(ways[1]) != 1:
-        return None
-    names = dict(zip("abp", (*ways[0].values(), *ways[1].values()), strict=True))
-    pins = ", ".join(
-        f".{port}({name}[{bit}])" for name, bits in names.items() for bit, port in bits.items()
+    operands, products = (
+        [bits for bits in _bundled(ports).values() if len(bits) > 1] for ports in (inputs, outputs)
     )
-    module, top = where.partition(" (")[0], {name: max(bits) for name, bits in names.items()}
+    whole = [port for port in outputs if port.width > 1]
+    if len(operands) != 2 or len(products) + len(whole) != 1:
+        return None
+    named = dict(zip("abp", [*operands, *products], strict=False))
+    pins = [f".{port}({name}[{bit}])" for name, bits in named.items() for bit, port in bits.items()]
+    top = {name: max(bits) for name, bits in named.items()}
+    for port in whole:
+        pins.append(f".{port.name}(p)")
+        top["p"] = port.width - 1
+    module = where.partition(" (")[0]
     return (
         "they are single wires here: write a module around them, such as `module whole(input "
-        f"[{top['a']}:0] a, input [{top['b']}:0] b, output [{top['p']}:0] p); {module} u({pins}); "
-        "endmodule`, into a file, and give this one behind it with --with"
+        f"[{top['a']}:0] a, input [{top['b']}:0] b, output [{top['p']}:0] p); {module} "
+        f"u({', '.join(pins)}); endmodule`, into a file, and give this one behind it with --with"
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import HwsimError
 from ..tools.simulators import run_icarus
@@ -24,6 +24,14 @@ class UnreadableVerilogError(HwsimError):
     """Verilog that pyverilog cannot read: an error in it, or beyond Verilog-2001."""
 
 
+class UndefinedMacro(NamedTuple):
+    """Where a macro is used: the name of a file, its line, and the macro."""
+
+    file: str
+    line: int
+    name: str
+
+
 @dataclass(frozen=True)
 class Preprocessed:
     """Sources after the preprocessor: what is read, judged and simulated.
@@ -31,10 +39,12 @@ class Preprocessed:
     Attributes:
         text: all of them in one, macros expanded and includes in place; no comments, no attributes.
         files: every file that was read, includes among them, in reading order.
+        undefined: uses of macros that nothing defines, and that are nothing in the text.
     """
 
     text: str
     files: tuple[Path, ...]
+    undefined: tuple[UndefinedMacro, ...] = ()
 
 
 def preprocess(
@@ -54,8 +64,8 @@ def preprocess(
         defines: macros by name.
 
     Raises:
-        HwsimError: a file or a folder does not exist, is no text, needs a macro that nothing
-            defines or a file from elsewhere, or the preprocessor refuses it.
+        HwsimError: a file or a folder does not exist, is no text, includes one from elsewhere, or
+            the preprocessor refuses it.
     """
     for path in sources:
         if not path.is_file():
@@ -81,13 +91,6 @@ def preprocess(
         done = run_icarus(command, name=sources[0].name, folder=Path(scratch))
         if done.code:
             raise HwsimError(_refusal(done.stderr, given, sources[0].name))
-        if undefined := _UNDEFINED.search(done.stderr):
-            where = given.get(undefined[1], Path(undefined[1])).name
-            name = undefined[3]
-            raise HwsimError(
-                f"{where}:{undefined[2]}: the macro {name} is used and nothing defines it; give it "
-                f"with -D {name}=VALUE, or [define.{name}=VALUE] behind the file"
-            )
         names = [line for line in Path(scratch, "names").read_text().splitlines() if line]
         marks = {f"{i}.v" for i in range(len(given))}
         read = dict.fromkeys(given.get(name, Path(name)) for name in names if name not in marks)
@@ -100,7 +103,11 @@ def preprocess(
                     f"in a folder of --include, got {path}"
                 )
         text = Path(scratch, "out.v").read_text(encoding="utf-8", errors="surrogateescape")
-        return Preprocessed(without_noise(text), tuple(read))
+        undefined = tuple(
+            UndefinedMacro(given.get(place, Path(place)).name, int(line), name)
+            for place, line, name in _UNDEFINED.findall(done.stderr)
+        )
+        return Preprocessed(without_noise(text), tuple(read), undefined)
 
 
 _UNDEFINED = re.compile(r"^(.*?):(\d+): warning: macro (\S+) undefined", re.MULTILINE)
