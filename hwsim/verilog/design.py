@@ -81,33 +81,33 @@ def read_design(
         raise HwsimError("expected at least one Verilog file")
     require_simulator()
     macros = {name: str(value) for name, value in (defines or {}).items()}
-    given = expand(sources, includes=includes, defines=macros)
-    read = preprocess(given.files, includes=given.includes, defines=given.defines)
-    label = ", ".join(path.name for path in given.files)
+    expanded = expand(sources, includes=includes, defines=macros)
+    read = preprocess(expanded.files, includes=expanded.includes, defines=expanded.defines)
+    label = ", ".join(path.name for path in expanded.files)
     text = with_keywords(read.text, where=label)
-    found = definitions(text, where=label)
+    defined = definitions(text, where=label)
     try:
         top, notes = choose_top(
-            found,
+            defined,
             top,
             where=label,
-            multiplies=lambda roots: _multipliers(text, found, roots, recognise, where=label),
+            multiplies=lambda roots: _multipliers(text, defined, roots, recognise, where=label),
         )
     except HwsimError:
-        _refuse_undefined(read, text, given.files)  # which may be why there is no top
+        _refuse_undefined(read, text, expanded.files)  # which may be why there is no top
         raise
-    text = cone(text, found, [top], where=label)
-    _refuse_undefined(read, text, given.files)
+    text = cone(text, defined, [top], where=label)
+    _refuse_undefined(read, text, expanded.files)
     text = with_defaults(text, top, parameters or {}, where=label)
     check_tasks(text, where=label)
-    folders = tuple(dict.fromkeys([*(path.parent for path in given.files), *given.includes]))
+    folders = tuple(dict.fromkeys([*(path.parent for path in expanded.files), *expanded.includes]))
     simulated, loads = memories(text, folders=folders, where=label)
     return Design(
         name=f"{top} ({label})",
         top=top,
-        sources=given.files,
-        files=(*read.files, *given.lists),
-        defines=given.defines,
+        sources=expanded.files,
+        files=(*read.files, *expanded.lists),
+        defines=expanded.defines,
         memories=loads,
         text=simulated,
         interface=elaborate(text, [top], parameters=parameters, name=label)[top],
@@ -132,7 +132,7 @@ def _refuse_undefined(read: Preprocessed, text: str, sources: Sequence[Path]) ->
 
 def _multipliers(
     text: str,
-    found: Sequence[Definition],
+    defined: Sequence[Definition],
     roots: Sequence[str],
     recognise: Recognise,
     *,
@@ -142,7 +142,7 @@ def _multipliers(
 
     def interfaces(names: Sequence[str]) -> dict[str, Interface]:
         try:
-            return elaborate(cone(text, found, names, where=where), names, name=where)
+            return elaborate(cone(text, defined, names, where=where), names, name=where)
         except HwsimError:
             return {}
 
