@@ -96,6 +96,17 @@ LATCHES = {
         "module unused;",
         "a primitive of m_primitive has a state",
     ),
+    "loop_that_leaves_a_bit": (
+        f"{REG_PORTS} integer k; wire [7:0] m = a_i * b_i; always @* begin\n"
+        "for (k = 1; k < 8; k = k + 1) p_o[k] = m[k]; if (a_i != 6) p_o[0] = m[0]; end",
+        "p_o in m_loop_that_leaves_a_bit keeps its value",
+    ),
+    "word_of_a_memory": (
+        f"{REG_PORTS} integer k; reg [7:0] m [0:3]; always @* begin p_o = 0;\n"
+        "for (k = 0; k < 4; k = k + 1) if (a_i != 5) m[k] = b_i[k] ? a_i << k : 0;\n"
+        "for (k = 0; k < 4; k = k + 1) p_o = p_o + m[k]; end",
+        "m in m_word_of_a_memory keeps its value",
+    ),
     "time": (
         f"{REG_PORTS} always @(a_i or b_i) p_o = a_i * b_i + (($time / 8192) & 1);",
         "it calls $time",
@@ -152,18 +163,33 @@ HONEST = {
         "primitive both(o, x, y); output o; input x, y; table 0 ? : 0; ? 0 : 0; 1 1 : 1; endtable\n"
         "endprimitive module spare;"
     ),
+    "memory_in_a_loop": (
+        f"{REG_PORTS} integer k; reg [7:0] m [0:3]; always @* begin p_o = 0;\n"
+        "for (k = 0; k < 4; k = k + 1) m[k] = b_i[k] ? a_i << k : 0;\n"
+        "for (k = 3; k >= 0; k = k - 1) p_o = p_o + m[k]; end"
+    ),
+    "bits_in_loops": (
+        f"{REG_PORTS} integer k; wire [7:0] m = a_i * b_i; always @* begin\n"
+        "for (k = 0; k <= 3; k = k + 1) p_o[2*k] = m[2*k];\n"
+        "for (k = 0; k != 4; k = k + 1) p_o[2*k+1] = m[2*k+1]; end"
+    ),
     "prints": f"{PORTS} assign p_o = a_i * b_i; always @(p_o) if (p_o > 300) $display(a_i);",
 }
 
-# May keep something as far as anybody can read, and do not.
+# May keep something as far as the reader sees, and do not.
 SHOWN = {
-    "array": (
-        f"{REG_PORTS} integer k; reg [7:0] m [0:3]; always @* begin p_o = 0;\n"
-        "for (k = 0; k < 4; k = k + 1) begin m[k] = b_i[k] ? a_i << k : 0; p_o = p_o + m[k]; end end"
+    "if_and_if_not": (
+        f"{REG_PORTS} always @* begin if (a_i[0]) p_o = a_i * b_i;\n"
+        "if (!a_i[0]) p_o = a_i * b_i; end"
     ),
-    "bits_in_a_loop": (
-        f"{REG_PORTS} integer k; wire [7:0] m = a_i * b_i;\n"
-        "always @* for (k = 0; k < 8; k = k + 1) p_o[k] = m[k];"
+    "all_arms_with_stars": (
+        f"{REG_PORTS} always @* casez (a_i[1:0]) 2'b1?: p_o = a_i * b_i;\n"
+        "2'b0?: p_o = a_i * b_i; endcase"
+    ),
+    "carries_in_a_vector": (
+        f"{PORTS} wire [7:0] x = a_i * {{b_i[3:1], 1'b0}}, y = b_i[0] ? a_i : 0;\n"
+        "wire [7:0] c; assign c = {(x[6:0] & y[6:0]) | (c[6:0] & (x[6:0] ^ y[6:0])), 1'b0};\n"
+        "assign p_o = x ^ y ^ c;"
     ),
 }
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..operands import Operands
 
-LANES = 4
+LANES = 6
 """Instances of a circuit that may keep earlier operands."""
 
 _AGAIN = 1024
@@ -61,13 +61,14 @@ def visits(
         return orders
     low, high = int(pairs.argmin()), int(pairs.argmax())
     ends = np.where(given % 2 == 0, low, high), np.where(given % 2 == 0, high, low)
-    return np.concatenate(
+    firsts = [*orders, *(rng.permutation(count) for _ in range(lanes - len(ends) - 2))]
+    return np.stack(
         [
-            np.concatenate([orders, [rng.permutation(count), rng.permutation(count)]], axis=1),
-            [
+            *(np.concatenate([first, rng.permutation(count)]) for first in firsts),
+            *(
                 np.roll(np.stack([end, given], axis=1).ravel(), shift)
                 for end, shift in zip(ends, (count // 2 + 1, count + 1), strict=True)
-            ],
+            ),
         ]
     )
 
