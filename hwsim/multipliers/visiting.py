@@ -23,8 +23,10 @@ from .findings import before_running, in_program, judged
 from .visits import LANES, visits
 
 _MOST_SETTLE = 1_000_000_000
-_GROWTH, _PATIENCE = 32, 2
-"""Nanoseconds of half a cycle at most; how it grows, and how often, while outputs still move."""
+"""Nanoseconds of half a cycle."""
+
+_GROWTH = 64
+"""How much more time there is, once, where outputs move when delays in loops were counted once."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def simulate(
         HwsimError: what is wrong with the first circuit that has no products.
     """
     clocked = circuits[0].roles.clock is not None
-    rig, patience = Rig(lanes=2 if clocked else 1), _PATIENCE
+    rig, grown = Rig(lanes=2 if clocked else 1), False
     while True:
         with compiled_stream(circuits, rig, simulator=simulator) as stream:
             for circuit, compiled in zip(circuits, stream.compiled, strict=True):
@@ -76,9 +78,9 @@ def simulate(
                     shares = visit(stream, a, b, limit=limit, progress=progress)
                     break
                 except UnsettledError:
-                    if not patience:
+                    if grown:
                         raise
-                    patience -= 1
+                    grown = True
                     needed = replace(rig, settle=min(_MOST_SETTLE, _GROWTH * rig.settle))
         rig = needed
     for share in shares:

@@ -2,9 +2,9 @@
 """In which orders operand pairs are simulated, so that what depends on the order shows.
 
 What a latch keeps for a pair is what the pair before left in it. Each pair is visited behind one
-that differs in one bit, behind one that differs in every bit or in all but one, behind two random
-ones, behind all zeros and behind all ones: whatever is kept of them is not the same. Four instances
-begin with another pair each, which shows what the first pair of all decides.
+that differs in one bit, behind one that differs in every bit or in all but one, behind random ones,
+behind all zeros and behind all ones: whatever is kept of them is not the same. Every instance
+begins with another pair, which shows what the first pair of all decides.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..operands import Operands
 
-LANES = 4
+LANES = 6
 """Instances of a circuit that may keep earlier operands."""
 
 _AGAIN = 1024
@@ -61,15 +61,13 @@ def visits(
         return orders
     low, high = int(pairs.argmin()), int(pairs.argmax())
     ends = np.where(given % 2 == 0, low, high), np.where(given % 2 == 0, high, low)
-    return np.concatenate(
-        [
-            np.concatenate([orders, [rng.permutation(count), rng.permutation(count)]], axis=1),
-            [
-                np.roll(np.stack([end, given], axis=1).ravel(), shift)
-                for end, shift in zip(ends, (count // 2 + 1, count + 1), strict=True)
-            ],
-        ]
-    )
+    firsts = [*orders, *(rng.permutation(count) for _ in range(lanes - len(ends) - 2))]
+    rows = [np.concatenate([first, rng.permutation(count)]) for first in firsts]
+    for end, shift in zip(ends, (count // 2 + 1, count + 1), strict=True):
+        rows.append(np.roll(np.stack([end, given], axis=1).ravel(), shift))
+    visited = np.stack(rows)
+    # The first of each order comes again, behind a pair that is known.
+    return np.concatenate([visited, visited[:, :1]], axis=1)
 
 
 def _opposites(pairs: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -6,17 +6,12 @@ through, is a function of what it reads; anything else may be a latch. The judge
 side: a block that passes keeps nothing, one that does not pass may be harmless.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from .program import Program, Step
-
-_VALUES = {"$signed", "$unsigned", "$clog2", "$bits", "$countones", "$rtoi", "$itor", "$pow", "$ln"}
-_SPECIAL = ("%force", "%cassign", "%deassign", "%release", "%event", "%join/")
-_DEPTH = 50  # of calls inside calls
-
-Masks = Mapping[tuple[str, bool], int]
-"""Bits by (variable, whether they are there at once)."""
+from .sources import Sources
+from .walk import State, UnclearError, Walk, every, known_labels, reads_file
 
 
 @dataclass
@@ -44,11 +39,9 @@ class Block:
     unclear: str | None = None
 
 
-class _UnclearError(Exception):
-    """Code that is not followed; the message says what it does."""
-
-
-def read_block(program: Program, start: int, end: int, scope: str) -> Block:
+def read_block(
+    program: Program, start: int, end: int, scope: str, *, counted: Collection[str]
+) -> Block:
     """Follows the code of one block.
 
     Args:
@@ -56,41 +49,40 @@ def read_block(program: Program, start: int, end: int, scope: str) -> Block:
         start: its first instruction.
         end: one beyond its last.
         scope: label of its scope.
+        counted: variables that code counts with.
     """
     block, first = Block(scope), program.code[start]
-    walk = _Walk(program, start, block)
+    walk = Walk(program, start, counted)
     waits = first.op == "%wait"
     if waits:
         block.wakes = _wakes(program, first.args[0])
         block.edge = _is_edge(program, first.args[0])
     try:
-        made = walk.through(start + waits, None, {})
+        made = walk.through(start + waits, None, State()).made
         if not waits and not walk.ends:
-            raise _UnclearError("it runs by itself")
+            raise UnclearError("it runs by itself")
         if waits and walk.ends:
-            raise _UnclearError("it runs once, when something changes")
-    except _UnclearError as unclear:
+            raise UnclearError("it runs once, when something changes")
+    except UnclearError as unclear:
         block.unclear = str(unclear)
-        walk.touch(range(start, end))
-        everything = {*block.wakes, *map(program.driver, block.reads)}
-        block.writes = dict.fromkeys(block.writes, everything)
+        _touch(program, range(start, end), block)
         return block
-    block.starts = not waits
-    sources = _Sources(program)
-    sources.follow(range(start, end))
-    for label in block.writes:
-        block.writes[label] = sources.of(label, block.reads) | set(
-            block.wakes if block.edge else ()
-        )
+    block.starts, block.reads = not waits, walk.reads
     block.partly = tuple(
         label
-        for label in sorted(block.writes)
+        for label in sorted(walk.writes)
         if every(program, label) & ~(made.get((label, True), 0) | made.get((label, False), 0))
     )
+    sources = Sources(program)
+    sources.follow(range(start, end))
+    clocks = set(block.wakes if block.edge else ())
+    block.writes = {label: sources.of(label, block.reads) | clocks for label in walk.writes}
     return block
 
 
-def read_function(program: Program, name: str, arguments: Collection[str], scope: str) -> Block:
+def read_function(
+    program: Program, name: str, arguments: Collection[str], scope: str, *, counted: Collection[str]
+) -> Block:
     """Follows the code of a function outside of blocks.
 
     Args:
@@ -98,22 +90,21 @@ def read_function(program: Program, name: str, arguments: Collection[str], scope
         name: label of its code.
         arguments: labels of the variables that hold its arguments.
         scope: label of its scope.
+        counted: variables that code counts with.
     """
-    block = Block(scope)
-    start = program.places[name]
-    walk = _Walk(program, -1, block)
+    block, body = Block(scope), program.body(name)
+    walk = Walk(program, -1, counted)
+    given = State({(label, True): every(program, label) for label in arguments})
     try:
-        walk.through(start, scope, {(label, True): every(program, label) for label in arguments})
-    except _UnclearError as unclear:
+        walk.through(body.start, scope, given)
+    except UnclearError as unclear:
         block.unclear = str(unclear)
-    sources = set(map(program.driver, block.reads))
-    block.writes = {label: {*sources, *arguments} for label in block.writes}
+        _touch(program, body, block)
+        return block
+    block.reads = walk.reads
+    everything = {*map(program.driver, walk.reads), *arguments}
+    block.writes = dict.fromkeys(walk.writes, everything)
     return block
-
-
-def every(program: Program, label: str) -> int:
-    """All bits of a variable, or words of a memory."""
-    return (1 << program.declared[label].width) - 1
 
 
 def waiting(steps: Iterable[Step]) -> tuple[int, bool]:
@@ -171,218 +162,33 @@ def _wakes(program: Program, event: str) -> dict[str, int]:
 def _bits(program: Program, driver: str) -> dict[str, int]:
     """A signal itself, and the bits of another that it is a part of."""
     found, node = {driver: -1}, program.nodes.get(driver)
+    if node is not None and node.kind == "array/port" and len(node.inputs) == 1:
+        word = node.text.rstrip(";").split(",")[1].strip()
+        if word.isdigit():
+            found[node.inputs[0]] = 1 << int(word)
     if node is not None and node.kind == "part":
         base, width = (int(word) for word in node.text.rstrip(";").split(",")[1:3])
         found[program.driver(node.inputs[0])] = ((1 << width) - 1) << base
     return found
 
 
-class _Walk:
-    """All ways through the code of a block."""
-
-    def __init__(self, program: Program, start: int, block: Block) -> None:
-        self._program, self._start, self._block = program, start, block
-        self.ends = False
-
-    def through(self, entry: int, scope: str | None, made: Masks, *, depth: int = 0) -> Masks:
-        """Bits written on every way from an instruction to the end of its block.
-
-        Args:
-            entry: first instruction.
-            scope: whose end is looked for; None for the block's own, which begins again.
-            made: bits written before.
-            depth: of calls.
-
-        Raises:
-            _UnclearError: code that is not followed.
-        """
-        if depth > _DEPTH:
-            raise _UnclearError("its functions call themselves")
-        code, places = self._program.code, self._program.places
-        states: dict[int, Masks] = {entry: made}
-        left, end = [entry], None
-        while left:
-            here = left.pop()
-            step, state, following = code[here], states[here], [here + 1]
-            if step.op.startswith("%jmp"):
-                target = places[step.args[0]]
-                following = [target] if step.op == "%jmp" else [target, here + 1]
-                if _is_last_of_all(code, here):
-                    following = [target]
-            elif step.op == "%end" or step.op.startswith("%disable"):
-                if step.op != "%end" and step.args[0] != scope:
-                    raise _UnclearError("it leaves more than one block at a time")
-                self.ends |= scope is None
-                end = _both(end, state)
-                continue
-            elif step.op == "%fork" or step.op.startswith("%callf"):
-                called, inner = step.args[:2]
-                state = self.through(places[called], inner, state, depth=depth + 1)
-            else:
-                state = self._one(here, state)
-            for place in following:
-                if place == self._start and scope is None:
-                    end = _both(end, state)
-                elif place not in states or _both(states[place], state) != states[place]:
-                    states[place] = _both(states.get(place), state)
-                    left.append(place)
-        return end or {}
-
-    def _one(self, here: int, state: Masks) -> Masks:
-        """An instruction that goes on to the next."""
-        step = self._program.code[here]
-        if step.op.startswith(("%wait", "%delay")):
-            raise _UnclearError("it waits in the middle")
-        if step.op.startswith(_SPECIAL):
-            raise _UnclearError(f"it uses {step.op.removeprefix('%')}")
-        if step.op.startswith("%vpi_func"):
-            called = next((word for arg in step.args for word in arg.split('"') if "$" in word), "")
-            if called not in _VALUES:
-                raise _UnclearError(f"it calls {called}")
-        if step.op.startswith("%vpi_call"):
-            if _reads_file(step):
-                self._block.writes.update({label: set() for label in self._known(step)})
-            return state
-        if step.op.startswith(("%store", "%assign")):
-            return self._written(here, state)
-        for label in self._known(step):
-            bits = every(self._program, label)
-            after = self._program.code[here + 1]
-            if step.op == "%load/vec4" and after.op.startswith("%parti"):
-                bits &= ((1 << int(after.args[0])) - 1) << int(after.args[1])
-            if missing := bits & ~state.get((label, True), 0):
-                self._block.reads[label] = self._block.reads.get(label, 0) | missing
-        return state
-
-    def _written(self, here: int, state: Masks) -> Masks:
-        step = self._program.code[here]
-        label, *others = self._known(step)
-        self._block.writes.setdefault(label, set())
-        self._block.reads.update((other, every(self._program, other)) for other in others)
-        # What is assigned for later is not there yet for whoever reads on.
-        key = (label, not step.op.startswith("%assign"))
-        return {**state, key: state.get(key, 0) | self._stored(here, label)}
-
-    def _stored(self, here: int, label: str) -> int:
-        """Bits of its variable that an instruction surely writes."""
-        step, whole = self._program.code[here], every(self._program, label)
-        if step.op in {"%assign/vec4", "%store/real", "%store/str"}:
-            return whole
-        if step.op != "%store/vec4":
-            return 0
-        register, width = step.args[1], int(step.args[2])
-        base = 0 if register == "0" else None
-        for before in self._program.code[max(0, here - 3) : here]:
-            if before.op.startswith("%ix/") and before.args[0] == register:
-                base = int(before.args[1]) if before.op == "%ix/load" else None
-        return 0 if base is None else whole & (((1 << width) - 1) << base)
-
-    def _known(self, step: Step) -> list[str]:
-        return [label for label in step.names if label in self._program.declared]
-
-    def touch(self, places: range) -> None:
-        """Counts all that some code mentions, in whatever order it runs."""
-        code, left, seen = self._program.code, list(places), set[int]()
-        while left:
-            here = left.pop()
-            if here in seen:
-                continue
-            seen.add(here)
-            step, labels = code[here], self._known(code[here])
-            stores = step.op.startswith(("%store", "%assign", "%force", "%cassign"))
-            if stores or _reads_file(step):
-                self._block.writes.update({label: set() for label in labels})
-            else:
-                self._block.reads.update((label, every(self._program, label)) for label in labels)
-            if step.op == "%wait":
-                self._block.wakes.update(_wakes(self._program, step.args[0]))
-            if step.op.startswith("%callf") or (step.op == "%fork" and "TD_" in step.args[0]):
-                left.extend(self._program.body(step.args[0]))
-
-
-class _Sources:
-    """What the values come from that some code stores.
-
-    A branch counts for all that is stored in the block, wherever it leads.
-    """
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self._stored: dict[str, set[str]] = {}
-        self._branches: set[str] = set()
-        self._seen: set[int] = set()
-
-    def follow(self, places: Iterable[int]) -> None:
-        """Collects from instructions, and from the functions that they call."""
-        pending: set[str] = set()
-        for here in places:
-            if here in self._seen:
-                continue
-            self._seen.add(here)
-            step = self._program.code[here]
-            known = [label for label in step.names if label in self._program.declared]
-            if step.op.startswith(("%store", "%assign")):
-                self._stored.setdefault(known[0], set()).update(pending, known[1:])
-                pending = set()
-            elif step.op.startswith("%ret/"):
-                self._stored.setdefault(self._result(here), set()).update(pending)
-                pending = set()
-            elif step.op.startswith("%jmp"):
-                self._branches |= pending
-                pending = set()
-            elif step.op.startswith(("%callf", "%fork")):
-                called = step.args[0]
-                if called.startswith("TD_"):
-                    pending.add(self._result(self._program.places[called]))
-                    self.follow(self._program.body(called))
-            else:
-                pending |= {*known}
-        self._branches |= pending
-
-    def _result(self, place: int) -> str:
-        """A name for what the function around an instruction returns."""
-        return f"result of {self._program.around(place)}"
-
-    def of(self, label: str, reads: Collection[str]) -> set[str]:
-        """Drivers of what a variable comes from, through those that are made in the same code.
-
-        Args:
-            label: of the variable.
-            reads: labels that are not made there.
-        """
-        found, seen = set[str](), set[str]()
-        left = [*self._stored.get(label, ()), *self._branches]
-        while left:
-            source = left.pop()
-            if source in seen:
-                continue
-            seen.add(source)
-            if source in reads:
-                found.add(self._program.driver(source))
-            left.extend(self._stored.get(source, ()))
-        return found
-
-
-def _reads_file(step: Step) -> bool:
-    return step.op.startswith("%vpi_call") and any('"$readmem' in arg for arg in step.args)
-
-
-def _is_last_of_all(code: Sequence[Step], here: int) -> bool:
-    """Whether a branch is the last of a `case` whose arms are all values there are."""
-    values, width = set[str](), 0
-    while here >= 3 and code[here].op == "%jmp/1":
-        copied, pushed, compared = code[here - 3 : here]
-        if (copied.op, pushed.op, compared.op) != ("%dup/vec4", "%pushi/vec4", "%cmp/u"):
-            break
-        if pushed.args[1] != "0":  # X or Z bits
-            break
-        values.add(pushed.args[0])
-        width, here = int(pushed.args[2]), here - 4
-    return width > 0 and len(values) == 1 << width
-
-
-def _both(first: Masks | None, second: Masks) -> Masks:
-    """What is written on either way."""
-    if first is None:
-        return second
-    return {key: bits & second[key] for key, bits in first.items() if key in second}
+def _touch(program: Program, places: range, block: Block) -> None:
+    """Counts all that some code mentions, in whatever order it runs."""
+    left, seen, writes = [*places], set[int](), set[str]()
+    while left:
+        here = left.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        step = program.code[here]
+        labels = known_labels(program, step)
+        if step.op.startswith(("%store", "%assign", "%force", "%cassign")) or reads_file(step):
+            writes.update(labels)
+        else:
+            block.reads.update((label, every(program, label)) for label in labels)
+        if step.op == "%wait":
+            block.wakes.update(_wakes(program, step.args[0]))
+        if step.op.startswith(("%callf", "%fork")) and step.args[0].startswith("TD_"):
+            left.extend(program.body(step.args[0]))
+    everything = {*block.wakes, *map(program.driver, block.reads)}
+    block.writes = dict.fromkeys(writes, everything)

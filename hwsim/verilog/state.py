@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .blocks import Block, read_block, read_function, waiting
+from .counters import counters
 from .program import Program
 
 _GATES = (
@@ -79,8 +80,9 @@ class _Design:
         self._program, self._scope = program, scope
         self._inner = program.within(scope)
         self._nodes = {k: node for k, node in program.nodes.items() if node.scope in self._inner}
+        self._counted = counters(program)
         self._blocks = [
-            read_block(program, start, end, scope)
+            read_block(program, start, end, scope, counted=self._counted)
             for start, end, scope in program.threads
             if scope in self._inner
         ]
@@ -96,7 +98,7 @@ class _Design:
         name = node.text.partition(",")[0].strip()
         arguments = [one for one in node.inputs if one in self._program.declared]
         scope = next(one for one in reversed(node.inputs) if one in self._program.scopes)
-        return read_function(self._program, name, arguments, scope)
+        return read_function(self._program, name, arguments, scope, counted=self._counted)
 
     def _all_edges(self) -> Iterator[tuple[str, set[str]]]:
         """By label, what its value depends on."""
