@@ -125,4 +125,5 @@ def _lines(description: str, *, total: int, unit: str) -> Callable[[int, str], N
 
 def notice(text: str) -> None:
     """Say something that is not a result."""
-    err.print(text, style="dim", soft_wrap=True, markup=False)
+    style = "bold yellow" if text.startswith("warning: ") else "dim"
+    err.print(text, style=style, soft_wrap=True, markup=False)

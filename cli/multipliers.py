@@ -15,7 +15,7 @@ from axhil.hwsim.multipliers import Multiplier, Request, VerilogSource, make_tab
 from axhil.hwsim.multipliers.assignment import words_of
 from axhil.hwsim.multipliers.find import Origin, origin_of
 from axhil.hwsim.multipliers.printed import PREFIX
-from axhil.hwsim.multipliers.source import Sign, setting, split_items, tie
+from axhil.hwsim.multipliers.source import Sign, define, setting, split_items, tie
 from axhil.hwsim.operands import Asked, Operands
 from axhil.study.errors import StudyError
 
@@ -66,11 +66,25 @@ _FACTS = {
     "ties": _option(
         list[str] | None, "--tie", metavar="PORT=VALUE", help="Hold another input; repeatable."
     ),
+    "product_shift": _option(
+        int | None,
+        "--product-shift",
+        metavar="BITS",
+        help="Bits that the output lacks at its lower end.",
+        min=0,
+    ),
     "more": _option(
-        list[Path] | None, "--with", metavar="FILE", help="Another file of it; repeatable."
+        list[Path] | None,
+        "--with",
+        "-f",
+        metavar="FILE",
+        help="Another file of it, or a file list, design.f; repeatable.",
     ),
     "includes": _option(
         list[Path] | None, "--include", "-I", metavar="FOLDER", help="Of includes; repeatable."
+    ),
+    "defines": _option(
+        list[str] | None, "--define", "-D", metavar="NAME=VALUE", help="Macro; repeatable."
     ),
 }
 _OTHERS: dict[str, tuple[Any, Any]] = {
@@ -207,7 +221,7 @@ def _request(given: Mapping[str, Any], *, assumed: bool) -> Request:
         )
     sign: Sign | None = "wrap" if given["wrap_signed"] else None
     facts = {name: given[name] for name in _FACTS if given[name] is not None}
-    for name, read in (("parameters", setting), ("ties", tie)):
+    for name, read in (("parameters", setting), ("ties", tie), ("defines", define)):
         if name in facts:
             facts[name] = _by_name(facts[name], read, option=_spelling(name))
     for name in ("more", "includes"):

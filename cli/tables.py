@@ -63,7 +63,11 @@ def _inspection(word: str, request: Request) -> Inspection:
         source = found.source
         files = [file for file in (source.file, *source.more) if file is not None]
         return inspect(
-            files, top=source.top, parameters=source.parameters, includes=source.includes
+            files,
+            top=source.top,
+            parameters=source.parameters,
+            includes=source.includes,
+            defines=source.defines,
         )
     circuit = found.circuit()
     if circuit is None:

@@ -2,6 +2,7 @@
 """Verilog text without its comments."""
 
 import re
+from collections.abc import Iterator
 
 # Behind a backslash everything up to a blank is a name, \x/* and \x" among them.
 _NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\\[^ \t\b\f\r\n]+', re.DOTALL)
@@ -24,3 +25,19 @@ def without_comments(text: str, *, strings: bool = True) -> str:
         return " " + "\n" * found.count("\n")
 
     return _NOISE.sub(blank, text)
+
+
+def located_lines(text: str, file: str) -> Iterator[tuple[str, int, str]]:
+    """(file, number, line) of every line, where `line directives say that it came from.
+
+    Args:
+        text: Verilog.
+        file: of lines before the first directive.
+    """
+    number = 0
+    for line in text.splitlines():
+        if mark := re.match(r'`line (\d+) "(.*)" \d', line):
+            file, number = mark[2], int(mark[1]) - 1
+            continue
+        number += 1
+        yield file, number, line

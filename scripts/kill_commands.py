@@ -36,7 +36,7 @@ COMMANDS = {
     "compare": ["compare", "model.c", "model.py:mul", "--width", "6", "--unsigned"],
     "verify": ["verify", "drum(4)"],
     "inspect": ["inspect", "drum(4)"],
-    "mutate": ["mutate", str(rtl_dir() / "leading_one.v"), "--only", "1", "--widest", "4"],
+    "mutate": ["mutate", str(rtl_dir() / "leading_one.v"), "--only", "1", "--widest", "6"],
     "accuracy": ["accuracy", "lenet5", "-m", "drum(3)", "--images", "100"],
     "eval": [
         *("eval", "lenet5", "-m", "drum(3)", "--attack", "fgsm", "--norm", "linf"),

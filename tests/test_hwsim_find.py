@@ -229,7 +229,10 @@ REFUSED = {
         "readme.md",
         r"readme\.md: expected a file that ends in one of \.v, .*\.npz",
     ),
-    "facts of a table": ("mul.npz[K=3]", r"expected Verilog \(\.v, \.sv\) or a TOML file before"),
+    "facts of a table": (
+        "mul.npz[K=3]",
+        r"expected Verilog \(\.v, \.sv, \.f, .*\) or a TOML file before",
+    ),
     "facts alone": ("lone.toml", r"lone\.toml: expected the key verilog"),
     "no function": ("mul.py:", r"expected a function behind the colon"),
     "nothing": ("", r"no such file, and no multiplier"),

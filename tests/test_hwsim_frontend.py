@@ -10,7 +10,8 @@ from netlist_samples import numbered_netlist
 from axhil.hwsim import HwsimError
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.multipliers.sampling import classes, corners, draw, sample
-from axhil.hwsim.multipliers.tabulation import simulate_pairs, sweep_order, tabulate, with_signs
+from axhil.hwsim.multipliers.tabulation import simulate_pairs, tabulate, with_signs
+from axhil.hwsim.multipliers.visits import sweep_order
 from axhil.hwsim.operands import Asked, Operand, Operands
 from axhil.hwsim.verilog.circuit import read_circuit, short_names
 from axhil.hwsim.verilog.ports import Interface, Port
@@ -99,7 +100,7 @@ def test_clock_reset_and_enable_are_recognised_and_told(names, expected):
 
 NO_ROLES = {
     "three operands": (["a:8", "b:8", "c:8", ">p:16"], {}, r"two operands, got a\[8\], b\[8\], c"),
-    "one operand": (["a:8", ">p:16"], {}, r"two operands, got a\[8\]; name two with --a and --b"),
+    "one operand": (["a:8", ">p:16"], {}, r"two operands, got a\[8\]; if a holds both, say"),
     "unequal and narrow": (["a:8", "b:4", ">p:11"], {}, r"product of 12 bits, got p of 11: a nar"),
     "narrow": (["a:8", "b:8", ">p:15"], {}, r"product of 16 bits, got p of 15: a narrower output"),
     "no output": (["a:8", "b:8"], {}, r"one output as the product, got none; name it with --p"),
@@ -219,7 +220,7 @@ def test_the_text_that_is_judged_is_the_text_that_is_simulated(tmp_path, monkeyp
     with pytest.raises(HwsimError, match=r"^mine\.v: \$system is refused before anything runs"):
         read_circuit([source], asked=unsigned)
     circuit = read_circuit([source], asked=unsigned, includes=[good.parent])
-    assert "//" not in circuit.text and "`" not in circuit.text
+    assert "//" not in circuit.text and "`" not in circuit.text.replace("`line 1 ", "")
     source.write_text("not read again")
     np.testing.assert_array_equal(tabulate(circuit).table, exact(4, signed=False))
 
@@ -317,11 +318,7 @@ SHAPES = {
 def test_a_published_netlist_goes_through_as_it_is(tmp_path, shape):
     path = write(tmp_path, f"{shape['name']}.v", numbered_netlist(**shape))
     circuit = read_circuit([path], asked=Asked(signed=shape["signed"]))
-    assert (circuit.top, circuit.signed_from, circuit.reader) == (
-        shape["name"],
-        "option",
-        "pyverilog",
-    )
+    assert (circuit.top, circuit.signed_from) == (shape["name"], "option")
     lut = tabulate(circuit)
     np.testing.assert_array_equal(lut.table, exact(8, signed=shape["signed"]))
     manifest = lut.manifest
@@ -478,11 +475,7 @@ endmodule
 @pytest.mark.sim
 def test_systemverilog_is_read_as_icarus_elaborates_it(tmp_path):
     circuit = read_circuit([write(tmp_path, "sv.sv", SYSTEMVERILOG)], parameters={"W": 3})
-    assert (circuit.reader, circuit.operands.code, circuit.signed_from) == (
-        "Icarus Verilog",
-        "s3",
-        "declared",
-    )
+    assert (circuit.operands.code, circuit.signed_from) == ("s3", "declared")
     assert circuit.interface.parameters == {"W": 3}
     np.testing.assert_array_equal(tabulate(circuit).table, exact(3, signed=True))
 
@@ -494,7 +487,7 @@ def test_a_free_running_output_is_no_pipeline(tmp_path):
         "always @(posedge clk) p <= p + a * b + 1; endmodule"
     )
     path = write(tmp_path, "run.v", text)
-    with pytest.raises(HwsimError, match="but it goes on changing: no pipelined multiplier"):
+    with pytest.raises(HwsimError, match="but it goes on changing: an accumulator"):
         tabulate(read_circuit([path], asked=Asked(signed=False)))
 
 
@@ -505,7 +498,8 @@ def test_a_product_that_depends_on_earlier_operands_is_refused(tmp_path):
         "always @* if (a[0]) p = a * b; endmodule"
     )
     path = write(tmp_path, "keep.v", text)
-    with pytest.raises(HwsimError, match="one product for each operand pair, got two for a="):
+    sentence = "for a=2, b=3: it depends on earlier operands: p in keep keeps its value"
+    with pytest.raises(HwsimError, match=sentence):
         tabulate(read_circuit([path], asked=Asked(signed=False)))
 
 

@@ -145,7 +145,7 @@ class LiveProcess:
         size = 4 * (len(a) + self._instances)
         data = read_bytes(self._folder / PRODUCTS, limit=size)
         words = np.frombuffer(data[: len(data) // 4 * 4], dtype=np.uint32)[: len(a)]
-        products = self._circuit.product.value(words)
+        products = self._circuit.products(words)
         if len(products) != len(a):
             raise HwsimError(
                 f"{self._circuit.name}: expected {len(a)} products from the simulator, got "

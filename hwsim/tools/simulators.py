@@ -13,6 +13,7 @@ from ..errors import HwsimError
 from .box import Box
 from .process import Done, OverLimitError, run
 
+_MOST_WRITTEN = 1 << 28  # bytes of what a compiler makes of a design
 _COMPILE_LIMIT = 600.0  # seconds that a compiler may take for what it does in one
 
 
@@ -90,6 +91,7 @@ SIMULATORS = {
         "Icarus Verilog",
         ("iverilog", "vvp"),
         "Debian: apt-get install iverilog",
+        build_args=("-Wall",),
         test_args=("-n",),  # $stop ends the simulation instead of waiting for a person
     ),
     "verilator": Simulator(
@@ -149,7 +151,9 @@ def run_icarus(command: Sequence[str], *, name: str, folder: Path) -> Done:
         HwsimError: it takes too long.
     """
     try:
-        return run(command, box=Box(folder, starts=True), seconds=_COMPILE_LIMIT)
+        return run(
+            command, box=Box(folder, starts=True, file=_MOST_WRITTEN), seconds=_COMPILE_LIMIT
+        )
     except OverLimitError:
         raise HwsimError(
             f"{name}: expected iverilog to read the Verilog in {_COMPILE_LIMIT:g} s"

@@ -29,7 +29,7 @@ ALLOWED = frozenset(_ALLOWED.split())
 simulation (told as what it is), memories (each checked), timing checks of cell libraries."""
 
 _DIRECTIVES = """
-    timescale default_nettype celldefine endcelldefine resetall unconnected_drive
+    line timescale default_nettype celldefine endcelldefine resetall unconnected_drive
     nounconnected_drive begin_keywords end_keywords delay_mode_distributed delay_mode_path
     delay_mode_unit delay_mode_zero suppress_faults nosuppress_faults enable_portfaults
     disable_portfaults
