@@ -79,7 +79,6 @@ def cosim(
     from axhil.study.cosim import cosim as run_cosim
     from axhil.study.cosim import layers_of, multipliers_of, products_of
     from axhil.study.subject import load_subject
-    from axhil.zoo.data import load
 
     window = _window(trace, trace_window)
     register = _accumulator(acc_bits, overflow)
@@ -107,7 +106,7 @@ def cosim(
     )
     for assignment in tables:
         assignment.check(subject.prepared.layers)
-    selected = load(data or subject.network.data, root=data_dir).select(images)
+    selected = subject.images(data, root=data_dir).select(images)
     patterns = None if layers is None else _patterns(layers)
 
     def simulated(assignment: Assignment) -> CosimReport:

@@ -18,7 +18,7 @@ from axhil.hwsim.multipliers.assignment import spelled_words, split_words
 from . import options as opt
 from .console import Json, emit, err, notice, out, progress
 from .multipliers import Luts, made, verilog_options
-from .output import Out, OutFile, ready_folder
+from .output import Out, OutFile, part, ready_folder
 
 app = typer.Typer()
 
@@ -123,7 +123,6 @@ def accuracy(
     from axhil.report.terminal import terminal_table
     from axhil.study.accuracy import measure, write_accuracy
     from axhil.study.subject import load_subject, set_threads
-    from axhil.zoo.data import load
 
     set_threads(threads)
     ready_folder(out_dir)
@@ -140,8 +139,7 @@ def accuracy(
     )
     for one in chosen:
         one.check(subject.prepared.layers)
-    everything = load(data or subject.network.data, root=data_dir, download=download)
-    selected = everything.select(images)
+    selected = subject.images(data, root=data_dir, download=download).select(images)
     total = (1 + len(chosen)) * len(selected)
     with progress("classifying", total=total, unit="images") as tick:
         rows = measure(
@@ -152,7 +150,7 @@ def accuracy(
             device=where,
             progress=lambda done, _total, now: tick(done, now),
         )
-    path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
+    path = out_dir / f"accuracy_{part(network)}_{part(selected.name)}.json"
     record = write_accuracy(path, subject, selected, rows, batch=batch, device=where)
     title = f"{network} on {len(selected):,} images of {selected.name}"
     out.print(terminal_table(measurements.accuracy(rows, title=title)))

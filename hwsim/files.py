@@ -146,9 +146,9 @@ def json_of(data: bytes | str) -> Any:
     try:
         return json.loads(data)
     except RecursionError as error:
-        raise HwsimError("no JSON: it is nested too deeply") from error
+        raise HwsimError("it is not JSON (nested too deeply)") from error
     except ValueError as error:
-        raise HwsimError(f"no JSON: {error}") from error
+        raise HwsimError(f"it is not JSON ({error})") from error
 
 
 def array_of(data: bytes) -> NDArray[np.generic]:
@@ -169,7 +169,7 @@ def array_of(data: bytes) -> NDArray[np.generic]:
         reason = str(error).partition("\n")[0]
         raise HwsimError(f"it is no NumPy array, or cut ({reason:.200})") from error
     if dtype.kind not in "iu":
-        raise HwsimError(f"expected an array of integers, got {str(dtype):.60}")
+        raise HwsimError(f"expected an array of integers, got {dtype.str:.60}")
     start = file.tell()
     there = len(data) - start
     # Each side alone first: the product of what a header may claim has no end.
@@ -190,7 +190,9 @@ def write_atomically(path: Path, data: bytes) -> None:
     scratch = path.with_name(f".axhil.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
         if path.exists() and not path.is_file():
-            raise HwsimError(f"cannot write {path}: expected a file or nothing there, {_what(path)}")
+            raise HwsimError(
+                f"cannot write {path}: expected a file or nothing there, {_what(path)}"
+            )
         try:
             with scratch.open("xb") as file:
                 file.write(data)
@@ -210,7 +212,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def _judge(facts: os.stat_result, path: Path, limit: int) -> None:
     if not stat.S_ISREG(facts.st_mode):
-        raise HwsimError(f"cannot read {path}: expected a file, {_what(path)}")
+        raise HwsimError(f"expected a file at {path}, but {_what(path)}")
     if facts.st_size > limit:
         raise HwsimError(
             f"cannot read {path}: it has {facts.st_size:,} bytes, expected at most {limit:,}"

@@ -11,7 +11,6 @@ import re
 from math import isqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import HwsimError
 from ..files import array_of

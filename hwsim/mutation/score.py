@@ -227,5 +227,3 @@ def _verdict(runner: Runner, mutant: Mutant, text: str) -> Verdict:
         return Verdict(mutant, Outcome.killed, kill)
     kill = runner.prove(path)
     return Verdict(mutant, Outcome.survived if kill else Outcome.equivalent, kill)
-
-
