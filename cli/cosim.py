@@ -53,7 +53,8 @@ def cosim(
     ] = None,
     jobs: Jobs = None,
     instances: Annotated[
-        int | None, typer.Option(min=1, help="Multipliers side by side in each simulator.")
+        int | None,
+        typer.Option(min=1, max=opt.MOST, help="Multipliers side by side in each simulator."),
     ] = None,
     acc_bits: Annotated[
         int | None,

@@ -21,7 +21,6 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from axhil.errors import AxhilError
-
 from axhil.report.table import visible
 
 from .console import err, out

@@ -29,7 +29,7 @@ from ..assignments import distinct, network_assignments
 from ..errors import StudyError
 from ..results import Results
 from ..spec import StudySpec
-from ..storage.cells import FORMAT_VERSION, CellSettings, check_version, read_settings
+from ..storage.cells import FORMAT_VERSION, CellSettings, check_version, read_settings, typed
 from ..storage.store import CellStore, reading
 from ..subject import load_subject, set_threads
 from .experiment import Engine, Experiment, Progress, Threads, run, total_rows
@@ -233,10 +233,12 @@ class Plan:
             version = body["format_version"]
             check_version(version)
             parts = tuple(
-                _Part(
-                    part["network"],
-                    part["threat_model"],
-                    tuple(read_settings(cell, version=version) for cell in part["cells"]),
+                typed(
+                    _Part,
+                    {
+                        **part,
+                        "cells": tuple(read_settings(c, version=version) for c in part["cells"]),
+                    },
                 )
                 for part in body["parts"]
             )

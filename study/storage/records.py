@@ -16,7 +16,6 @@ from ..statistics import Proportion, proportion
 from .cells import Cell
 from .store import rows_of, schema_of
 
-
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

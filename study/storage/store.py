@@ -39,6 +39,7 @@ from .cells import (
     check_version,
     joined,
     read_settings,
+    typed,
 )
 
 _MARK = "store.json"
@@ -132,14 +133,17 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
     }
     budgets = [row["eps"] for row in rows]
     body = {**settings, "quantisation": quantisation, "budgets": budgets}
-    return Cell(
-        settings=read_settings(body, version=version),
-        label=first["label"],
-        correct=tuple("".join("01"[flag] for flag in row["correct"]) for row in rows),
-        zero_gradient=first["zero_gradient"],
-        warnings=tuple(first["warnings"]),
-        seconds=tuple(row["seconds"] for row in rows),
-        environment={key: first[key] for key in ENVIRONMENT if first[key] is not None},
+    return typed(
+        Cell,
+        {
+            "settings": read_settings(body, version=version),
+            "label": first["label"],
+            "correct": tuple("".join("01"[flag] for flag in row["correct"]) for row in rows),
+            "zero_gradient": first["zero_gradient"],
+            "warnings": tuple(first["warnings"]),
+            "seconds": tuple(row["seconds"] for row in rows),
+            "environment": {key: first[key] for key in ENVIRONMENT if first[key] is not None},
+        },
     )
 
 
