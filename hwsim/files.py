@@ -8,6 +8,7 @@ of a terabyte. So it is judged by type and size before it is opened, and opened 
 import io
 import json
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from .errors import HwsimError
 
 TEXT_LIMIT = 1 << 26
-"""Bytes of sources and settings: Verilog with its cell library, C, TOML; 64 MiB."""
+"""Bytes of a source: Verilog with its cell library, C; 64 MiB."""
 TABLE_LIMIT = 3 << 27
 """Bytes of a table, 384 MiB: 12-bit operands as text need up to 310 MiB."""
 IMAGE_LIMIT = 1 << 26
@@ -32,6 +33,8 @@ DATA_LIMIT = 1 << 30
 WEIGHTS_LIMIT = 1 << 33
 """Bytes of a network's weights: torchvision's largest have 2.6 GB; 8 GiB."""
 
+_TOML_LIMIT = 1 << 20
+_DEEP_KEY = re.compile(r"""(?:[\w"'-]{1,64}[ \t]{0,8}\.[ \t]{0,8}){40}""")
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -128,8 +131,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         HwsimError: as `read_text`, or it is no TOML.
     """
-    text = read_text(path)
+    text = read_text(path, limit=_TOML_LIMIT)
     try:
+        if _DEEP_KEY.search(text):  # which tomllib takes hours for
+            raise RecursionError
         return tomllib.loads(text)
     except RecursionError as error:
         raise HwsimError(f"{path} is no TOML file: it is nested too deeply") from error

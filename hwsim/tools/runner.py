@@ -18,6 +18,7 @@ from typing import Any
 
 from ..comments import without_comments
 from ..errors import HwsimError
+from ..files import read_text
 from .logs import first_error, how_it_ended
 from .process import OverLimitError, Process, run
 from .simulators import Simulator
@@ -226,7 +227,7 @@ class Simulation:
     def _ender(self) -> str | None:
         """Where the sources end a simulation: Icarus does not always say who did."""
         for path in self._sources:
-            text = without_comments(path.read_text(encoding="utf-8", errors="replace"))
+            text = without_comments(read_text(path, errors="replace"))
             for number, line in enumerate(text.splitlines(), start=1):
                 if task := re.search(r"\$(?:finish|stop)\b", line):
                     return f"{path.name}:{number} calls {task[0]}"
