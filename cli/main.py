@@ -169,4 +169,6 @@ def _fail(sentence: str) -> None:
 def _sentence(text: str) -> str:
     """A text on one line, and not longer than anybody reads."""
     line = visible(re.sub(r"\s*\n\s*", " ", text.strip()))
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
+    if len(line) <= _LONGEST:
+        return line
+    return f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"  # the reason is at an end

@@ -35,6 +35,7 @@ WEIGHTS_LIMIT = 1 << 33
 
 _TOML_LIMIT = 1 << 20
 _DEEP_KEY = re.compile(r"""(?:[\w"'-]{1,64}[ \t]{0,8}\.[ \t]{0,8}){40}""")
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -142,14 +143,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise HwsimError(f"{path} is no TOML file: {error}") from error
 
 
-def json_of(data: bytes | str) -> Any:
-    """The value that a JSON text stands for.
+def json_of(data: bytes) -> Any:
+    """The value that a JSON text in UTF-8 stands for.
 
     Raises:
-        HwsimError: it is no JSON.
+        HwsimError: it is no JSON, or has half a character in it, which no file could be given.
     """
     try:
-        return json.loads(data)
+        value = json.loads(data.decode("utf-8-sig"))
+        if _HALF_CHARACTER.search(data):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except RecursionError as error:
         raise HwsimError("it is not JSON (nested too deeply)") from error
     except ValueError as error:

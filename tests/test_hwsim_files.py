@@ -144,10 +144,17 @@ def test_toml_as_people_write_it_is_read(tmp_path):
     assert read_toml(path) == {"a": [0.125] * 5000, "b": {"c": {"d": "x.y.z"}}}
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000, "", b"\xff\xfe"])
+BROKEN_JSON = ("[" * 100_000, '{"a":' * 100_000, "9" * 5000, "", "\xff\xfe", r'["\ud800"]')
+
+
+@pytest.mark.parametrize("text", BROKEN_JSON)
 def test_json_beyond_its_parser_is_a_sentence(text):
     with pytest.raises(HwsimError, match="it is not JSON"):
-        json_of(text)
+        json_of(text.encode("latin1"))
+
+
+def test_json_as_other_tools_write_it_is_read():
+    assert json_of(b'\xef\xbb\xbf{"a": "\\ud83d\\ude00\\\\ud800"}') == {"a": "\U0001f600\\ud800"}
 
 
 def npy(array, **options):

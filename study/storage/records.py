@@ -57,7 +57,7 @@ def write_records(cells: Sequence[Cell], path: Path) -> Path:
     frame["warnings"] = [" | ".join(found) for found in frame["warnings"]]
     frame = frame.map(_inert)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, frame.to_csv(index=False).encode(errors="backslashreplace"))
+    write_atomically(path, frame.to_csv(index=False).encode())
     return path
 
 
