@@ -140,7 +140,7 @@ def records(random: Random) -> Iterator[Case]:
             files[name] = json.dumps(body).encode()
         command = random.choice(
             (("study", "status", "in/s"), ("study", "diff", "in/s", "in/all.parquet"),
-             ("study", "diff", "in/all.parquet", "in/all.parquet"), ("study", "export", "in/s",
-              "out/x.parquet"))
+             ("study", "diff", "in/all.parquet", "in/all.parquet"), ("study", "report", "in/s"),
+             ("study", "export", "in/s", "out/x.parquet"))
         )  # fmt: skip
         yield Case("records", command, files)

@@ -30,6 +30,9 @@ from axhil.hwsim.files import (
     require_file,
     write_atomically,
 )
+from axhil.hwsim.formats import read_table
+from axhil.hwsim.models.cmodel import find_function
+from axhil.hwsim.multipliers.printed import read_figures
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
@@ -253,6 +256,32 @@ def test_nothing_but_a_file_is_written_over(tmp_path):
     longest = tmp_path / ("x" * 255)
     write_atomically(longest, b"x")
     assert longest.read_bytes() == b"x"
+
+
+LONG = 1 << 18
+ENDLESS = {
+    "spaces of C": ("x.c", "int" + " " * LONG),
+    "words of C": ("x.c", "int " * LONG),
+    "quotes of C": ("x.c", '"\\' * LONG),
+    "comments of C": ("x.c", "/*" * LONG),
+    "spaces of a header": ("x.h", "const int" + " " * LONG),
+    "words of a header": ("x.h", "int " * LONG),
+    "comments of a header": ("x.h", "/*" * LONG),
+    "digits of a header": ("x.h", f"int lut[{'9' * LONG}][{'9' * LONG}] = {{"),
+    "comments of words": ("x.hex", "/*" * LONG),
+    "a cell of CSV": ("x.csv", "9" * LONG),
+    "lines of figures": ("x.v", "\n" * LONG),
+    "slashes of figures": ("x.v", "/" * LONG),
+    "an exponent of figures": ("x.v", "MAE = 1e-" + "9" * LONG),
+}
+
+
+@pytest.mark.parametrize(("name", "text"), ENDLESS.values(), ids=ENDLESS)
+def test_a_text_that_leads_nowhere_is_read_once(tmp_path, name, text):
+    read = {".c": find_function, ".v": read_figures}.get(Path(name).suffix, read_table)
+    (tmp_path / name).write_text(text)
+    with within(8), pytest.raises(HwsimError):
+        read(tmp_path / name)
 
 
 OPENERS = {
