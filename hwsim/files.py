@@ -160,7 +160,7 @@ def json_of(data: bytes) -> Any:
         raise HwsimError(f"it is not JSON ({error})") from error
 
 
-def array_of(data: bytes) -> NDArray[np.generic]:
+def array_of(data: bytes) -> NDArray[Any]:
     """The integers of a `.npy` file, allocated only if they are all there.
 
     Raises:

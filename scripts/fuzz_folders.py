@@ -140,7 +140,9 @@ def records(random: Random) -> Iterator[Case]:
             files[name] = json.dumps(body).encode()
         command = random.choice(
             (("study", "status", "in/s"), ("study", "diff", "in/s", "in/all.parquet"),
-             ("study", "diff", "in/all.parquet", "in/all.parquet"), ("study", "report", "in/s"),
+             ("study", "diff", "in/all.parquet", "in/all.parquet"), ("study", "report", "out/s"),
              ("study", "export", "in/s", "out/x.parquet"))
         )  # fmt: skip
+        if "out/s" in command:  # a report lies beside what it is of
+            files = {f"../out/{name}": content for name, content in files.items()}
         yield Case("records", command, files)

@@ -155,7 +155,7 @@ def read_settings(body: Mapping[str, Any], *, version: int) -> CellSettings:
     return found
 
 
-def typed(kind: type[_Kind], body: Mapping[str, Any]) -> _Kind:
+def typed(kind: Callable[..., _Kind], body: Mapping[str, Any]) -> _Kind:
     """A dataclass from what a file says, each value of its field's type.
 
     Raises:
@@ -172,7 +172,7 @@ def typed(kind: type[_Kind], body: Mapping[str, Any]) -> _Kind:
 
 
 @cache
-def _checks(kind: type) -> Mapping[str, TypeAdapter[Any]]:
+def _checks(kind: Callable[..., Any]) -> Mapping[str, TypeAdapter[Any]]:
     return {name: TypeAdapter(hint) for name, hint in get_type_hints(kind).items()}
 
 
