@@ -8,6 +8,7 @@ of a terabyte. So it is judged by type and size before it is opened, and opened 
 import io
 import json
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from .errors import HwsimError
 
 TEXT_LIMIT = 1 << 26
-"""Bytes of sources and settings: Verilog with its cell library, C, TOML; 64 MiB."""
+"""Bytes of a source: Verilog with its cell library, C; 64 MiB."""
 TABLE_LIMIT = 3 << 27
 """Bytes of a table, 384 MiB: 12-bit operands as text need up to 310 MiB."""
 IMAGE_LIMIT = 1 << 26
@@ -32,6 +33,9 @@ DATA_LIMIT = 1 << 30
 WEIGHTS_LIMIT = 1 << 33
 """Bytes of a network's weights: torchvision's largest have 2.6 GB; 8 GiB."""
 
+_TOML_LIMIT = 1 << 20
+_DEEP_KEY = re.compile(r"""(?:[\w"'-]{1,64}[ \t]{0,8}\.[ \t]{0,8}){40}""")
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -128,8 +132,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         HwsimError: as `read_text`, or it is no TOML.
     """
-    text = read_text(path)
+    text = read_text(path, limit=_TOML_LIMIT)
     try:
+        if _DEEP_KEY.search(text):  # which tomllib takes hours for
+            raise RecursionError
         return tomllib.loads(text)
     except RecursionError as error:
         raise HwsimError(f"{path} is no TOML file: it is nested too deeply") from error
@@ -137,21 +143,24 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise HwsimError(f"{path} is no TOML file: {error}") from error
 
 
-def json_of(data: bytes | str) -> Any:
-    """The value that a JSON text stands for.
+def json_of(data: bytes) -> Any:
+    """The value that a JSON text in UTF-8 stands for.
 
     Raises:
-        HwsimError: it is no JSON.
+        HwsimError: it is no JSON, or has half a character in it, which no file could be given.
     """
     try:
-        return json.loads(data)
+        value = json.loads(data.decode("utf-8-sig"))
+        if _HALF_CHARACTER.search(data):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except RecursionError as error:
-        raise HwsimError("no JSON: it is nested too deeply") from error
+        raise HwsimError("it is not JSON (nested too deeply)") from error
     except ValueError as error:
-        raise HwsimError(f"no JSON: {error}") from error
+        raise HwsimError(f"it is not JSON ({error})") from error
 
 
-def array_of(data: bytes) -> NDArray[np.generic]:
+def array_of(data: bytes) -> NDArray[Any]:
     """The integers of a `.npy` file, allocated only if they are all there.
 
     Raises:
@@ -169,7 +178,7 @@ def array_of(data: bytes) -> NDArray[np.generic]:
         reason = str(error).partition("\n")[0]
         raise HwsimError(f"it is no NumPy array, or cut ({reason:.200})") from error
     if dtype.kind not in "iu":
-        raise HwsimError(f"expected an array of integers, got {dtype!s:.60}")
+        raise HwsimError(f"expected an array of integers, got {dtype.str:.60}")
     start = file.tell()
     there = len(data) - start
     # Each side alone first: the product of what a header may claim has no end.
@@ -212,7 +221,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def _judge(facts: os.stat_result, path: Path, limit: int) -> None:
     if not stat.S_ISREG(facts.st_mode):
-        raise HwsimError(f"cannot read {path}: expected a file, {_what(path)}")
+        raise HwsimError(f"expected a file at {path}, but {_what(path)}")
     if facts.st_size > limit:
         raise HwsimError(
             f"cannot read {path}: it has {facts.st_size:,} bytes, expected at most {limit:,}"

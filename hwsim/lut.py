@@ -169,7 +169,7 @@ class Lut:
         try:
             table = array_of(raw)
         except HwsimError as error:
-            raise HwsimError(f"{_TABLE} in it: {error}") from error
+            raise HwsimError(f"{_TABLE}: {error}") from error
         if table.dtype != np.dtype("<i4"):
             raise HwsimError(f"expected a table of little-endian int32, got {table.dtype.str}")
         lut = cls(table, *operands, manifest)
@@ -185,7 +185,7 @@ def _read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
         manifest = json_of(_member(archive, _MANIFEST, limit=_MANIFEST_LIMIT))
     except HwsimError as error:
-        raise HwsimError(f"{_MANIFEST} in it: {error}") from error
+        raise HwsimError(f"{_MANIFEST}: {error}") from error
     if not isinstance(manifest, dict):
         raise HwsimError(f"expected {_MANIFEST} to hold an object, got {manifest!r:.40}")
     version = manifest.get("format_version")

@@ -28,7 +28,8 @@ from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # a fork keeps no threads
 
-from fuzz_inputs import READERS, Case, inputs
+from fuzz_case import Case
+from fuzz_inputs import READERS, inputs
 
 SECONDS = 10.0
 """That one input may take; simulators are started within."""
@@ -57,9 +58,9 @@ class Outcome:
 
 def ready() -> None:
     """Imports what commands import, so that a fork has it."""
-    from axhil.cli.main import COMMANDS
-
     import importlib
+
+    from axhil.cli.main import COMMANDS
 
     for modules in COMMANDS.values():
         for module in modules.values():
@@ -114,9 +115,9 @@ def tried(case: Case, folder: Path) -> Outcome:
         fault = "traceback"
     elif code not in (0, 1, 2):
         fault = "crash"
-    elif code == 2 and not re.search(r"(?:\A|\n)axhil: [^\n]+\n\Z", said):
-        fault = "sentence"
-    elif re.search(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", said):
+    elif (code == 2 and not re.search(r"(?:\A|\n)axhil: [^\n]+\n\Z", said)) or re.search(
+        r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", said
+    ):
         fault = "sentence"
     elif new:
         fault, detail = "outside", " ".join(new)
@@ -143,6 +144,10 @@ def _run(case: Case, folder: Path, box: Path) -> None:
             os.environ.pop(name, None)
         tempfile.tempdir = None
         sys.stdin = io.TextIOWrapper(io.BytesIO())
+        sys.stdout, sys.stderr = (
+            io.TextIOWrapper(io.FileIO(number, "w", closefd=False), encoding="utf-8")
+            for number in (1, 2)
+        )
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         sys.argv = ["axhil", *case.arguments]
@@ -198,7 +203,9 @@ def _files(folder: Path) -> dict[Path, tuple[int, int]]:
         for name in names:
             path = Path(root, name)
             facts = path.lstat()
-            found[path] = (facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else (0, 0)
+            found[path] = (
+                (facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else (0, 0)
+            )
     return found
 
 

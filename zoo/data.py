@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from axhil.emulation.errors import EmulationError
-from axhil.hwsim.errors import HwsimError
+from axhil.errors import AxhilError
 from axhil.hwsim.files import DATA_LIMIT, IMAGE_LIMIT, opened, require_file
 
 from .torchvision_guard import torchvision
@@ -232,7 +232,7 @@ def _image(path: Path) -> NDArray[np.uint8]:
                         f"{_MOST_PIXELS:,}"
                     )
                 return np.asarray(image.convert("L" if image.mode in "1L" else "RGB"))
-    except HwsimError:
+    except AxhilError:
         raise
     except Exception as error:  # Pillow names no set of what a damaged image raises
         reason = str(error).partition("\n")[0] or type(error).__name__

@@ -16,7 +16,7 @@ from torch import nn
 
 from axhil.emulation.errors import EmulationError
 from axhil.emulation.quantise.normalization import Normalized
-from axhil.hwsim.errors import HwsimError
+from axhil.errors import AxhilError
 from axhil.hwsim.files import WEIGHTS_LIMIT, MissingFileError, opened, write_atomically
 
 from .networks import network
@@ -83,7 +83,7 @@ def read_torch(path: Path, *, what: str) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
     except MissingFileError as error:
         raise EmulationError(f"no weights at {path}") from error
-    except HwsimError:
+    except AxhilError:
         raise
     except Exception as error:  # a damaged pickle may raise anything
         reason = str(error).partition("\n")[0] or type(error).__name__

@@ -98,7 +98,7 @@ def text_of(data: bytes) -> str:
 
 
 def without_c_comments(text: str) -> str:
-    """The text with a space in place of every comment of C; one that nothing ends goes to the end."""
+    """The text with a space for every comment of C; one without an end goes to the file's."""
     return _C_COMMENT.sub(" ", text)
 
 

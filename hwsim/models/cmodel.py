@@ -319,7 +319,10 @@ def _top_level(source: str) -> str:
     """The source without comments, strings, directives and function bodies."""
     source = re.sub(r"\\\n", " ", source)
     source = re.sub(
-        r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', " ", source, flags=re.S
+        r'/\*.*?(?:\*/|\Z)|//[^\n]*|"(?:[^"\\\n]|\\.)*"?|\'(?:[^\'\\\n]|\\.)*\'?',
+        " ",
+        source,
+        flags=re.S,
     )
     source = re.sub(r"^[ \t]*#[^\n]*", "", source, flags=re.M)
     kept, depth, start = [], 0, 0
@@ -331,7 +334,7 @@ def _top_level(source: str) -> str:
         else:
             depth = max(0, depth - 1)
             start = brace.start() if depth == 0 else start
-    return " ".join([*kept, source[start:]])
+    return " ".join(" ".join([*kept, source[start:]]).split())
 
 
 def _parameter(text: str) -> tuple[str, str] | None:

@@ -29,8 +29,8 @@ _LONG_NAMES = {
 _LINE = re.compile(
     r"^[ \t/*#;-]*(?:INFO:\s*)?(?P<name>MAE|WCE|WCRE|EP|MRE|MSE|NMED|MED|MRED|ER|Error rate|"
     r"Mean error distance|Normalized mean error distance|Mean square error)[ \t]*"
-    r"(?P<before>%?)[ \t]*[=:][ \t]*(?P<value>[+-]?\d+(?:\.(?P<decimals>\d+))?"
-    r"(?:[eE](?P<exponent>[+-]?\d+))?)[ \t]*(?P<after>%?)[ \t]*;?[ \t]*$",
+    r"(?P<before>%?)[ \t]*[=:][ \t]*(?P<value>[+-]?\d{1,400}(?:\.(?P<decimals>\d{1,400}))?"
+    r"(?:[eE](?P<exponent>[+-]?\d{1,3}))?)[ \t]*(?P<after>%?)[ \t]*;?[ \t]*$",
     re.MULTILINE,
 )
 _SCANNED = 1 << 16
@@ -119,7 +119,7 @@ def read_figures(path: Path) -> tuple[Figure, ...]:
         exponent = int(match["exponent"] or 0) - len(match["decimals"] or "")
         name = _LONG_NAMES.get(match["name"], match["name"])
         percent = bool(match["before"] or match["after"])
-        found.append(Figure(name, percent, match["value"], value, 10.0**exponent))
+        found.append(Figure(name, percent, match["value"], value, float(f"1e{exponent}")))
     if not found:
         raise HwsimError(
             f"{path}: expected figures like `// MAE = 53` or `// EP% = 74.61 %` in its header "

@@ -56,6 +56,7 @@ _KEYS = (
 )  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w$]*", re.ASCII)
 _NUMBER = re.compile(r"-?\d+|0[xX][0-9a-fA-F]+", re.ASCII)
+_LONGEST = 1000
 _WORD = re.compile(r"[\w.+-]+", re.ASCII)
 
 
@@ -108,6 +109,9 @@ class VerilogSource:
         # One order of names, so that equal facts have equal spellings.
         for name in _TABLES:
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
+            for fact, value in getattr(self, name).items():
+                if isinstance(value, int) and value.bit_length() > _LONGEST:
+                    raise HwsimError(f"{fact}: expected a number of at most {_LONGEST:,} bits")
         for path in (*self.more, *self.includes):
             if set(str(path)) & set('[],"'):
                 raise HwsimError(f"expected a path without brackets, commas and quotes, got {path}")
@@ -207,6 +211,10 @@ def setting(text: str, *, where: str) -> tuple[str, Parameter]:
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not _IDENTIFIER.fullmatch(name) or not value:
         raise HwsimError(f"{where}: expected NAME=VALUE, got {text}")
+    if len(value) > _LONGEST:
+        raise HwsimError(
+            f"{where:.60}: expected a value of at most {_LONGEST:,} characters, got {len(value):,}"
+        )
     if _NUMBER.fullmatch(value):
         return name, int(value, 16 if value[:2].lower() == "0x" else 10)
     if len(value) > 1 and value[0] == value[-1] == '"' and '"' not in value[1:-1]:

@@ -242,7 +242,7 @@ class Simulation:
     def _ender(self) -> str | None:
         """Where the sources end a simulation: Icarus does not always say who did."""
         for path in self._sources:
-            text = without_comments(path.read_text(encoding="utf-8", errors="replace"))
+            text = without_comments(read_text(path, errors="replace"))
             for file, number, line in located_lines(text, path.name):
                 if task := re.search(r"\$(?:finish|stop)\b", line):
                     return f"{file}:{number} calls {task[0]}"
