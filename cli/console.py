@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,6 +25,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from .streams import StreamConsole, open_closed, write
+
 # Tables are laid out for this many columns where there is no terminal to ask.
 _PIPE_WIDTH = 120
 # How often progress is told where there is no terminal to redraw.
@@ -36,8 +37,9 @@ def _width(stream_is_terminal: bool) -> int | None:
     return None if stream_is_terminal else max(_PIPE_WIDTH, shutil.get_terminal_size().columns)
 
 
-out = Console(width=_width(sys.stdout.isatty()), highlight=False)
-err = Console(stderr=True, width=_width(sys.stderr.isatty()), highlight=False)
+open_closed()
+out = StreamConsole(width=_width(sys.stdout.isatty()), highlight=False)
+err = StreamConsole(stderr=True, width=_width(sys.stderr.isatty()), highlight=False)
 
 
 def _alone(as_json: bool) -> bool:
@@ -56,7 +58,7 @@ Json = Annotated[
 
 def emit(body: Mapping[str, Any]) -> None:
     """Write a command's result as JSON."""
-    typer.echo(json.dumps(body, indent=2, default=str))
+    write(json.dumps(body, indent=2, default=str) + "\n")
 
 
 class _RateColumn(ProgressColumn):

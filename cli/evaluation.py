@@ -28,6 +28,7 @@ from axhil.study.storage.store import CellStore
 
 from .console import notice, out, progress
 from .output import results_folder
+from .signals import Stopped
 
 # Wider tables than this are for a file, not for a terminal.
 _MOST_BUDGETS = 14
@@ -55,8 +56,8 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
                 experiments=experiments,
                 progress=lambda done, _total, now: tick(done, now),
             )
-    except KeyboardInterrupt:
-        notice("stopped; finished cells are kept, and the same command goes on from there")
+    except Stopped as stopped:
+        stopped.add_note("finished cells are kept, and the same command goes on from there")
         raise
     for one in results:
         show(one, alone=len(results) == 1)

@@ -7,6 +7,7 @@ them loads torch before a command runs: help answers at once.
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ from typer.main import get_group
 from axhil.errors import AxhilError
 
 from .console import err, out
+from .signals import Stopped, end, stoppable
+from .streams import write
 
 COMMANDS = {
     "Tables": {
@@ -95,7 +98,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"axhil {version('axhil')}")
+        write(f"axhil {version('axhil')}\n")
         raise typer.Exit
 
 
@@ -114,6 +117,17 @@ def main() -> None:
     # A notice is a sentence, without the line of code that gave it.
     warnings.formatwarning = lambda message, *_: f"axhil: {message}\n"
     out.quiet = False
+    with stoppable():
+        try:
+            _run()
+        except Stopped as stopped:
+            # Who stopped reading stdout knows it.
+            if stopped.number != signal.SIGPIPE:
+                _say(stopped.sentence)
+            end(stopped.number)
+
+
+def _run() -> None:
     try:
         # Not on its own: its complaints would take four lines.
         sys.exit(app(prog_name="axhil", standalone_mode=False) or 0)
@@ -147,6 +161,10 @@ def _usage(error: Exception) -> None:
 
 
 def _fail(sentence: str) -> None:
+    _say(sentence)
+    sys.exit(2)
+
+
+def _say(sentence: str) -> None:
     err.print("axhil:", style="red", end=" ")
     err.print(sentence, soft_wrap=True, markup=False)
-    sys.exit(2)

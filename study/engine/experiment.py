@@ -244,7 +244,7 @@ def run(
 
 
 class _StoppedError(Exception):
-    """A cell was given up because another one failed, or somebody pressed Ctrl-C."""
+    """A cell was given up because another one failed, or the process is to end."""
 
 
 class Threads:
@@ -314,7 +314,6 @@ class Threads:
                     left = [unit for future in futures if (unit := future.result()) is not None]
                 except BaseException:
                     stop.set()
-                    pool.shutdown(wait=False, cancel_futures=True)
                     raise
 
 
