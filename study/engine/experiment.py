@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
@@ -32,7 +34,8 @@ DEFAULT_BUDGETS = {
     "linf": (0.0, 0.05, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.5, 1.0, 2.0),
     "l2": (0.0, 0.5, 0.75, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0),
 }
-# How often to look whether another run has finished a cell that it holds.
+# How often to look whether another run has finished a cell that it holds, and to tell it that this
+# one is at work on its own.
 _POLL_SECONDS = 0.5
 
 
@@ -305,13 +308,18 @@ class Threads:
                 stop.set()
                 raise
 
+        def result(future: Future[Unit | None]) -> Unit | None:
+            while wait_for([future], _POLL_SECONDS).not_done:
+                store.beat()
+            return future.result()
+
         with shared_out(self._jobs) as (pool, _):
             left = list(units)
             # Cells that another run holds come last: mostly it will have finished them by then.
             for wait in (False, True):
                 futures = [pool.submit(guarded, unit, wait=wait) for unit in left]
                 try:
-                    left = [unit for future in futures if (unit := future.result()) is not None]
+                    left = [unit for future in futures if (unit := result(future)) is not None]
                 except BaseException:
                     stop.set()
                     raise
