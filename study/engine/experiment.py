@@ -10,6 +10,7 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from axhil.attacks import Attack, AttackError, Norm, canonical, network_rows, parse_attack
@@ -192,13 +193,16 @@ class Meter:
         self._report, self._total = report, total
         self._lock = threading.Lock()
         self._rows: dict[str, int] = {}
+        self._done = 0
 
     def tell(self, unit: Unit, done: int) -> None:
         """So many rows of this cell are done."""
+        key = unit.settings.key
         with self._lock:
-            self._rows[unit.settings.key] = done
+            self._done += done - self._rows.get(key, 0)
+            self._rows[key] = done
             if self._report is not None:
-                self._report(sum(self._rows.values()), self._total, unit.title)
+                self._report(self._done, self._total, unit.title)
 
 
 class Engine(Protocol):
@@ -338,22 +342,29 @@ def cross_checks(cells: Sequence[Cell]) -> list[str]:
         does in the same norm: a sign of masked gradients, not of robustness.
     """
     found = []
-    steps = [(cell, _gradients(cell.settings)) for cell in cells]
-    for single in (cell for cell, count in steps if count == 1):
-        for many in (cell for cell, count in steps if count > 1):
-            a, b = single.settings, many.settings
-            if (a.multiplier, a.norm, a.budgets) != (b.multiplier, b.norm, b.budgets):
-                continue
+    iterated: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in cells:
+        if _gradients(cell.settings) > 1:
+            iterated.setdefault(_curve(cell.settings), []).append(cell)
+    for single in cells:
+        if _gradients(single.settings) != 1:
+            continue
+        for many in iterated.get(_curve(single.settings), []):
             warning = iterated_weaker(
-                a.budgets,
+                single.settings.budgets,
                 _flags(single),
                 _flags(many),
-                single_name=a.attack,
-                iterated_name=b.attack,
+                single_name=single.settings.attack,
+                iterated_name=many.settings.attack,
             )
             if warning is not None:
-                found.append(f"{single.label} {a.norm}: {warning}")
+                found.append(f"{single.label} {single.settings.norm}: {warning}")
     return found
+
+
+def _curve(settings: CellSettings) -> tuple[object, ...]:
+    """What two attacks have in common whose curves are compared."""
+    return settings.multiplier, settings.norm, settings.budgets
 
 
 def _gradients(settings: CellSettings) -> int:
@@ -364,4 +375,5 @@ def _gradients(settings: CellSettings) -> int:
 
 def _flags(cell: Cell) -> torch.Tensor:
     """(budgets, N) bool."""
-    return torch.tensor([[digit == "1" for digit in row] for row in cell.correct])
+    digits = np.frombuffer("".join(cell.correct).encode(), np.uint8)
+    return torch.from_numpy(digits == ord("1")).reshape(len(cell.correct), -1)
