@@ -29,6 +29,8 @@ from rich.text import Text
 
 from axhil.report.table import visible
 
+from .streams import StreamConsole, open_closed, write
+
 # Tables are laid out for this many columns where there is no terminal to ask.
 _PIPE_WIDTH = 120
 # How often progress is told where there is no terminal to redraw.
@@ -58,8 +60,9 @@ class _Gate(RenderHook):
         return [_Shown(one) for one in renderables]
 
 
-out = Console(width=_width(sys.stdout.isatty()), highlight=False)
-err = Console(stderr=True, width=_width(sys.stderr.isatty()), highlight=False)
+open_closed()
+out = StreamConsole(width=_width(sys.stdout.isatty()), highlight=False)
+err = StreamConsole(stderr=True, width=_width(sys.stderr.isatty()), highlight=False)
 for _console in (out, err):
     _console.push_render_hook(_Gate())
 
@@ -80,7 +83,7 @@ Json = Annotated[
 
 def emit(body: Mapping[str, Any]) -> None:
     """Write a command's result as JSON."""
-    typer.echo(json.dumps(body, indent=2, default=str))
+    write(json.dumps(body, indent=2, default=str) + "\n")
 
 
 class _RateColumn(ProgressColumn):

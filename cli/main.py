@@ -25,6 +25,8 @@ from axhil.errors import AxhilError
 from axhil.report.table import visible
 
 from .console import err, out
+from .signals import Stopped, end, stoppable
+from .streams import write
 
 _LONGEST = 2000
 """Characters of a sentence; a name in it may be as long as a file."""
@@ -102,7 +104,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"axhil {version('axhil')}")
+        write(f"axhil {version('axhil')}\n")
         raise typer.Exit
 
 
@@ -121,12 +123,20 @@ def main() -> None:
     # A notice is a sentence, without the line of code that gave it.
     warnings.formatwarning = lambda message, *_: f"axhil: {_sentence(str(message))}\n"
     out.quiet = False
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
-            signal.signal(number, _stop)
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    with stoppable():
+        try:
+            _run()
+        except Stopped as stopped:
+            # Who stopped reading stdout knows it.
+            if stopped.number != signal.SIGPIPE:
+                _say(stopped.sentence)
+            end(stopped.number)
+
+
+def _run() -> None:
     for word in sys.argv[1:]:
         if any("\ud800" <= character <= "\udfff" for character in word):
             _fail(f"expected words in UTF-8, got {word!r}")
@@ -154,11 +164,6 @@ def main() -> None:
         _usage(error)
 
 
-def _stop(number: int, _frame: object) -> None:
-    """End as by an exception: simulators end, and temporary folders are removed."""
-    sys.exit(128 + number)
-
-
 def _usage(error: Exception) -> None:
     """A mistake in the options, or a call without any that shows the help.
 
@@ -172,9 +177,13 @@ def _usage(error: Exception) -> None:
 
 
 def _fail(sentence: str) -> None:
+    _say(sentence)
+    sys.exit(2)
+
+
+def _say(sentence: str) -> None:
     err.print("axhil:", style="red", end=" ")
     err.print(_sentence(sentence), soft_wrap=True, markup=False)
-    sys.exit(2)
 
 
 def _sentence(text: str) -> str:

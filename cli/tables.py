@@ -14,6 +14,7 @@ from axhil.study.errors import StudyError
 
 from .console import Json, emit, out
 from .multipliers import Luts, Words, listed, made, verilog_options
+from .streams import write
 
 app = typer.Typer()
 
@@ -87,4 +88,4 @@ def rtl(
 ) -> None:
     """Print a multiplier as one stand-alone Verilog file, its constants in place."""
     wanted = Catalogued.parse(multiplier, operand=Operand(width, signed), rtl=folder)
-    typer.echo(standalone(wanted), nl=False)
+    write(standalone(wanted))

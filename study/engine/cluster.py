@@ -105,6 +105,7 @@ class RayCluster:
         running: dict[Any, tuple[Unit, Any, ExitStack]] = {}
         with ExitStack() as held:
             while waiting or running:
+                store.beat()
                 for unit in list(waiting):
                     if not idle:
                         break

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -249,13 +249,7 @@ class Plan:
         golden = _golden_tables(self.parts)
         found = []
         for part in self.parts:
-            cells = []
-            for settings in part.cells:
-                missing = store.missing(settings)
-                left = tuple(eps for eps in settings.budgets if eps not in missing)
-                cell = store.get(replace(settings, budgets=left)) if left else None
-                if cell is not None:
-                    cells.append(cell)
+            cells = [cell for one in part.cells if (cell := store.finished(one)) is not None]
             found.append(
                 Results(
                     network=part.network,

@@ -18,8 +18,10 @@ import fcntl
 import hashlib
 import io
 import json
+import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,9 @@ from .cells import (
     read_settings,
     typed,
 )
+
+SILENCE = 30.0
+"""Seconds without a sign of life after which another run's cell is taken over."""
 
 _MARK = "store.json"
 _MARK_LIMIT = 1 << 16
@@ -147,6 +152,30 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
     )
 
 
+class _Listing:
+    """The names in a folder by what stands before their hyphen.
+
+    Of ten thousand files it takes longer to list them than to read one. A listing is kept for
+    twenty times as long as it took: what another run adds meanwhile is at worst computed twice.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[str, list[str]] = {}
+        self._until = 0.0
+
+    def names(self, key: str) -> list[str]:
+        """Those of one key."""
+        began = time.monotonic()
+        if began > self._until:
+            found: dict[str, list[str]] = {}
+            for path in self._folder.glob("*.parquet"):
+                found.setdefault(path.name.partition("-")[0], []).append(path.name)
+            ended = time.monotonic()
+            self._names, self._until = found, ended + 20 * (ended - began)
+        return self._names.get(key, [])
+
+
 class CellStore:
     """Finished cells under one folder: `records/`, a mark with the format, locks of those at work.
 
@@ -160,6 +189,9 @@ class CellStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.records = folder / "records"
+        self._listing = _Listing(self.records)
+        self._held: set[Path] = set()
+        self._beats: dict[Path, tuple[int, float]] = {}
         self._check_format()
 
     def _check_format(self) -> None:
@@ -176,20 +208,29 @@ class CellStore:
         Raises:
             StudyError: a file of it is damaged.
         """
-        found = self._all_of(settings)
-        if found is None or not set(settings.budgets) <= set(found.settings.budgets):
-            return None
-        return found.at(settings.budgets)
+        found = self.finished(settings)
+        return found if found and found.settings.budgets == settings.budgets else None
 
     def missing(self, settings: CellSettings) -> tuple[float, ...]:
         """The budgets of a cell that are not finished yet."""
-        found = self._all_of(settings)
-        finished = () if found is None else found.settings.budgets
-        return tuple(eps for eps in settings.budgets if eps not in finished)
+        found = self.finished(settings)
+        have = () if found is None else found.settings.budgets
+        return tuple(eps for eps in settings.budgets if eps not in have)
 
-    def _all_of(self, settings: CellSettings) -> Cell | None:
-        paths = sorted(self.records.glob(f"{settings.key}-*.parquet"))
-        return joined([_read(path, settings) for path in paths]) if paths else None
+    def finished(self, settings: CellSettings) -> Cell | None:
+        """The cell at those of its budgets that are finished; None where none is.
+
+        Raises:
+            StudyError: a file of it is damaged.
+        """
+        key = settings.key
+        paths = {self._path(settings), *(self.records / name for name in self._listing.names(key))}
+        parts = [_read(path, settings) for path in sorted(paths) if path.exists()]
+        if not parts:
+            return None
+        whole = joined(parts)
+        have = [eps for eps in settings.budgets if eps in whole.settings.budgets]
+        return whole.at(have) if have else None
 
     def put(self, cell: Cell) -> None:
         """Make a finished cell durable.
@@ -211,18 +252,40 @@ class CellStore:
     def claim(self, settings: CellSettings) -> Iterator[bool]:
         """Hold the right to compute a cell, which ends with the block or the process.
 
+        Whoever holds it calls `beat` now and then. From a holder that is stopped it is taken over:
+        both come to the same result.
+
         Yields:
-            Whether it was free; False: somebody else is at it.
+            Whether it was free; False: another run is at it.
         """
         folder = self.folder / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{settings.key}.lock").open("wb") as lock:
+        path = folder / f"{settings.key}.lock"
+        with path.open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield False
-            else:
+                if not self._silent(path):
+                    yield False
+                    return
+            self._held.add(path)
+            try:
                 yield True  # closing the file lets it go
+            finally:
+                self._held.discard(path)
+
+    def beat(self) -> None:
+        """Tell other runs that this one is at work on the cells it holds."""
+        with suppress(OSError):  # a full disk stops nobody from computing
+            for path in tuple(self._held):
+                os.utime(path)
+
+    def _silent(self, path: Path) -> bool:
+        """Whether a holder has given no sign for as long as this run has looked."""
+        now, beat = time.monotonic(), path.stat().st_mtime_ns
+        if self._beats.get(path, (None,))[0] != beat:
+            self._beats[path] = (beat, now)
+        return now - self._beats[path][1] > SILENCE
 
     def cells(self) -> list[Cell]:
         """Every cell of the store, each with all of its budgets, ordered by the files' names."""
