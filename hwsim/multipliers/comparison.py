@@ -10,8 +10,9 @@ from ..errors import HwsimError
 from ..lut import Lut
 from ..metrics import quadrant_masks
 from ..operands import Operands
+from .difference import Difference
 from .printed import CheckedFigure
-from .verify import Difference, compare
+from .verify import compare
 
 _QUADRANTS = {
     "a>=0 b>=0": "non-negative x non-negative",

@@ -71,7 +71,7 @@ class Findings:
 
 @dataclass(frozen=True, eq=False)
 class Netlist:
-    """Gates between two operands and a product; registers of a pipeline are wires here.
+    """Gates between two operands and a product; registers of a pipeline and latches are wires here.
 
     Attributes:
         name: of the circuit, for messages.
@@ -82,6 +82,7 @@ class Netlist:
         p: nets of the product.
         gates: each after those that it reads.
         nets: how many there are.
+        enable: net that is 1 where all latches are open; else the product is an earlier one.
         names: of nets, as the source spells them; gates inside an expression have none.
         latency: clock edges between operands and product; None where there is no one answer.
         findings: what is odd.
@@ -96,6 +97,7 @@ class Netlist:
     p: tuple[int, ...]
     gates: Gates
     nets: int
+    enable: int = 1
     names: Mapping[int, str] = field(default_factory=dict)
     latency: int | None = 0
     findings: Findings = field(default_factory=Findings)
@@ -119,10 +121,9 @@ class Netlist:
         """These gates, if the product is a function of the operands alone.
 
         Raises:
-            HwsimError: loops, latches or registers that keep their value.
+            HwsimError: loops, or registers that keep their value.
         """
-        held = (*self.findings.loops, *self.findings.keeping, *self.findings.uneven)
-        if self.latency is None or held:
+        if self.latency is None:
             raise HwsimError(
                 f"{self.name}: expected gates whose product depends on one operand pair, got "
                 f"{'; '.join(self.findings.reasons)}"

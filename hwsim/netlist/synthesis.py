@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ..tools.yosys import Yosys, YosysError, require_yosys
 from ..verilog.circuit import Circuit
-from .graph import Module, order
+from .module import Module
 from .netlist import Netlist
+from .order import order
 
 _TOP, _INSTANCE = "axhil_gates", "dut"
 _WORDS, _GATES = "words.json", "gates.json"
@@ -90,13 +91,12 @@ def _placed(circuit: Circuit, folder: Path) -> list[str]:
     Returns:
         The Verilog files in order, relative to the folder.
     """
-    files = []
-    for number, path in enumerate(circuit.place(folder)):
-        if path.parent == folder:
-            files.append(path.name)
-            continue
-        name = f"{number}_{re.sub(r'[^A-Za-z0-9_.-]', '_', path.name)}"
-        shutil.copyfile(path, folder / name)
+    files: list[str] = []
+    for path in circuit.place(folder):
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)
+        if path.parent != folder:
+            name = name if name not in files else f"{len(files)}_{name}"
+            shutil.copyfile(path, folder / name)
         files.append(name)
     for path in circuit.files:
         for parent in circuit.includes:
@@ -132,7 +132,7 @@ def _harness(circuit: Circuit) -> str:
 def _netlist(circuit: Circuit, words: Module, gates: Module, reader: str) -> Netlist:
     found = order(gates, a=_A, b=_B, p=_P, clock=_CLOCK)
     a, b, p = (tuple(found.net[bit] for bit in gates.port(port)) for port in (_A, _B, _P))
-    names = {found.net[bit]: name for bit, name in gates.names().items() if bit in found.net}
+    names = {found.net[bit]: name for bit, name in gates.names.items() if bit in found.net}
     return Netlist(
         name=circuit.name,
         operands=circuit.operands,
@@ -143,8 +143,13 @@ def _netlist(circuit: Circuit, words: Module, gates: Module, reader: str) -> Net
         gates=found.gates,
         nets=found.nets,
         names={net: name for net, name in names.items() if net > 1},
+        enable=found.enable,
         latency=found.latency,
         # A latch, and a second driver, may be gone from the gates; what they did is not.
-        findings=replace(found.findings, latches=words.latches(), conflicts=words.conflicts()),
+        findings=replace(
+            found.findings,
+            latches=words.shown(words.latched),
+            conflicts=words.shown(words.conflicts),
+        ),
         reader=reader,
     )

@@ -90,7 +90,6 @@ class YosysError(HwsimError):
     """What Yosys does not take."""
 
 
-@cache
 def find_yosys() -> Yosys | None:
     """The best Yosys that is installed; None where there is none."""
     if importlib.util.find_spec("pyosys"):
@@ -124,6 +123,6 @@ def _version(yosys: Yosys) -> str:
 
 def _first_error(log: str) -> str:
     # `ERROR: ...`, `file.v:11: ERROR: ...`, and slang's `file.sv:3:5: error: ...` before its own.
-    errors = [line.strip() for line in log.splitlines() if re.search(r"error: ", line, re.I)]
+    errors = [line.strip() for line in log.splitlines() if re.search(r"error: ?", line, re.I)]
     lines = errors or [line.strip() for line in log.splitlines() if line.strip()]
-    return re.sub(r"\bERROR: ", "", lines[0] if errors else lines[-1]) if lines else "no reason"
+    return re.sub(r"\bERROR: ?", "", lines[0] if errors else lines[-1]) if lines else "no reason"
