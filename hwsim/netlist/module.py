@@ -87,7 +87,9 @@ class Module:
 
     def shown(self, bits: Iterable[Bit]) -> tuple[str, ...]:
         """Names of bits for people, runs joined."""
-        return tuple(sorted(ranges(self.names.get(bit, "an unnamed net") for bit in set(bits))))
+        bits = set(bits)
+        named = [self.names[bit] for bit in bits & self.names.keys()]
+        return tuple(sorted(ranges(named))) or ("a net without a name",) * bool(bits)
 
     @property
     def latched(self) -> set[Bit]:
