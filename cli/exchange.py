@@ -19,11 +19,12 @@ from axhil.hwsim.multipliers import (
     find_pair,
 )
 from axhil.hwsim.multipliers.comparison import Comparison, FigureComparison, compare_tables
+from axhil.hwsim.multipliers.exhaustive import compare_wide, is_wide
 from axhil.hwsim.multipliers.opinion import Opinion, second_opinions
 from axhil.hwsim.multipliers.printed import PREFIX, check_figures, read_figures
 from axhil.study.errors import StudyError
 
-from .console import Json, emit, out
+from .console import Json, emit, out, progress
 from .multipliers import made, say_without_yosys, verilog_options
 from .output import slug
 from .tables import Rtl
@@ -38,7 +39,7 @@ def compare(
         str,
         typer.Argument(
             help="A multiplier, a table (.npz or another tool's), Verilog, a C model, "
-            "module:function, or figures:FILE."
+            "module:function, formula:MULTIPLIER, or figures:FILE."
         ),
     ],
     y: Annotated[str, typer.Argument(help="What to compare it with, likewise.")],
@@ -78,19 +79,23 @@ def compare(
         notes, lines = multiplier.notes, [str(one) for one in result.figures]
     else:
         first, second = pair = find_pair(x, y, request, request)
-        simulated = [one for one in dict.fromkeys(pair) if _is_simulated(one)]
-        with second_opinions(simulated) as opinion:
-            made(pair)
-            opinions = {one.name: opinion(one, one.table()) for one in simulated}
-        notes = tuple(dict.fromkeys(note for one in pair for note in one.notes))
         # One file name in two folders is no name for either.
         names = (x, y) if first.name == second.name else (first.name, second.name)
-        result = compare_tables(first.table(), second.table(), names=names)
+        if is_wide(first):
+            result = _compared(first, second, names)
+        else:
+            simulated = [one for one in dict.fromkeys(pair) if _is_simulated(one)]
+            with second_opinions(simulated) as opinion:
+                made(pair)
+                opinions = {one.name: opinion(one, one.table()) for one in simulated}
+            result = compare_tables(first.table(), second.table(), names=names)
+            if heatmap is not None or not (result.equal or no_heatmap):
+                written = heatmap or Path("out") / f"compare_{slug(names[0])}_{slug(names[1])}.png"
+                _draw(result, first.table(), second.table(), written)
+        notes = tuple(dict.fromkeys(note for one in pair for note in one.notes))
         lines = _details(result)
         lines += [f"{name}: {one.sentence()}" for name, one in opinions.items() if one]
-        if heatmap is not None or not (result.equal or no_heatmap):
-            written = heatmap or Path("out") / f"compare_{slug(names[0])}_{slug(names[1])}.png"
-            _draw(result, first.table(), second.table(), written)
+        if written is not None:
             lines.append(f"heat map: {written}")
     if opinions:
         say_without_yosys()
@@ -104,6 +109,13 @@ def compare(
         emit({**result.as_dict(), **body})
     if not result.equal:
         raise typer.Exit(1)
+
+
+def _compared(x: Multiplier, y: Multiplier, names: tuple[str, str]) -> Comparison:
+    """Two multipliers without tables, by gates."""
+    total = x.operands.product.count
+    with progress("comparing", total=total, unit="products") as tick:
+        return compare_wide(x, y, names=names, progress=lambda done, _: tick(done, names[0]))
 
 
 def _is_simulated(multiplier: Multiplier) -> bool:

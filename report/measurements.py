@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from axhil.hwsim import error_metrics
-
 from .table import Entry, Table, number, rows_of
 from .titles import duration
 
 if TYPE_CHECKING:  # error metrics are shown without torch
     from axhil.emulation import LayerPlan
+    from axhil.hwsim import ErrorMetrics
     from axhil.hwsim.multipliers import Multiplier
     from axhil.study.accuracy import AccuracyRow
 
@@ -45,11 +44,10 @@ def accuracy(rows: Sequence[AccuracyRow], *, title: str) -> Table:
     return Table(title, headings, rows_of(entries), align="lrrrrl", multipliers=True)
 
 
-def errors(multipliers: Sequence[Multiplier]) -> Table:
+def errors(metrics: Mapping[Multiplier, ErrorMetrics]) -> Table:
     """Error metrics over all operand pairs, named as EvoApproxLib names them."""
     rows = []
-    for one in multipliers:
-        m = error_metrics(one.table())
+    for one, m in metrics.items():
         rows.append(
             [
                 Entry(one.label, detail=one.name),
