@@ -12,7 +12,7 @@ help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Reinstalls when what is installed could have changed, and never otherwise.
-$(READY): pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(wildcard emulation/native/*.cpp emulation/native/*.hpp)
+$(READY): pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(wildcard */native/*.[ch]pp */*/native/*.[ch]pp)
 	@PYTHON=$(PYTHON) scripts/setup.sh
 
 setup: $(READY) ## Make .venv, install axhil and its pinned dependencies, and Icarus Verilog

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from axhil.hwsim import Lut
+from axhil.hwsim import Catalogued, Lut
 from axhil.hwsim.files import write_atomically
 from axhil.hwsim.formats import FORMATS, write_table
 from axhil.hwsim.multipliers import (
@@ -19,11 +19,13 @@ from axhil.hwsim.multipliers import (
     find_pair,
 )
 from axhil.hwsim.multipliers.comparison import Comparison, FigureComparison, compare_tables
+from axhil.hwsim.multipliers.exhaustive import compare_wide, is_wide
+from axhil.hwsim.multipliers.opinion import Opinion, second_opinions
 from axhil.hwsim.multipliers.printed import PREFIX, check_figures, read_figures
 from axhil.study.errors import StudyError
 
-from .console import Json, emit, out
-from .multipliers import made, verilog_options
+from .console import Json, emit, out, progress
+from .multipliers import made, say_without_yosys, verilog_options
 from .output import slug
 from .tables import Rtl
 
@@ -37,7 +39,7 @@ def compare(
         str,
         typer.Argument(
             help="A multiplier, a table (.npz or another tool's), Verilog, a C model, "
-            "module:function, or figures:FILE."
+            "module:function, formula:MULTIPLIER, or figures:FILE."
         ),
     ],
     y: Annotated[str, typer.Argument(help="What to compare it with, likewise.")],
@@ -69,7 +71,7 @@ def compare(
     printed = [word for word in (x, y) if word.startswith(PREFIX)]
     if len(printed) == 2:
         raise StudyError("expected at least one table, got the printed figures of two files")
-    written = None
+    written, opinions = None, dict[str, Opinion | None]()
     result: Comparison | FigureComparison
     if printed:
         multiplier = find(y if x.startswith(PREFIX) else x, request)
@@ -77,24 +79,53 @@ def compare(
         notes, lines = multiplier.notes, [str(one) for one in result.figures]
     else:
         first, second = pair = find_pair(x, y, request, request)
-        made(pair)
-        notes = tuple(dict.fromkeys(note for one in pair for note in one.notes))
         # One file name in two folders is no name for either.
         names = (x, y) if first.name == second.name else (first.name, second.name)
-        result = compare_tables(first.table(), second.table(), names=names)
-        lines = _details(result)
-        if heatmap is not None or not (result.equal or no_heatmap):
+        result, opinions = _compared(pair, names)
+        if heatmap is not None or not (result.equal or no_heatmap or is_wide(first)):
             written = heatmap or Path("out") / f"compare_{slug(names[0])}_{slug(names[1])}.png"
             _draw(result, first.table(), second.table(), written)
-            lines.append(f"heat map: {written}")
+        notes = tuple(dict.fromkeys(note for one in pair for note in one.notes))
+        lines = _details(result)
+        lines += [f"{name}: {one.sentence()}" for name, one in opinions.items() if one]
+        lines += [f"heat map: {written}"] if written else []
     out.print("[green]equal  [/green]" if result.equal else "[red]DIFFERS[/red]", end=" ")
     out.print(result.sentence(), soft_wrap=True, markup=False)
     for line in lines:
         out.print(f"          {line}", soft_wrap=True, markup=False)
     if as_json:
-        emit({**result.as_dict(), "notes": notes, "heatmap": written and str(written)})
+        gates = {name: one and one.as_dict() for name, one in opinions.items()}
+        body = {"notes": notes, "gates": gates, "heatmap": written and str(written)}
+        emit({**result.as_dict(), **body})
     if not result.equal:
         raise typer.Exit(1)
+
+
+def _compared(
+    pair: tuple[Multiplier, Multiplier], names: tuple[str, str]
+) -> tuple[Comparison, dict[str, Opinion | None]]:
+    """The tables of two multipliers, and opinions on simulated ones; or their gates."""
+    first, second = pair
+    if is_wide(first):
+        total = first.operands.product.count
+        with progress("comparing", total=total, unit="products") as tick:
+            result = compare_wide(
+                first, second, names=names, progress=lambda done, _: tick(done, names[0])
+            )
+        return result, {}
+    simulated = [one for one in dict.fromkeys(pair) if _is_simulated(one)]
+    with second_opinions(simulated) as opinion:
+        made(pair)
+        opinions = {one.name: opinion(one, one.table()) for one in simulated}
+    if simulated:
+        say_without_yosys()
+    return compare_tables(first.table(), second.table(), names=names), opinions
+
+
+def _is_simulated(multiplier: Multiplier) -> bool:
+    """Whether its table is what a simulator makes of Verilog."""
+    golden = isinstance(multiplier, Catalogued) and multiplier.is_golden
+    return multiplier.circuit() is not None and not golden
 
 
 def _figures(file: Path, multiplier: Multiplier) -> FigureComparison:

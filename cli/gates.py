@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +19,7 @@ from axhil.hwsim.mutation import MutationReport, draw
 from axhil.hwsim.mutation import mutate as judge_mutants
 
 from .console import Json, emit, notice, out, progress
-from .multipliers import Jobs, Words, listed
+from .multipliers import Jobs, Words, listed, say_without_yosys
 from .output import OutFile, results_folder
 from .tables import Rtl
 
@@ -31,21 +30,26 @@ app = typer.Typer()
 def verify(
     multipliers: Words = None, jobs: Jobs = None, rtl: Rtl = None, as_json: Json = False
 ) -> None:
-    """Simulate the RTL again and compare with the golden tables. Exit code 1 if any differs."""
+    """Simulate the RTL again; compare with golden tables and gates. Exit code 1 if any differs."""
     wanted = [Catalogued.parse(word, rtl=rtl) for word in listed(multipliers)]
     with progress("simulating", total=len(wanted), unit="tables") as tick:
         reports = verify_tables(
             wanted, jobs=jobs, progress=lambda one, done, _: tick(done, f"simulated {one}")
         )
     for report in reports:
-        mark = "[green]equal  [/green]" if report.equal else "[red]DIFFERS[/red]"
-        out.print(f"{mark} {report.sentence()}", soft_wrap=True)
+        mark = "[green]equal  [/green]" if report.passed else "[red]DIFFERS[/red]"
+        gates = report.gates
+        agrees = "" if gates is None else gates.mark
+        out.print(f"{mark} {report.sentence()}{agrees}", soft_wrap=True)
         for difference in report.first[1:]:
             out.print(f"          {difference}", soft_wrap=True)
-    equal = all(report.equal for report in reports)
+        if gates is not None and not gates.equal:
+            out.print(f"          {gates.sentence()}", soft_wrap=True, markup=False)
+    passed = all(report.passed for report in reports)
+    say_without_yosys()
     if as_json:
-        emit({"equal": equal, "multipliers": [asdict(report) for report in reports]})
-    if not equal:
+        emit({"equal": passed, "multipliers": [report.as_dict() for report in reports]})
+    if not passed:
         raise typer.Exit(1)
 
 

@@ -13,12 +13,13 @@ import typer
 from axhil.hwsim import Catalogued, Circuit, compare, error_metrics, golden, sample
 from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import FromVerilog, Multiplier, Request, find
+from axhil.hwsim.multipliers.opinion import Opinion, second_opinions
 from axhil.hwsim.multipliers.sampling import DRAWS, Sample
 from axhil.hwsim.operands import MAX_BITS
 from axhil.study.errors import StudyError
 
 from .console import Json, emit, notice, out, progress
-from .multipliers import Jobs, Words, listed, made, verilog_options
+from .multipliers import Jobs, Words, listed, made, say_without_yosys, verilog_options
 from .output import Out, results_folder, slug
 
 app = typer.Typer()
@@ -51,6 +52,7 @@ def lut(
 ) -> None:
     """Simulate multipliers exhaustively and write their tables.
 
+    Gates that Yosys makes of the same Verilog must have the same products, or the exit code is 1.
     What is too wide for a table is sampled, and the estimates are written.
     """
     request = replace(request, simulate=True, cache=False)
@@ -63,9 +65,11 @@ def lut(
     with results_folder(out_dir):
         sampled = [one for one in found if sample_size is not None or _too_wide(one)]
         tables = [one for one in found if one not in sampled]
-        if len(tables) == 1:
-            _made_alone(tables[0], jobs=jobs)
-        made(tables, jobs=jobs)
+        with second_opinions(tables, jobs=jobs) as opinion:
+            if len(tables) == 1:
+                _made_alone(tables[0], jobs=jobs)
+            made(tables, jobs=jobs)
+            opinions = {one: opinion(one, one.table()) for one in tables}
         reports = [
             _sampled(
                 one,
@@ -75,12 +79,14 @@ def lut(
                 jobs=jobs,
             )
             if one in sampled
-            else _written(one, out_dir / f"{stems[one]}.npz", expected=expected)
+            else _written(one, out_dir / f"{stems[one]}.npz", opinions[one], expected=expected)
             for one in found
         ]
+    say_without_yosys()
     if as_json:
         emit({"multipliers": reports})
-    if not all(one.get("equal", True) for one in reports):
+    gates = [one.get("gates") or {} for one in reports]
+    if any(one.get("equal") is False for one in (*reports, *gates)):
         raise typer.Exit(1)
 
 
@@ -108,7 +114,11 @@ def _made_alone(multiplier: Multiplier, *, jobs: int | None) -> None:
 
 
 def _written(
-    multiplier: Multiplier, path: Path, *, expected: Mapping[Multiplier, Any]
+    multiplier: Multiplier,
+    path: Path,
+    opinion: Opinion | None,
+    *,
+    expected: Mapping[Multiplier, Any],
 ) -> dict[str, Any]:
     """Writes a table, and says what it is of."""
     table = multiplier.table()
@@ -121,12 +131,14 @@ def _written(
         "sha256": table.sha256,
         "metrics": errors.as_dict(),
         "notes": multiplier.notes,
+        "gates": None if opinion is None else opinion.as_dict(),
     }
     verdict = ""
     if expected:
         report = compare(expected[multiplier], table)
         verdict = "  equal to golden" if report.equal else f"  {report.sentence()}"
         body |= {"equal": report.equal, "golden": report.sentence()}
+    verdict += opinion.mark if opinion is not None else ""
     if isinstance(multiplier, FromVerilog):
         _print(_description(multiplier.circuit(), table.manifest))
     _print(
@@ -138,6 +150,8 @@ def _written(
             f"MAE {errors.mae:.6g}  WCE {errors.wce:,}  EP {100 * errors.ep:.4g} %  "
             f"MRE {100 * errors.mre:.4g} %  bias {errors.bias:.6g}"
         )
+    if opinion is not None and not opinion.equal:
+        _print(opinion.sentence())
     return body
 
 
@@ -161,6 +175,8 @@ def _sampled(
         notice(note)
     _print(_description(circuit, estimates.manifest))
     _print(_sentence(multiplier.name, estimates))
+    if estimates.gates is not None:
+        _print(estimates.gates.sentence())
     _print(f"record: {path}")
     return {"multiplier": multiplier.name, "file": str(path), **estimates.as_dict()}
 

@@ -14,9 +14,11 @@ from axhil.hwsim import PAPER_MULTIPLIERS
 from axhil.hwsim.multipliers import Multiplier, Request, VerilogSource, make_tables
 from axhil.hwsim.multipliers.assignment import words_of
 from axhil.hwsim.multipliers.find import Origin, origin_of
+from axhil.hwsim.multipliers.opinion import NO_YOSYS
 from axhil.hwsim.multipliers.printed import PREFIX
 from axhil.hwsim.multipliers.source import Sign, define, setting, split_items, tie
 from axhil.hwsim.operands import Asked, Operands
+from axhil.hwsim.tools.yosys import find_yosys
 from axhil.study.errors import StudyError
 
 from .console import notice, progress
@@ -186,6 +188,12 @@ def made(multipliers: Sequence[Multiplier], *, jobs: int | None = None) -> None:
         )
     for note in dict.fromkeys(note for one in distinct for note in one.notes):
         notice(note)
+
+
+def say_without_yosys() -> None:
+    """Says that there are no second opinions, where there is no Yosys."""
+    if find_yosys() is None:
+        notice(NO_YOSYS)
 
 
 def _words(value: str | Sequence[str] | None) -> list[str]:

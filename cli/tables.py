@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from axhil.hwsim import Catalogued, Operand, error_metrics, standalone
-from axhil.hwsim.multipliers import FromVerilog, Request, find
+from axhil.hwsim import Catalogued, ErrorMetrics, Operand, error_metrics, standalone
+from axhil.hwsim.multipliers import FromVerilog, Multiplier, Request, find
+from axhil.hwsim.multipliers.exhaustive import is_wide, metrics_of
 from axhil.hwsim.netlist.inspection import Inspection, inspect
 from axhil.study.errors import StudyError
 
-from .console import Json, emit, out
-from .multipliers import Luts, Words, listed, made, verilog_options
+from .console import Json, emit, out, progress
+from .multipliers import Jobs, Luts, Words, listed, made, verilog_options
 from .streams import write
 
 app = typer.Typer()
@@ -27,17 +28,36 @@ Rtl = Annotated[
 @app.command()
 @verilog_options("multipliers")
 def metrics(
-    multipliers: Words = None, *, request: Request, luts: Luts = None, as_json: Json = False
+    multipliers: Words = None,
+    *,
+    request: Request,
+    luts: Luts = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
 ) -> None:
-    """Error metrics of multipliers or of table files (MAE, WCE, MRE, ...)."""
+    """Error metrics of multipliers or of table files (MAE, WCE, MRE, ...) over all operand pairs.
+
+    Gates of the Verilog give those of operands that are too wide for a table.
+    """
     from axhil.report.measurements import errors
     from axhil.report.terminal import terminal_table
 
     found = [find(word, replace(request, luts=luts)) for word in listed(multipliers)]
-    made(found)
-    out.print(terminal_table(errors(found)))
+    made([one for one in found if not is_wide(one)], jobs=jobs)
+    measured = {one: _measured(one, jobs) for one in dict.fromkeys(found)}
+    out.print(terminal_table(errors(found, known=measured)))
     if as_json:
-        emit({one.name: error_metrics(one.table()).as_dict() for one in found})
+        emit({one.name: metrics.as_dict() for one, metrics in measured.items()})
+
+
+def _measured(multiplier: Multiplier, jobs: int | None) -> ErrorMetrics:
+    if not is_wide(multiplier):
+        return error_metrics(multiplier.table())
+    total = multiplier.operands.product.count
+    with progress("computing products", total=total, unit="products") as tick:
+        return metrics_of(
+            multiplier, jobs=jobs, progress=lambda done, _: tick(done, multiplier.name)
+        )
 
 
 @app.command("inspect")

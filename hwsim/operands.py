@@ -263,16 +263,19 @@ class Asked:
         *,
         bits: tuple[int | None, int | None] = (None, None),
         signs: tuple[bool | None, bool | None] = (None, None),
+        table: bool = True,
     ) -> Operands:
-        """The operands of a table, from what the source implies and what is requested.
+        """The operands of a source, from what it implies and what is requested.
 
         Args:
             bits: of either operand, as the source implies; None where it implies nothing.
             signs: likewise.
+            table: all products are wanted as a table.
 
         Raises:
             UnknownOperandsError: nobody says.
-            HwsimError: the source and the user contradict each other, or more than 12 bits.
+            HwsimError: the source and the user contradict each other, or more than 12 bits for a
+                table.
         """
         if _contradict(bits, self.bits):
             requested = f"--width {self.width}" if self.operands is None else self.operands.code
@@ -296,7 +299,8 @@ class Asked:
         activation, weight = (
             Operand(size or 0, bool(sign)) for size, sign in zip(bits, signs, strict=True)
         )
-        return Operands(activation, weight).require_table()
+        settled = Operands(activation, weight)
+        return settled.require_table() if table else settled
 
     @property
     def sign_words(self) -> str:

@@ -13,6 +13,7 @@ from .titles import duration
 
 if TYPE_CHECKING:  # error metrics are shown without torch
     from axhil.emulation import LayerPlan
+    from axhil.hwsim import ErrorMetrics
     from axhil.hwsim.multipliers import Multiplier
     from axhil.study.accuracy import AccuracyRow
 
@@ -45,11 +46,18 @@ def accuracy(rows: Sequence[AccuracyRow], *, title: str) -> Table:
     return Table(title, headings, rows_of(entries), align="lrrrrl", multipliers=True)
 
 
-def errors(multipliers: Sequence[Multiplier]) -> Table:
-    """Error metrics over all operand pairs, named as EvoApproxLib names them."""
+def errors(
+    multipliers: Sequence[Multiplier], *, known: Mapping[Multiplier, ErrorMetrics] | None = None
+) -> Table:
+    """Error metrics over all operand pairs, named as EvoApproxLib names them.
+
+    Args:
+        multipliers: in the order of rows.
+        known: the metrics of those that are too wide for a table.
+    """
     rows = []
     for one in multipliers:
-        m = error_metrics(one.table())
+        m = (known or {}).get(one) or error_metrics(one.table())
         rows.append(
             [
                 Entry(one.label, detail=one.name),

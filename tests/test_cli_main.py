@@ -88,8 +88,12 @@ MISTAKES = {
     ),
     "nothing golden to verify": (["verify", "drum(5)"], r"no golden table of drum\(5\)"),
     "table wider than memory": (
-        ["lut", "--width", "13"],
-        r"exact: expected operands of 1\.\.12 bits, got 13",
+        ["convert", "exact", "exact.npz", "--width", "13", "--signed"],
+        r"exact: expected operands of at most 12 bits for a complete table, got 13; take a sample",
+    ),
+    "wider than the Verilog of the catalogue": (
+        ["lut", "exact", "--width", "17"],
+        r"exact: expected 4 <= WIDTH <= 16, got WIDTH=17",
     ),
     "no such study": (["study", "run", "none.toml"], r"no study file none\.toml"),
     "study that was never run": (
@@ -571,6 +575,7 @@ def test_info_says_which_versions_and_tables_there_are(axhil):
     assert lines["python"].startswith(".".join(map(str, sys.version_info[:3])))
     assert f"DR4 {golden(Catalogued.parse('drum(4)')).sha256[:8]}" in out
     assert ("Icarus Verilog" in out) == bool(shutil.which("iverilog"))
+    assert re.match(r"Yosys [\d.]+ \(pyosys\), ", lines["gates"])
 
 
 def test_info_works_without_a_simulator(axhil, monkeypatch):
@@ -616,11 +621,12 @@ def test_lut_compares_with_the_golden_tables_when_asked(differ, axhil, monkeypat
     monkeypatch.setattr(Catalogued, "_make", made)
     code, out, _ = axhil("lut", "exact", "drum(3)", "--check-golden", "--out", "luts")
     assert code == int(differ)
-    first, second = out.splitlines()
-    assert first.endswith("luts/exact.npz  equal to golden")
+    first, second, *gates = out.splitlines()
+    assert re.search(r"luts/exact\.npz  equal to golden  equal to gates \(Yosys [\d.]+\)$", first)
     assert ("1 of 65,536 entries differ" in second) == differ
     assert ("first -1 x 1 = 7, golden -1" in second) == differ
-    assert axhil("lut", "exact", "drum(3)", "--out", "luts")[0] == 0  # not asked
+    assert [("-1 x 1 is 7 as simulated, -1 as gates" in line) for line in gates] == [True] * differ
+    assert ("golden" in axhil("lut", "exact", "--out", "luts")[1]) is False  # not asked
     assert {path.name for path in (tmp_path / "luts").iterdir()} == {"exact.npz", "drum_3.npz"}
 
 
@@ -641,6 +647,7 @@ def test_verify_accepts_the_verilog_as_it_is(axhil, tmp_path):
     lines = out.splitlines()
     assert len(lines) == len(PAPER_MULTIPLIERS)
     assert all(line.startswith("equal") and "in all 65,536 entries" in line for line in lines)
+    assert all("  equal to gates (Yosys " in line for line in lines)
     assert list(tmp_path.iterdir()) == []
 
 

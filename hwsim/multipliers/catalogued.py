@@ -148,8 +148,13 @@ class Catalogued(KeptTable):
         )
         return wrapped(circuit) if signed and not is_signed else circuit
 
+    @property
+    def is_golden(self) -> bool:
+        """Its table is a committed one, and not simulated."""
+        return self in PAPER_MULTIPLIERS and not self.simulate
+
     def _make(self, jobs: int | None, progress: Progress | None) -> tuple[Lut, tuple[str, ...]]:
-        if self in PAPER_MULTIPLIERS and not self.simulate:
+        if self.is_golden:
             return golden(self), ()
         circuit = self.circuit()
         lut, origin = through_cache(

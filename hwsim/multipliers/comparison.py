@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two tables of the same multiplier, wherever they come from: equal, swapped, or where not."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ from ..errors import HwsimError
 from ..lut import Lut
 from ..metrics import quadrant_masks
 from ..operands import Operands
+from .difference import Difference
 from .printed import CheckedFigure
-from .verify import Difference, compare
+from .verify import compare
 
 _QUADRANTS = {
     "a>=0 b>=0": "non-negative x non-negative",
@@ -189,7 +191,7 @@ def compare_tables(x: Lut, y: Lut, *, names: tuple[str, str]) -> Comparison:
     shift = tuple(operand.minimum for operand in x.operands)
     reordered = np.array_equal(x.table, np.roll(y.table, shift, axis=(0, 1)))
     masks = quadrant_masks(x)
-    differs = x.table != y.table
+    differs, words = x.table != y.table, quadrant_words(masks)
     return Comparison(
         x=names[0],
         y=names[1],
@@ -203,9 +205,11 @@ def compare_tables(x: Lut, y: Lut, *, names: tuple[str, str]) -> Comparison:
         worst=report.worst,
         first=report.first,
         quadrants=tuple(
-            Quadrant(
-                _QUADRANTS[name] if len(masks) > 1 else "all", int(differs[m].sum()), int(m.sum())
-            )
-            for name, m in masks.items()
+            Quadrant(words[name], int(differs[m].sum()), int(m.sum())) for name, m in masks.items()
         ),
     )
+
+
+def quadrant_words(names: Collection[str]) -> dict[str, str]:
+    """What to call the quadrants of `quadrant_masks`; a single one is `all`."""
+    return {name: _QUADRANTS[name] if len(names) > 1 else "all" for name in names}

@@ -17,6 +17,8 @@ from ..models.cmodel import TIME_LIMIT
 from ..operands import Asked, Operands, UnknownOperandsError
 from .catalogued import S8, Catalogued
 from .from_file import FromFile, Tabulated
+from .from_formula import PREFIX as FORMULA
+from .from_formula import FromFormula
 from .from_model import C_SUFFIX, FromModel
 from .from_verilog import FromVerilog
 from .multiplier import Multiplier
@@ -27,6 +29,7 @@ class Origin(StrEnum):
     """What a word means."""
 
     catalogue = "a multiplier of the catalogue"
+    formula = "the formula of a multiplier of the catalogue"
     verilog = "Verilog"
     table = "a table"
     c_model = "a C model"
@@ -56,6 +59,8 @@ class Request:
     cache: bool = True
 
 
+_ANY_OPERANDS = {Origin.catalogue, Origin.formula}
+
 NETWORKS = Request(operands=Asked(default=Operands(S8, S8)))
 """For networks, which are quantised to signed 8-bit codes."""
 
@@ -67,9 +72,10 @@ def find(text: str, request: Request | None = None) -> Multiplier:
     ('scaletrim(4,8)', 'DR5')
 
     Args:
-        text: `exact`, `drum(5)`, `drum_5`; Verilog with facts in brackets, `mul.v[K=3]`, or a TOML
-            file of facts; a table of any format; a C model, `model.c` or `model.c:function`; a
-            Python model, `module:function` or `model.py:function`.
+        text: `exact`, `drum(5)`, `drum_5`; `formula:drum(5)`, which is its definition; Verilog with
+            facts in brackets, `mul.v[K=3]`, or a TOML file of facts; a table of any format; a C
+            model, `model.c` or `model.c:function`; a Python model, `module:function` or
+            `model.py:function`.
         request: what else is known; None: nothing.
 
     Raises:
@@ -95,7 +101,7 @@ def find_pair(x: str, y: str, first: Request, second: Request) -> tuple[Multipli
     """
     words, requests = (x, y), (first, second)
     # The catalogue has every multiplier for any operands, so the other side is asked first.
-    order = sorted(range(2), key=lambda side: origin_of(words[side]) is Origin.catalogue)
+    order = sorted(range(2), key=lambda side: origin_of(words[side]) in _ANY_OPERANDS)
     settled: dict[int, Multiplier] = {}
     known: Operands | None = None
     unknown: UnknownOperandsError | None = None
@@ -124,6 +130,8 @@ def origin_of(text: str) -> Origin:
     Raises:
         HwsimError: nothing that is known.
     """
+    if text.strip().startswith(FORMULA):
+        return Origin.formula
     file, bracket, _ = text.strip().partition("[")
     suffix = Path(file).suffix.lower()
     if suffix in {*VERILOG_SUFFIXES, TOML_SUFFIX}:
@@ -180,7 +188,7 @@ def _from_catalogue(text: str, request: Request) -> Multiplier:
         return Tabulated(entry.name, entry.label, Lut.load(request.luts / f"{entry.slug}.npz"))
     asked = request.operands
     try:
-        operands = replace(asked, default=asked.default or Operands(S8, S8)).settle()
+        operands = replace(asked, default=asked.default or Operands(S8, S8)).settle(table=False)
         if not operands.equal:
             raise HwsimError(f"expected two equal operands of the catalogue, got {operands.code}")
     except HwsimError as error:
@@ -191,6 +199,12 @@ def _from_catalogue(text: str, request: Request) -> Multiplier:
         cache=request.cache,
         time_limit=request.time_limit,
     )
+
+
+def _from_formula(text: str, request: Request) -> Multiplier:
+    multiplier = _from_catalogue(text.removeprefix(FORMULA), replace(request, luts=None))
+    assert isinstance(multiplier, Catalogued)
+    return FromFormula(multiplier)
 
 
 def _from_verilog(text: str, request: Request) -> Multiplier:
@@ -233,6 +247,7 @@ def _from_model(text: str, request: Request) -> Multiplier:
 
 _BUILDERS: dict[Origin, Callable[[str, Request], Multiplier]] = {
     Origin.catalogue: _from_catalogue,
+    Origin.formula: _from_formula,
     Origin.verilog: _from_verilog,
     Origin.table: _from_file,
     Origin.c_model: _from_model,

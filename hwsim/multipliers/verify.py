@@ -2,8 +2,9 @@
 """Does the Verilog still compute the golden tables? The regression gate of the hardware."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,29 +12,9 @@ from ..errors import HwsimError
 from ..lut import Lut
 from ..metrics import quadrant_masks
 from . import PAPER_MULTIPLIERS, Catalogued, extract, golden
+from .difference import Difference, difference_at, first_differences
 from .extraction import Progress
-
-_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One operand pair with two products.
-
-    Attributes:
-        a: first operand's value.
-        b: second operand's value.
-        expected: product in the golden table.
-        actual: product of the Verilog.
-    """
-
-    a: int
-    b: int
-    expected: int
-    actual: int
-
-    def __str__(self) -> str:
-        return f"{self.a} x {self.b} = {self.actual}, golden {self.expected}"
+from .opinion import Opinion, second_opinions
 
 
 @dataclass(frozen=True)
@@ -50,6 +31,7 @@ class VerifyReport:
         first: up to five differences, in table order.
         quadrants: entries that differ by sign quadrant, only where there are any.
         notes: worth knowing, no failure: sources or simulator that are not the manifest's.
+        gates: a second opinion on the simulated table; None where there is no Yosys.
     """
 
     name: str
@@ -61,6 +43,12 @@ class VerifyReport:
     first: tuple[Difference, ...]
     quadrants: Mapping[str, int]
     notes: tuple[str, ...] = field(default=())
+    gates: Opinion | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Equal to the golden table, and no gates that say otherwise."""
+        return self.equal and (self.gates is None or self.gates.equal is not False)
 
     def sentence(self) -> str:
         """One line for a person."""
@@ -79,6 +67,11 @@ class VerifyReport:
             f"({quadrants}); first {self.first[0]}; worst {self.worst}{notes}"
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able, keys as the attributes."""
+        body = asdict(replace(self, gates=None))
+        return {**body, "gates": None if self.gates is None else self.gates.as_dict()}
+
 
 def compare(expected: Lut, actual: Lut) -> VerifyReport:
     """Compares two tables entry by entry.
@@ -96,23 +89,23 @@ def compare(expected: Lut, actual: Lut) -> VerifyReport:
             f"{name}: expected a table of {expected.operands}, got one of {actual.operands}"
         )
     differs = expected.table != actual.table
-    where = np.argwhere(differs)
+    count, first = first_differences(expected, actual)
     worst = None
-    if len(where):
+    if count:
         size = np.abs(actual.table.astype(np.int64) - expected.table)
         index = np.unravel_index(int(size.argmax()), size.shape)
-        worst = _difference(expected, actual, int(index[0]), int(index[1]))
+        worst = difference_at(expected, actual, int(index[0]), int(index[1]))
     counts = {key: int(differs[mask].sum()) for key, mask in quadrant_masks(expected).items()}
     return VerifyReport(
         name=name,
-        equal=not len(where),
-        swapped=bool(len(where))
+        equal=not count,
+        swapped=bool(count)
         and expected.operands.equal
         and np.array_equal(expected.table, actual.table.T),
-        count=len(where),
+        count=count,
         total=differs.size,
         worst=worst,
-        first=tuple(_difference(expected, actual, int(i), int(j)) for i, j in where[:_SHOWN]),
+        first=first,
         quadrants={key: count for key, count in counts.items() if count},
         notes=_notes(expected, actual),
     )
@@ -125,7 +118,7 @@ def verify(
     progress: Progress | None = None,
     golden_dir: Path | None = None,
 ) -> list[VerifyReport]:
-    """Simulates the Verilog again and compares with the golden tables.
+    """Simulates the Verilog again and compares with the golden tables, and with its gates.
 
     Args:
         multipliers: which, with a golden table each.
@@ -142,13 +135,12 @@ def verify(
     wanted = list(dict.fromkeys(multipliers))
     # Read first: a missing golden table should not cost a simulation.
     expected = {m: golden(m, folder=golden_dir) for m in wanted}
-    tables = extract(wanted, jobs=jobs, progress=progress)
-    return [compare(expected[m], tables[m]) for m in wanted]
-
-
-def _difference(expected: Lut, actual: Lut, i: int, j: int) -> Difference:
-    a, b = expected.activation.values[i], expected.weight.values[j]
-    return Difference(int(a), int(b), int(expected.table[i, j]), int(actual.table[i, j]))
+    with second_opinions(wanted, jobs=jobs) as opinion:
+        tables = extract(wanted, jobs=jobs, progress=progress)
+        return [
+            replace(compare(expected[m], tables[m]), gates=opinion(m, tables[m], expected[m]))
+            for m in wanted
+        ]
 
 
 def _notes(expected: Lut, actual: Lut) -> tuple[str, ...]:

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a circuit to gates, by Yosys."""
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from ..tools.yosys import Yosys, YosysError, require_yosys
+from ..verilog.circuit import Circuit
+from .module import Module
+from .netlist import Netlist
+from .order import order
+
+_TOP, _INSTANCE = "axhil_gates", "dut"
+_WORDS, _GATES = "words.json", "gates.json"
+
+# Nothing that a person's Verilog could name: it is compiled with the harness.
+_A, _B, _P, _CLOCK = "axhil_a", "axhil_b", "axhil_p", "axhil_clk"
+
+
+def synthesise(circuit: Circuit) -> Netlist:
+    """The gates of a circuit.
+
+    Resets are inactive and enables active, as they are while products stream.
+
+    Args:
+        circuit: anything that a simulator can run.
+
+    Raises:
+        YosysError: Yosys cannot read the Verilog; the sentence is its own.
+        HwsimError: there is no Yosys.
+    """
+    yosys = require_yosys()
+    with tempfile.TemporaryDirectory(prefix="axhil-") as place:
+        folder = Path(place)
+        files = _placed(circuit, folder)
+        (folder / f"{_TOP}.v").write_text(_harness(circuit), encoding="utf-8")
+        reader = _read(yosys, files, folder=folder, name=circuit.name)
+        words, gates = (_module(folder / name) for name in (_WORDS, _GATES))
+    return _netlist(circuit, words, gates, reader)
+
+
+def _module(path: Path) -> Module:
+    body = json.loads(path.read_text(encoding="utf-8"))["modules"][_TOP]
+    return Module(body, inside=f"{_INSTANCE}.")
+
+
+def _read(yosys: Yosys, files: list[str], *, folder: Path, name: str) -> str:
+    """Runs Yosys on the files, and says what read them."""
+    title = f"Yosys {yosys.version()}"
+    listed = " ".join((*files, f"{_TOP}.v"))
+    try:
+        yosys.run(_script(f"read_verilog -sv -defer -I include {listed}"), folder=folder, name=name)
+    except YosysError as error:
+        if not yosys.slang:
+            raise
+        # SystemVerilog beyond Yosys' own front end; what slang says of plain Verilog is no better.
+        command = f"read_slang --top {_TOP} -I include {listed}"
+        try:
+            yosys.run(_script(command), folder=folder, name=name)
+        except YosysError:
+            raise error from None
+        return f"{title} with slang"
+    return title
+
+
+def _script(read: str) -> list[str]:
+    return [
+        read,
+        f"hierarchy -check -top {_TOP}",
+        "proc",
+        "flatten",
+        f"write_json {_WORDS}",
+        # Enables and resets stay gates in front of plain registers.
+        "opt -fast -nodffe -nosdff",
+        "memory -nomap",
+        "memory_map",
+        "opt -fast -nodffe -nosdff",
+        "techmap",
+        "opt -fast -nodffe -nosdff",
+        f"write_json {_GATES}",
+    ]
+
+
+def _placed(circuit: Circuit, folder: Path) -> list[str]:
+    """Copies all that is read into the folder, under names that no command has to quote.
+
+    Returns:
+        The Verilog files in order, relative to the folder.
+    """
+    files: list[str] = []
+    for path in circuit.place(folder):
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)
+        if path.parent != folder:
+            name = name if name not in files else f"{len(files)}_{name}"
+            shutil.copyfile(path, folder / name)
+        files.append(name)
+    for path in circuit.files:
+        for parent in circuit.includes:
+            included = folder / "include"
+            if path.resolve().is_relative_to(parent.resolve()):
+                target = included / path.resolve().relative_to(parent.resolve())
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not target.exists():  # the first folder wins, as for a compiler
+                    shutil.copyfile(path, target)
+    return files
+
+
+def _harness(circuit: Circuit) -> str:
+    roles = circuit.roles
+    nets = {roles.activation: _A, roles.weight: _B, roles.product: _P}
+    if roles.clock is not None:
+        nets[roles.clock] = _CLOCK
+    if roles.reset is not None:
+        nets[roles.reset.name] = f"1'b{1 - roles.reset.active}"
+    a_bits, b_bits = roles.bits
+    return (
+        f"module {_TOP} (\n"
+        f"  input [{a_bits - 1}:0] {_A},\n"
+        f"  input [{b_bits - 1}:0] {_B},\n"
+        f"  input {_CLOCK},\n"
+        f"  output [{roles.product_bits - 1}:0] {_P}\n"
+        ");\n"
+        f"{circuit.instance(_INSTANCE, nets)}"
+        "endmodule\n"
+    )
+
+
+def _netlist(circuit: Circuit, words: Module, gates: Module, reader: str) -> Netlist:
+    found = order(gates, a=_A, b=_B, p=_P, clock=_CLOCK)
+    a, b, p = (tuple(found.net[bit] for bit in gates.port(port)) for port in (_A, _B, _P))
+    names = {found.net[bit]: name for bit, name in gates.names.items() if bit in found.net}
+    return Netlist(
+        name=circuit.name,
+        operands=circuit.operands,
+        product=circuit.product,
+        a=a,
+        b=b,
+        p=p,
+        gates=found.gates,
+        nets=found.nets,
+        names={net: name for net, name in names.items() if net > 1},
+        enable=found.enable,
+        latency=found.latency,
+        # A latch, and a second driver, may be gone from the gates; what they did is not.
+        findings=replace(
+            found.findings,
+            latches=words.shown(words.latched),
+            conflicts=words.shown(words.conflicts),
+        ),
+        reader=reader,
+    )

