@@ -4,10 +4,10 @@
 import json
 import re
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from ..tools.scratch import scratch
 from ..tools.yosys import Yosys, YosysError, require_yosys
 from ..verilog.circuit import Circuit
 from .module import Module
@@ -34,8 +34,7 @@ def synthesise(circuit: Circuit) -> Netlist:
         HwsimError: there is no Yosys.
     """
     yosys = require_yosys()
-    with tempfile.TemporaryDirectory(prefix="axhil-") as place:
-        folder = Path(place)
+    with scratch("gates") as folder:
         files = _placed(circuit, folder)
         (folder / f"{_TOP}.v").write_text(_harness(circuit), encoding="utf-8")
         reader = _read(yosys, files, folder=folder, name=circuit.name)
@@ -53,12 +52,12 @@ def _read(yosys: Yosys, files: list[str], *, folder: Path, name: str) -> str:
     title = f"Yosys {yosys.version()}"
     listed = " ".join((*files, f"{_TOP}.v"))
     try:
-        yosys.run(_script(f"read_verilog -sv -defer -I include {listed}"), folder=folder, name=name)
+        yosys.run(_script(f"read_verilog -sv -defer {listed}"), folder=folder, name=name)
     except YosysError as error:
         if not yosys.slang:
             raise
         # SystemVerilog beyond Yosys' own front end; what slang says of plain Verilog is no better.
-        command = f"read_slang --top {_TOP} -I include {listed}"
+        command = f"read_slang --top {_TOP} {listed}"
         try:
             yosys.run(_script(command), folder=folder, name=name)
         except YosysError:
@@ -98,14 +97,6 @@ def _placed(circuit: Circuit, folder: Path) -> list[str]:
             name = name if name not in files else f"{len(files)}_{name}"
             shutil.copyfile(path, folder / name)
         files.append(name)
-    for path in circuit.files:
-        for parent in circuit.includes:
-            included = folder / "include"
-            if path.resolve().is_relative_to(parent.resolve()):
-                target = included / path.resolve().relative_to(parent.resolve())
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if not target.exists():  # the first folder wins, as for a compiler
-                    shutil.copyfile(path, target)
     return files
 
 
