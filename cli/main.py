@@ -121,9 +121,7 @@ def main() -> None:
     # A notice is a sentence, without the line of code that gave it.
     warnings.formatwarning = lambda message, *_: f"axhil: {_sentence(str(message))}\n"
     out.quiet = False
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
-            signal.signal(number, _stop)
+    _end_by_signals()
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -154,9 +152,15 @@ def main() -> None:
         _usage(error)
 
 
-def _stop(number: int, _frame: object) -> None:
-    """End as by an exception: simulators end, and temporary folders are removed."""
-    sys.exit(128 + number)
+def _end_by_signals() -> None:
+    """As by an exception: simulators end, and temporary folders are removed."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, end)
 
 
 def _usage(error: Exception) -> None:
