@@ -2,5 +2,5 @@
 """What a Verilog file says: its modules, ports, parameters and values.
 
 `circuit` is the way in: from files to all that a simulator sees. What a port's name means is in
-`roles`, what is refused before anything runs in `safety`.
+`roles`, what is refused before anything runs in `safety`. `state` judges the compiled `program`.
 """

@@ -15,6 +15,7 @@ from ..errors import HwsimError
 from ..operands import Asked, Operand, Operands
 from ..tools.simulators import require_simulator
 from .constants import NotConstantError
+from .early import used_early
 from .elaboration import elaborate
 from .parameters import Parameter, literal
 from .ports import Interface, Port, module_interface
@@ -202,6 +203,10 @@ def read_circuit(
         top = choose_top(modules, top, where=label, notes=notes)
         interface = module_interface(modules[top], parameters, where=label)
         reader = "pyverilog"
+        notes += [
+            f"{early} is used before it is declared, which Icarus Verilog 13 refuses"
+            for early in used_early(modules[top])
+        ]
     except (UnreadableVerilogError, NotConstantError):
         include_folders = [*dict.fromkeys([*includes, *folders])]
         if top is None:
