@@ -27,7 +27,7 @@ from axhil.study.spec import StudySpec
 from axhil.study.storage.store import CellStore
 
 from .console import notice, out, progress
-from .output import results_folder
+from .output import part, results_folder
 
 # Wider tables than this are for a file, not for a terminal.
 _MOST_BUDGETS = 14
@@ -172,7 +172,7 @@ def example_pictures(
             continue
         alone = len({one.network for one in results}) == 1
         found[name] = Picture(
-            "examples" if alone else f"examples_{name.replace(':', '_')}",
+            "examples" if alone else f"examples_{part(name)}",
             f"{network_title(name)}: images, what {attack_title(attack, norm)} added at eps "
             f"{eps:g}, and what each network says",
             figure,

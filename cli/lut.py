@@ -33,7 +33,10 @@ def lut(
     sample_size: Annotated[
         int | None,
         typer.Option(
-            "--sample", min=1, help="Simulate so many operand pairs instead of all; no table then."
+            "--sample",
+            min=1,
+            max=1 << 2 * MAX_BITS,
+            help="Simulate so many operand pairs instead of all; no table then.",
         ),
     ] = None,
     jobs: Jobs = None,

@@ -7,6 +7,9 @@ them loads torch before a command runs: help answers at once.
 
 from __future__ import annotations
 
+import io
+import re
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -19,8 +22,12 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from axhil.errors import AxhilError
+from axhil.report.table import visible
 
 from .console import err, out
+
+_LONGEST = 2000
+"""Characters of a sentence; a name in it may be as long as a file."""
 
 COMMANDS = {
     "Tables": {
@@ -112,16 +119,27 @@ def axhil(
 def main() -> None:
     """Run the command line; a user's mistake is one sentence on stderr and exit code 2."""
     # A notice is a sentence, without the line of code that gave it.
-    warnings.formatwarning = lambda message, *_: f"axhil: {message}\n"
+    warnings.formatwarning = lambda message, *_: f"axhil: {_sentence(str(message))}\n"
     out.quiet = False
+    _end_by_signals()
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    for word in sys.argv[1:]:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            _fail(f"expected words in UTF-8, got {word!r}")
     try:
         # Not on its own: its complaints would take four lines.
         sys.exit(app(prog_name="axhil", standalone_mode=False) or 0)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
     except AxhilError as error:
         _fail(str(error))
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         _fail(f"{error.strerror or error}{where}")
+    except MemoryError:
+        _fail("expected more memory than there is: fewer images, smaller batches or fewer --jobs")
     except ModuleNotFoundError as error:
         if error.name not in NETWORKS_EXTRA:
             raise
@@ -132,6 +150,17 @@ def main() -> None:
         if not hasattr(error, "format_message"):
             raise
         _usage(error)
+
+
+def _end_by_signals() -> None:
+    """As by an exception: simulators end, and temporary folders are removed."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, end)
 
 
 def _usage(error: Exception) -> None:
@@ -148,5 +177,13 @@ def _usage(error: Exception) -> None:
 
 def _fail(sentence: str) -> None:
     err.print("axhil:", style="red", end=" ")
-    err.print(sentence, soft_wrap=True, markup=False)
+    err.print(_sentence(sentence), soft_wrap=True, markup=False)
     sys.exit(2)
+
+
+def _sentence(text: str) -> str:
+    """A text on one line, and not longer than anybody reads."""
+    line = visible(re.sub(r"\s*\n\s*", " ", text.strip()))
+    if len(line) <= _LONGEST:
+        return line
+    return f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"  # the reason is at an end

@@ -20,6 +20,7 @@ from axhil.hwsim.operands import Asked, Operands
 from axhil.study.errors import StudyError
 
 from .console import notice, progress
+from .options import MOST
 
 Words = Annotated[
     list[str] | None,
@@ -29,7 +30,9 @@ Words = Annotated[
         "default: the paper's seven.",
     ),
 ]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Simulators at a time; default: all cores.")]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, max=MOST, help="Simulators at a time; default: all cores.")
+]
 Luts = Annotated[
     Path | None,
     typer.Option(
@@ -115,6 +118,7 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
             float,
             typer.Option(
                 min=0.1,
+                max=1e6,
                 metavar="SECONDS",
                 help="For a C or Python model, or for Verilog without progress.",
             ),

@@ -18,9 +18,17 @@ OutFile = Annotated[
 ]
 
 
+_LONGEST = 100  # characters of a part of a file's name, which has 255 bytes in all
+
+
 def slug(text: str) -> str:
     """A multiplier's name as that of a file: `drum_4`, `mul_K_3`."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", Path(text).name).strip("_") or "table"
+    return re.sub(r"[^A-Za-z0-9]+", "_", Path(text).name).strip("_")[:_LONGEST] or "table"
+
+
+def part(text: str) -> str:
+    """A network or a data set in a file's name: `torchvision_resnet18`, `mnist_test`."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", text)[:_LONGEST]
 
 
 def ready_folder(folder: Path) -> Path:

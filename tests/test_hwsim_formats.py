@@ -420,7 +420,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(HwsimError, match="No such file"):
         read_table(tmp_path / "t.h")
     (tmp_path / "folder.h").mkdir()
-    with pytest.raises(HwsimError, match="directory"):
+    with pytest.raises(HwsimError, match="it is a folder"):
         read_table(tmp_path / "folder.h")
 
 

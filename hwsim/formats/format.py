@@ -13,6 +13,7 @@ from ..errors import HwsimError
 from ..lut import Lut
 from ..operands import MAX_BITS, Asked, Operands
 
+_C_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
@@ -88,9 +89,17 @@ def text_of(data: bytes) -> str:
         HwsimError: it is no text.
     """
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise HwsimError(f"it is no text: byte {error.start} is not UTF-8") from error
+    if "\0" in text:
+        raise HwsimError(f"it is no text: character {text.index(chr(0)):,} is a zero")
+    return text
+
+
+def without_c_comments(text: str) -> str:
+    """The text with a space for every comment of C; one without an end goes to the file's."""
+    return _C_COMMENT.sub(" ", text)
 
 
 def integers(tokens: Iterable[str], *, line: int) -> list[int]:

@@ -31,12 +31,12 @@ The same in TOML, `mul.toml` beside `mul.v`, where it is read unasked, or anywhe
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from .. import files
 from ..errors import HwsimError
 from ..operands import Operands
 from ..verilog.filelist import LIST_SUFFIXES
@@ -56,6 +56,7 @@ _KEYS = (
 )  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w$]*", re.ASCII)
 _NUMBER = re.compile(r"-?\d+|0[xX][0-9a-fA-F]+", re.ASCII)
+_LONGEST = 1000
 _WORD = re.compile(r"[\w.+-]+", re.ASCII)
 
 
@@ -108,6 +109,9 @@ class VerilogSource:
         # One order of names, so that equal facts have equal spellings.
         for name in _TABLES:
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
+            for fact, value in getattr(self, name).items():
+                if isinstance(value, int) and value.bit_length() > _LONGEST:
+                    raise HwsimError(f"{fact}: expected a number of at most {_LONGEST:,} bits")
         for path in (*self.more, *self.includes):
             if set(str(path)) & set('[],"'):
                 raise HwsimError(f"expected a path without brackets, commas and quotes, got {path}")
@@ -207,6 +211,10 @@ def setting(text: str, *, where: str) -> tuple[str, Parameter]:
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not _IDENTIFIER.fullmatch(name) or not value:
         raise HwsimError(f"{where}: expected NAME=VALUE, got {text}")
+    if len(value) > _LONGEST:
+        raise HwsimError(
+            f"{where:.60}: expected a value of at most {_LONGEST:,} characters, got {len(value):,}"
+        )
     if _NUMBER.fullmatch(value):
         return name, int(value, 16 if value[:2].lower() == "0x" else 10)
     if len(value) > 1 and value[0] == value[-1] == '"' and '"' not in value[1:-1]:
@@ -248,12 +256,7 @@ def read_toml(path: Path) -> VerilogSource:
     Raises:
         HwsimError: it cannot be read, or a key is unknown or of another type.
     """
-    try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise HwsimError(f"{path} is no TOML file: {error}") from error
+    body = files.read_toml(path)
     for key in body:
         if key not in _KEYS:
             raise HwsimError(

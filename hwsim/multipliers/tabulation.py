@@ -19,6 +19,7 @@ from ..operands import MAX_BITS
 from ..simulation.latency import measure, probe
 from ..simulation.stream import compiled_stream
 from ..simulation.stream_harness import Rig
+from ..tools.box import unconfined
 from ..tools.pool import together
 from ..tools.simulators import Simulator, chosen
 from ..verilog.circuit import Circuit
@@ -221,6 +222,7 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
         },
         "cocotb": version("cocotb"),
         **{key: value for key, (value, usual) in said.items() if value != usual},
+        **unconfined(),
     }
 
 

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import read_bytes
 from ..tools.runner import Simulation
+from ..tools.scratch import scratch
 from ..tools.simulators import SIMULATORS
 from ..verilog.circuit import Circuit
 from ..verilog.program import read_program
@@ -50,7 +52,8 @@ class LiveProcess:
     ) -> None:
         self._circuit, self._instances, self._patience = circuit, instances, patience
         self._window = window
-        self._folder = Path(tempfile.mkdtemp(prefix="axhil-live-"))
+        self._scratch = contextlib.ExitStack()
+        self._folder = self._scratch.enter_context(scratch("live"))
         self._simulation = Simulation(
             self._folder,
             TOP,
@@ -130,10 +133,17 @@ class LiveProcess:
         # Every instance needs as many pairs: the last one is repeated.
         pairs = np.pad(pairs, ((0, padding), (0, 0)), mode="edge")
         # $fread fills a word from its top byte: the first operand stands in the upper half.
-        (self._folder / OPERANDS).write_bytes(pairs.astype(">u2").tobytes())
+        self._replace(OPERANDS, pairs.astype(">u2").tobytes())
         self._pending, self._busy = (a, b), True
         self._deadline = time.monotonic() + self._patience
         os.write(self._commands, json.dumps({"count": count + padding}).encode() + b"\n")
+
+    def _replace(self, name: str, data: bytes) -> None:
+        """Puts a file into the folder, in place of a link too: others can write there."""
+        fresh = self._folder / f"{name}.{os.urandom(8).hex()}"
+        with fresh.open("xb") as file:
+            file.write(data)
+        fresh.replace(self._folder / name)
 
     def receive(self) -> NDArray[np.int64] | None:
         """Products of the batch that was sent, signed where the circuit is; None: not yet.
@@ -155,7 +165,9 @@ class LiveProcess:
                 f"{self._circuit.name}: expected 0 and 1 only on {roles.product}, got {shown} for "
                 f"{roles.activation}={a[first]}, {roles.weight}={b[first]}"
             )
-        words = np.fromfile(self._folder / PRODUCTS, dtype=np.uint32)[: len(a)]
+        size = 4 * (len(a) + self._instances)
+        data = read_bytes(self._folder / PRODUCTS, limit=size)
+        words = np.frombuffer(data[: len(data) // 4 * 4], dtype=np.uint32)[: len(a)]
         products = self._circuit.products(words)
         if len(products) != len(a):
             raise HwsimError(
@@ -217,10 +229,12 @@ class LiveProcess:
             if trace is not None:
                 self._keep(trace)
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._scratch.close()
 
     def _keep(self, trace: Path) -> None:
         try:
+            if (self._folder / VCD).is_symlink():
+                raise OSError("the simulator put a link in its place")
             shutil.move(self._folder / VCD, trace)
         except OSError as error:
             raise HwsimError(

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import read_bytes, read_text
 from ..tools.runner import Simulation
+from ..tools.scratch import scratch
 from ..tools.simulators import Simulator
 from ..verilog.circuit import Circuit
 from ..verilog.program import read_program
@@ -104,9 +106,10 @@ class Stream:
             for i, circuit in enumerate(self.circuits)
         ]
         (folder / "stream.json").write_text(json.dumps({"cycles": cycles, "circuits": said}))
-        self.simulation.start()
+        every = [*self.circuits] * self.rig.lanes
+        self.simulation.start(writes=4 * cycles * sum(_words(every)))
         self.simulation.watch(limit=limit, progress=progress)
-        if moved := (folder / MOVED).read_text().split():
+        if moved := read_text(folder / MOVED).split():
             circuit = self.circuits[int(moved[0]) % len(self.circuits)]
             before, after = (bits.upper() for bits in moved[2:])
             raise UnsettledError(
@@ -114,7 +117,7 @@ class Stream:
                 f"{self.rig.settle // 2:,} ns after its operands, but it goes on from {before} to "
                 f"{after}: an oscillator, or a delay without end; leave the delays out"
             )
-        outputs = _read(folder, [*self.circuits] * self.rig.lanes, cycles=cycles)
+        outputs = _read(folder, every, cycles=cycles)
         return [outputs[i :: len(self.circuits)] for i in range(len(self.circuits))]
 
 
@@ -138,8 +141,7 @@ def compiled_stream(
     bits = circuits[0].roles.bits
     assert all(circuit.roles.bits == bits for circuit in circuits)
     assert len({circuit.roles.clock is None for circuit in circuits}) == 1
-    with tempfile.TemporaryDirectory(prefix="axhil-stream-") as scratch:
-        folder = Path(scratch)
+    with scratch("stream") as folder:
         (folder / f"{TOP}.v").write_text(stream_harness(circuits, rig))
         simulation = Simulation(
             folder,
@@ -194,17 +196,23 @@ def _ports(circuit: Circuit) -> dict[str, int]:
     return {port.name: port.width for port in circuit.interface.ports if port.name in names}
 
 
+def _words(circuits: Sequence[Circuit]) -> list[int]:
+    return [product_words(circuit.roles.product_bits) for circuit in circuits]
+
+
 def _read(folder: Path, circuits: Sequence[Circuit], *, cycles: int) -> list[Outputs]:
-    counts = [product_words(circuit.roles.product_bits) for circuit in circuits]
-    raw = np.fromfile(folder / PRODUCTS, dtype="<u4")
-    if len(raw) != cycles * sum(counts):
+    counts = _words(circuits)
+    size = 4 * cycles * sum(counts)
+    raw = np.frombuffer(read_bytes(folder / PRODUCTS, limit=size), dtype="<u1")
+    if len(raw) != size:
         raise HwsimError(
             f"{circuits[0].name}: expected {cycles} products from the simulator, got "
-            f"{len(raw) // sum(counts)}; is the disk under {tempfile.gettempdir()} full?"
+            f"{len(raw) * cycles // size}; is the disk under {tempfile.gettempdir()} full?"
         )
+    raw = raw.view("<u4")
     lanes = np.split(raw.reshape(cycles, -1), np.cumsum(counts)[:-1], axis=1)
     unknown: list[dict[int, str]] = [{} for _ in circuits]
-    for line in (folder / UNKNOWN).read_text().splitlines():
+    for line in read_text(folder / UNKNOWN).splitlines():
         output, cycle, bits = line.split()
         unknown[int(output)][int(cycle)] = bits.upper()
     return [

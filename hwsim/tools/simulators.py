@@ -10,8 +10,10 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import HwsimError
+from .box import Box
 from .process import Done, OverLimitError, run
 
+_MOST_WRITTEN = 1 << 28  # bytes of what a compiler makes of a design
 _COMPILE_LIMIT = 600.0  # seconds that a compiler may take for what it does in one
 
 
@@ -143,13 +145,15 @@ def run_icarus(command: Sequence[str], *, name: str, folder: Path) -> Done:
     Args:
         command: `iverilog` and its options.
         name: what it reads, for messages.
-        folder: to run in.
+        folder: to run in, and the only one that it can write to.
 
     Raises:
         HwsimError: it takes too long.
     """
     try:
-        return run(command, folder=folder, seconds=_COMPILE_LIMIT)
+        return run(
+            command, box=Box(folder, starts=True, file=_MOST_WRITTEN), seconds=_COMPILE_LIMIT
+        )
     except OverLimitError:
         raise HwsimError(
             f"{name}: expected iverilog to read the Verilog in {_COMPILE_LIMIT:g} s"

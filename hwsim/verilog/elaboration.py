@@ -7,11 +7,10 @@ widths are checked again through cocotb when the design is simulated.
 """
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from ..errors import HwsimError
+from ..tools.scratch import scratch
 from ..tools.simulators import run_icarus
 from .complaints import complaint
 from .parameters import Parameter
@@ -48,17 +47,17 @@ def elaborate(
         HwsimError: the Verilog does not compile, or a top has no such parameter.
     """
     parameters = dict(parameters or {})
-    with tempfile.TemporaryDirectory(prefix="axhil-elaborate-") as scratch:
-        source = Path(scratch, "design.v")
+    with scratch("elaborate") as folder:
+        source = folder / "design.v"
         source.write_text(text, encoding="utf-8", errors="surrogateescape")
         command = ["iverilog", *OPTIONS, "-o", "design.vvp"]
         for top in tops:
             command += ["-s", top]
             command += [f"-P{top}.{key}={_override(value)}" for key, value in parameters.items()]
-        done = run_icarus([*command, source.name], name=name, folder=Path(scratch))
+        done = run_icarus([*command, source.name], name=name, folder=folder)
         if done.code:
             raise HwsimError(complaint(done.stderr, text, name=name))
-        found = _interfaces(Path(scratch, "design.vvp").read_text(errors="surrogateescape"))
+        found = _interfaces((folder / "design.vvp").read_text(errors="surrogateescape"))
     for top in tops:
         for key in parameters:
             if key not in found[top].parameters:

@@ -6,12 +6,12 @@ multiplier needs neither, so what is not on the list is refused. The text that i
 that is simulated, and what two readers of Verilog could read differently is refused as well.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..comments import without_comments
+from ..designs.sources import sha256
 from ..errors import HwsimError
 
 _ALLOWED = """
@@ -39,9 +39,6 @@ DIRECTIVES = frozenset(_DIRECTIVES.split())
 
 HARNESS = "axhil_"
 """What the modules around a design are called."""
-
-MOST_MEMORY = 1 << 28
-"""Bytes of a file that a design loads: a hexadecimal product of every pair of 12 bits has half."""
 
 # Icarus ends an escaped name at these characters and no other.
 _ESCAPED = r"\\[^ \t\b\f\r\n]+"
@@ -132,7 +129,7 @@ def memories(text: str, *, folders: Sequence[Path], where: str) -> tuple[str, di
                 f"{match['expression'].strip() or 'none'}"
             )
         path = _memory(match["name"][1:-1], match["task"], folders=folders, where=where)
-        name = f"memory_{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.txt"
+        name = f"memory_{sha256(path)[:16]}.txt"
         found[name] = path
         return f'{match["task"]}{match["gap"]}"{name}"'
 
@@ -150,11 +147,6 @@ def _memory(name: str, task: str, *, folders: Sequence[Path], where: str) -> Pat
             continue
         if not path.resolve().is_relative_to(folder.resolve()):
             raise HwsimError(f"{where}: {task} of {name} is refused: it is a link out of {folder}")
-        if path.stat().st_size > MOST_MEMORY:
-            raise HwsimError(
-                f"{where}: expected {task} of at most {MOST_MEMORY:,} bytes, got {name} of "
-                f"{path.stat().st_size:,}"
-            )
         return path
     places = " or ".join(str(folder) for folder in folders)
     raise HwsimError(f"{where}: {task} needs {name}, found no such file in {places}")

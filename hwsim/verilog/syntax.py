@@ -3,7 +3,6 @@
 
 import codecs
 import re
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import HwsimError
+from ..files import TEXT_LIMIT, opened, read_text
+from ..tools.scratch import scratch
 from ..tools.simulators import run_icarus
 from .modules import without_noise
 from .parameters import Parameter
@@ -76,7 +77,7 @@ def preprocess(
         if not folder.is_dir():
             raise HwsimError(f"expected a folder of included files at {folder}, but there is none")
     folders = [*dict.fromkeys(path.resolve() for path in (*includes, *(s.parent for s in sources)))]
-    with tempfile.TemporaryDirectory(prefix="axhil-cpp-") as scratch:
+    with scratch("preprocess") as empty:
         command = ["iverilog", *OPTIONS, "-E", "-o", "out.v", "-Mall=names"]
         command += [f"-I{folder}" for folder in folders]
         command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
@@ -85,13 +86,13 @@ def preprocess(
             # Tells the compiler where lines come from, and ends the last line of the file before.
             shown = re.sub(r'["\\]', "_", source.name)
             mark = f'\n`line 1 "{shown}" 0\n'
-            Path(scratch, f"{i}.v").write_text(mark, encoding="utf-8", errors="surrogateescape")
+            (empty / f"{i}.v").write_text(mark, encoding="utf-8", errors="surrogateescape")
             command += [f"{i}.v", place]
         # In a folder of its own: included files are looked up in the working folder first.
-        done = run_icarus(command, name=sources[0].name, folder=Path(scratch))
+        done = run_icarus(command, name=sources[0].name, folder=empty)
         if done.code:
             raise HwsimError(_refusal(done.stderr, given, sources[0].name))
-        names = [line for line in Path(scratch, "names").read_text().splitlines() if line]
+        names = [line for line in (empty / "names").read_text().splitlines() if line]
         marks = {f"{i}.v" for i in range(len(given))}
         read = dict.fromkeys(given.get(name, Path(name)) for name in names if name not in marks)
         for path in read:
@@ -102,7 +103,12 @@ def preprocess(
                     f"{sources[0].name}: expected included files beside the Verilog, below it or "
                     f"in a folder of --include, got {path}"
                 )
-        text = Path(scratch, "out.v").read_text(encoding="utf-8", errors="surrogateescape")
+        try:  # macros can grow a text without an end
+            text = read_text(empty / "out.v", errors="surrogateescape")
+        except HwsimError as error:
+            raise HwsimError(
+                f"{sources[0].name}: expected at most {TEXT_LIMIT:,} bytes behind the preprocessor"
+            ) from error
         undefined = tuple(
             UndefinedMacro(given.get(place, Path(place)).name, int(line), name)
             for place, line, name in _UNDEFINED.findall(done.stderr)
@@ -128,11 +134,8 @@ def _refusal(log: str, given: Mapping[str, Path], name: str) -> str:
 
 
 def _require_text(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    with opened(path, limit=TEXT_LIMIT) as file:
+        head = file.read(1 << 16)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in head:
         raise HwsimError(
             f"expected Verilog in UTF-8 or Latin-1 at {path}, got UTF-16 or no text; convert it, "
@@ -170,8 +173,8 @@ def _parser() -> Any:
     from pyverilog.vparser.parser import VerilogParser  # noqa: PLC0415  (slow import)
 
     # The parser generator writes its tables where it is told to.
-    with tempfile.TemporaryDirectory(prefix="axhil-parser-") as scratch:
-        return VerilogParser(outputdir=scratch, debug=False)
+    with scratch("parser") as folder:
+        return VerilogParser(outputdir=str(folder), debug=False)
 
 
 @lru_cache(maxsize=32)

@@ -27,7 +27,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from axhil.hwsim.files import write_atomically
+from axhil.hwsim.files import DATA_LIMIT, json_of, read_bytes, write_atomically
 
 from ..errors import StudyError
 from ..statistics import proportion
@@ -39,9 +39,12 @@ from .cells import (
     check_version,
     joined,
     read_settings,
+    typed,
 )
 
 _MARK = "store.json"
+_MARK_LIMIT = 1 << 16
+_MOST_VALUES = 1 << 28  # flags of images, a file's metadata says how many: 2 GiB as they are read
 _LABEL = b"axhil_format"
 _QUANTISATION = "quantisation_"
 _QUANTISATIONS = {"activations", "batch_norm", "weights"}  # that every record has
@@ -130,14 +133,17 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
     }
     budgets = [row["eps"] for row in rows]
     body = {**settings, "quantisation": quantisation, "budgets": budgets}
-    return Cell(
-        settings=read_settings(body, version=version),
-        label=first["label"],
-        correct=tuple("".join("01"[flag] for flag in row["correct"]) for row in rows),
-        zero_gradient=first["zero_gradient"],
-        warnings=tuple(first["warnings"]),
-        seconds=tuple(row["seconds"] for row in rows),
-        environment={key: first[key] for key in ENVIRONMENT if first[key] is not None},
+    return typed(
+        Cell,
+        {
+            "settings": read_settings(body, version=version),
+            "label": first["label"],
+            "correct": tuple("".join("01"[flag] for flag in row["correct"]) for row in rows),
+            "zero_gradient": first["zero_gradient"],
+            "warnings": tuple(first["warnings"]),
+            "seconds": tuple(row["seconds"] for row in rows),
+            "environment": {key: first[key] for key in ENVIRONMENT if first[key] is not None},
+        },
     )
 
 
@@ -160,8 +166,9 @@ class CellStore:
         mark = self.folder / _MARK
         if not mark.exists():
             return
+        content = read_bytes(mark, limit=_MARK_LIMIT)
         with reading(mark, "is no mark of a store of axhil ({}); choose another --out"):
-            check_version(json.loads(mark.read_bytes())["format_version"])
+            check_version(json_of(content)["format_version"])
 
     def get(self, settings: CellSettings) -> Cell | None:
         """Return the cell with these settings at all of these budgets, if it is finished.
@@ -245,15 +252,13 @@ def read_cells(path: Path) -> list[Cell]:
         StudyError: it is damaged, newer, or no such file at all.
     """
     parts: dict[str, list[Cell]] = {}
+    content = read_bytes(path, limit=DATA_LIMIT)
     with reading(path, "is no file of records of axhil ({})"):
-        rows, version = _rows(path)
+        rows, version = _rows(content)
         for row in rows:
             cell = cell_of([row], version=version)
             parts.setdefault(cell.settings.key, []).append(cell)
     return [joined(found) for found in parts.values()]
-
-
-_DAMAGE = (ValueError, TypeError, KeyError, IndexError, pa.ArrowException)
 
 
 @contextmanager
@@ -272,14 +277,19 @@ def reading(path: Path, damaged: str) -> Iterator[None]:
         yield
     except NewerError as error:
         raise NewerError(f"{path} {error}") from error
-    except _DAMAGE as error:
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        raise StudyError(f"{path} {damaged.format(reason)}") from error
+    except Exception as error:  # what is there may be of any type, and Arrow raise anything
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise StudyError(f"{path} {damaged.format(f'{reason:.300}')}") from error
 
 
-def _rows(path: Path) -> tuple[list[dict[str, Any]], int]:
+def _rows(content: bytes) -> tuple[list[dict[str, Any]], int]:
     """A file's rows and its format; not through a data set, so that nothing beside it matters."""
-    table = pq.ParquetFile(path).read()
+    file = pq.ParquetFile(pa.BufferReader(content))
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    values = sum(one.column(n).num_values for one in groups for n in range(one.num_columns))
+    if max(values, file.metadata.num_rows) > _MOST_VALUES:
+        raise ValueError(f"it claims {values:,} values, expected at most {_MOST_VALUES:,}")
+    table = file.read()
     version = int((table.schema.metadata or {}).get(_LABEL, b"0"))
     check_version(version)
     rows: list[dict[str, Any]] = table.to_pylist()
@@ -296,8 +306,9 @@ def _encoded(cells: Sequence[Cell]) -> bytes:
 
 def _read(path: Path, settings: CellSettings | None = None) -> Cell:
     """One file's cell; with settings given, it must be theirs."""
+    content = read_bytes(path, limit=DATA_LIMIT)
     with reading(path, "is no finished cell of axhil ({}); remove it to compute it again"):
-        rows, version = _rows(path)
+        rows, version = _rows(content)
         cell = cell_of(rows, version=version)
         if settings is not None and replace(cell.settings, budgets=settings.budgets) != settings:
             raise ValueError("its settings are not those of its name")
