@@ -12,6 +12,7 @@ from axhil.hwsim.multipliers.tabulation import simulate_pairs, simulate_together
 from axhil.hwsim.operands import Asked, Operands
 from axhil.hwsim.simulation.live import LiveMultiplier
 from axhil.hwsim.verilog.complaints import complaint
+from axhil.hwsim.verilog.early import used_early
 from axhil.hwsim.verilog.modules import cone, definitions, without_noise
 
 pytestmark = pytest.mark.sim
@@ -543,3 +544,19 @@ def test_a_complaint_without_a_line_is_passed_on():
     assert complaint(log, "", name="m") == (
         "m: the Verilog does not compile: error: No top level modules, and no -s option.; mend it"
     )
+
+
+EARLY = {
+    "a wire": ("assign p = w + x; wire [7:0] w = a, x;", ("w", "x")),
+    "in order": ("wire w = a; reg r; assign p = w + r;", ()),
+    "a port": ("assign p = a; wire [7:0] p;", ()),
+    "names of other things": ("u.w x(.w(a)); wire \\w ; wire w;", ()),
+    "of a function": ("function f; input i; reg w; f = w; endfunction wire w;", ()),
+    "in blocks": ("always @* begin : k integer i; i = 0; end initial begin : m integer i; end", ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "early"), EARLY.values(), ids=EARLY)
+def test_names_that_are_used_before_they_are_declared_are_seen(body, early):
+    (module,) = definitions(mul("m", body), where="m.v")
+    assert used_early(module, {"a", "b", "p"}) == early

@@ -344,3 +344,10 @@ def test_what_cannot_stand_under_a_network_is_refused(tmp_path, case):
     text, sentence = NO_NETWORK[case]
     with pytest.raises(HwsimError, match=sentence):
         LiveMultiplier(circuit_in(tmp_path, text, asked=Asked(signed=False)))
+
+
+def test_a_circuit_with_delays_gets_the_time_it_needs(tmp_path, scratch):
+    slow = design(tmp_path, "wire [7:0] q; assign #5 q = a_i * b_i; assign #40 p_o = q;")
+    a, b = np.arange(64) % 16, np.arange(64) // 4
+    with LiveMultiplier(slow, processes=1, instances=2) as live:
+        np.testing.assert_array_equal(live(a, b), a * b)

@@ -510,3 +510,14 @@ def test_warnings_stand_in_the_manifest(tmp_path):
     (circuit,) = circuits(tmp_path, {"cut": f"{PORTS} assign p_o = (a_i * b_i) & 8'h0f;"})
     (warning,) = tabulate(circuit).manifest["warnings"]
     assert warning.startswith("p_o[7:4] never changes")
+
+
+def test_a_name_that_is_used_before_it_is_declared_is_noted(tmp_path):
+    path = tmp_path / "late.v"
+    path.write_text(
+        "module late(a, b, p, q); input [3:0] a, b; output [7:0] p; output q; reg q;\n"
+        "assign p = w; wire [7:0] w; assign w = a * b; always @* q = k; reg k; initial k = 0;\n"
+        "wire [3:0] ok = a; wire both = ok[0] & b[0]; endmodule\n"
+    )
+    notes = read_circuit([path], asked=Asked(signed=False)).notes
+    assert [note.split()[0] for note in notes if "before it is declared" in note] == ["w", "k"]

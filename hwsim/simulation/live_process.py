@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import math
 import os
 import select
 import shutil
@@ -20,6 +21,8 @@ from ..tools.runner import Simulation
 from ..tools.scratch import scratch
 from ..tools.simulators import SIMULATORS
 from ..verilog.circuit import Circuit
+from ..verilog.program import read_program
+from ..verilog.state import read_compiled
 from .live_harness import OPERANDS, PRODUCTS, TOP, VCD, Window, live_harness
 
 _BENCH = Path(__file__).with_name("live_bench.py")
@@ -64,8 +67,8 @@ class LiveProcess:
         self._deadline = 0.0
         self._unread = b""
         self._served = 0
-        text = live_harness(circuit, instances=instances, batch=batch, window=window)
-        (self._folder / f"{TOP}.v").write_text(text)
+        self._batch = batch
+        self._write_harness(step=1)
         for fifo in ("commands", "answers"):
             os.mkfifo(self._folder / fifo)
         # Both ways, so that opening does not wait for the simulator; its own end closes alone.
@@ -79,11 +82,31 @@ class LiveProcess:
             HwsimError: the Verilog does not compile, or stops the simulation.
         """
         self._simulation.build()
+        if (step := self._step()) > 1:
+            self._write_harness(step=step)
+            self._simulation.build()
         self._simulation.start(dump=self._window is not None)
         self._deadline, self._busy = time.monotonic() + self._patience, True
         while self._answer() is None:
             select.select([self._answers], [], [], _POLL)
         self._busy = False
+
+    def _write_harness(self, *, step: int) -> None:
+        text = live_harness(
+            self._circuit,
+            instances=self._instances,
+            batch=self._batch,
+            window=self._window,
+            step=step,
+        )
+        (self._folder / f"{TOP}.v").write_text(text)
+
+    def _step(self) -> int:
+        """Nanoseconds that a product may take: twice what all delays take together."""
+        text = self._simulation.program
+        assert text is not None, "the live simulator is Icarus"
+        delay = read_compiled(read_program(text), "u_0", self._circuit.roles.product).delay
+        return max(1, math.ceil(2 * delay))
 
     @property
     def pid(self) -> int | None:

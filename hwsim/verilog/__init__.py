@@ -3,5 +3,6 @@
 
 `circuit` is the way in: from files to all that a simulator sees. `design` makes one text of them,
 with the top and what it uses: that is what is read, judged and simulated. What a port's name means
-is in `roles`, what is refused before anything runs in `safety`.
+is in `roles`, what is refused before anything runs in `safety`. `state` judges the compiled
+`program`.
 """

@@ -9,6 +9,7 @@ from typing import Protocol
 from ..comments import located_lines
 from ..errors import HwsimError
 from ..tools.simulators import require_simulator
+from .early import used_early
 from .elaboration import elaborate
 from .filelist import expand
 from .headers import with_defaults, with_keywords
@@ -101,6 +102,12 @@ def read_design(
     text = with_defaults(text, top, parameters or {}, where=label)
     check_tasks(text, where=label)
     folders = tuple(dict.fromkeys([*(path.parent for path in expanded.files), *expanded.includes]))
+    interface = elaborate(text, [top], parameters=parameters, name=label)[top]
+    (module,) = (one for one in definitions(text, where=label) if one.name == top)
+    notes += [
+        f"{early} is used before it is declared, which Icarus Verilog 13 refuses"
+        for early in used_early(module, {port.name for port in interface.ports})
+    ]
     simulated, loads = memories(text, folders=folders, where=label)
     return Design(
         name=f"{top} ({label})",
@@ -110,7 +117,7 @@ def read_design(
         defines=expanded.defines,
         memories=loads,
         text=simulated,
-        interface=elaborate(text, [top], parameters=parameters, name=label)[top],
+        interface=interface,
         notes=tuple(notes),
     )
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from ..errors import HwsimError
-from .modules import definitions, header
+from .modules import definitions, header, items
 from .parameters import Parameter, literal
 
 _DIRECTION = re.compile(r"\s*(input|output|inout)\b")
@@ -32,14 +32,14 @@ def with_keywords(text: str, *, where: str) -> str:
 
 def _inherited(text: str, keyword: re.Pattern[str], first: str) -> str:
     """A list in which an item that begins with a type has the keyword of the item before it."""
-    items, last = _items(text), first
-    for i, item in enumerate(items):
+    listed, last = items(text), first
+    for i, item in enumerate(listed):
         if named := keyword.match(item):
             last = named[1]
         elif last and _TYPED.match(item):
             blank = item[: len(item) - len(item.lstrip())]
-            items[i] = f"{blank or ' '}{last} {item.lstrip()}"
-    return ",".join(items)
+            listed[i] = f"{blank or ' '}{last} {item.lstrip()}"
+    return ",".join(listed)
 
 
 def with_defaults(text: str, top: str, values: Mapping[str, Parameter], *, where: str) -> str:
@@ -58,8 +58,8 @@ def with_defaults(text: str, top: str, values: Mapping[str, Parameter], *, where
     parameters, _ = header(module)
     if parameters is None:
         return text
-    items = _items(module.text[slice(*parameters)])
-    for i, item in enumerate(items):
+    listed = items(module.text[slice(*parameters)])
+    for i, item in enumerate(listed):
         words = re.findall(r"[A-Za-z_][\w$]*", re.sub(r"\[.*?\]", " ", item))
         if "=" in item or not words or "type" in words:
             continue
@@ -68,17 +68,6 @@ def with_defaults(text: str, top: str, values: Mapping[str, Parameter], *, where
                 f"{top} ({where}): parameter {words[-1]} has no default; give it with --param "
                 f"{words[-1]}=VALUE, or [{words[-1]}=VALUE] behind the file"
             )
-        items[i] = f"{item.rstrip()} = {literal(values[words[-1]])}{item[len(item.rstrip()) :]}"
+        listed[i] = f"{item.rstrip()} = {literal(values[words[-1]])}{item[len(item.rstrip()) :]}"
     start = module.start
-    return f"{text[: start + parameters[0]]}{','.join(items)}{text[start + parameters[1] :]}"
-
-
-def _items(text: str) -> list[str]:
-    """Split at the commas outside parentheses, brackets and strings."""
-    depth, starts = 0, [0]
-    for match in re.finditer(r'"(?:\\.|[^"\\\n])*"|\\\S+|[()\[\]{},]', text):
-        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(match[0], 0)
-        if match[0] == "," and depth == 0:
-            starts.append(match.end())
-    ends = [*(start - 1 for start in starts[1:]), len(text)]
-    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    return f"{text[: start + parameters[0]]}{','.join(listed)}{text[start + parameters[1] :]}"

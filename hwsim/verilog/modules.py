@@ -14,18 +14,18 @@ from ..comments import without_comments
 from ..errors import HwsimError
 
 # Icarus ends an escaped name at these characters and no other.
-_ESCAPED = r"\\[^ \t\b\f\r\n]+"
-_STRING = r'"(?:\\.|[^"\\\n])*"'
+ESCAPED = r"\\[^ \t\b\f\r\n]+"
+STRING = r'"(?:\\.|[^"\\\n])*"'
 _ATTRIBUTE = re.compile(
-    rf'(?P<kept>{_STRING}|{_ESCAPED})|\(\*(?!\s*\))(?:{_STRING}|[^"])*?\*\)'  # @(*) is none
+    rf'(?P<kept>{STRING}|{ESCAPED})|\(\*(?!\s*\))(?:{STRING}|[^"])*?\*\)'  # @(*) is none
 )
-_QUOTED = re.compile(_STRING)
+_QUOTED = re.compile(STRING)
 _KINDS = "macromodule|module|primitive|interface|program|package|class"
 _DEFINITION = re.compile(
-    rf"{_ESCAPED}|typedef\s+class|(?<![\w$`.])(?:virtual\s+)?(?P<kind>{_KINDS})\s+"
-    rf"(?:(?:automatic|static)\s+)?(?P<name>{_ESCAPED}|[A-Za-z_][\w$]*)"
+    rf"{ESCAPED}|typedef\s+class|(?<![\w$`.])(?:virtual\s+)?(?P<kind>{_KINDS})\s+"
+    rf"(?:(?:automatic|static)\s+)?(?P<name>{ESCAPED}|[A-Za-z_][\w$]*)"
 )
-_WORD = re.compile(rf"{_ESCAPED}|[A-Za-z_][\w$]*")
+_WORD = re.compile(rf"{ESCAPED}|[A-Za-z_][\w$]*")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _end(text: str, kind: str, place: int) -> int | None:
     """Behind the end keyword; definitions may stand inside one another."""
     kind = "module" if kind == "macromodule" else kind
     depth = 1
-    for match in re.compile(rf"{_ESCAPED}|(?<![\w$`.])(end)?{kind}\b").finditer(text, place):
+    for match in re.compile(rf"{ESCAPED}|(?<![\w$`.])(end)?{kind}\b").finditer(text, place):
         if not match[0].startswith("\\"):
             depth += -1 if match[1] else 1
             if depth == 0:
@@ -150,11 +150,22 @@ def header(module: Definition) -> tuple[tuple[int, int] | None, tuple[int, int] 
 def closing(text: str, place: int) -> int:
     """Where the parenthesis at a place is closed; the text's end where it never is."""
     depth = 0
-    for match in re.compile(rf"{_STRING}|{_ESCAPED}|[()]").finditer(text, place):
+    for match in re.compile(rf"{STRING}|{ESCAPED}|[()]").finditer(text, place):
         depth += {"(": 1, ")": -1}.get(match[0], 0)
         if depth == 0:
             return match.start()
     return len(text)
+
+
+def items(text: str) -> list[str]:
+    """Split at the commas outside parentheses, brackets and strings."""
+    depth, starts = 0, [0]
+    for match in re.finditer(rf"{STRING}|{ESCAPED}|[()\[\]{{}},]", text):
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(match[0], 0)
+        if match[0] == "," and depth == 0:
+            starts.append(match.end())
+    ends = [*(start - 1 for start in starts[1:]), len(text)]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def instantiated(module: Definition, names: Iterable[str]) -> set[str]:
@@ -163,8 +174,8 @@ def instantiated(module: Definition, names: Iterable[str]) -> set[str]:
     return {
         match[1].removeprefix("\\")
         for match in re.finditer(
-            rf"({_ESCAPED}|(?<![\w$.`\\])[A-Za-z_][\w$]*)"
-            rf"(?=\s*#|\s+(?:{_ESCAPED}\s|[A-Za-z_][\w$]*)\s*[(\[])",
+            rf"({ESCAPED}|(?<![\w$.`\\])[A-Za-z_][\w$]*)"
+            rf"(?=\s*#|\s+(?:{ESCAPED}\s|[A-Za-z_][\w$]*)\s*[(\[])",
             module.text,
         )
         if match[1].removeprefix("\\") in known - {module.name}
