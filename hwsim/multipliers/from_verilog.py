@@ -99,4 +99,4 @@ class FromVerilog(KeptTable):
         )
         wrapped = " in a sign-magnitude wrapper, as requested" if self._wrap else ""
         warnings = (f"warning: {self.name}: {one}" for one in lut.manifest.get("warnings", ()))
-        return lut, (f"{self.name}{wrapped}: {origin}", *warnings)
+        return lut, (*warnings, f"{self.name}{wrapped}: {origin}")
