@@ -62,7 +62,7 @@ def read_compiled(
     scope = next(
         label
         for label, one in program.scopes.items()
-        if one.name == instance and one.parent is not None and one.kind == "module"
+        if one.name == instance and one.parent and program.scopes[one.parent].parent is None
     )
     design = _Design(program, scope)
     cone = design.cone(product)
