@@ -5,6 +5,7 @@ Whatever a user names may be a pipe that nobody writes to, a device without an e
 of a terabyte. So it is judged by type and size before it is opened, and opened without waiting.
 """
 
+import codecs
 import io
 import json
 import os
@@ -118,12 +119,34 @@ def read_text(path: Path, *, limit: int = TEXT_LIMIT, errors: str = "strict") ->
         errors: what to do with other bytes, as `bytes.decode` has it.
 
     Raises:
-        HwsimError: as `read_bytes`, or it is no UTF-8.
+        HwsimError: as `read_bytes` and `text_of`.
     """
+    data = read_bytes(path, limit=limit)
     try:
-        return read_bytes(path, limit=limit).decode("utf-8-sig", errors)
+        return text_of(data, errors=errors)
+    except HwsimError as error:
+        raise HwsimError(f"{path}: {error}") from error
+
+
+def text_of(data: bytes, *, errors: str = "strict") -> str:
+    """A file's text in UTF-8, with a byte order mark or without.
+
+    Args:
+        data: the file.
+        errors: what to do with other bytes, as `bytes.decode` has it.
+
+    Raises:
+        HwsimError: it is no text.
+    """
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise HwsimError("expected a text in UTF-8, it is UTF-16: save it as UTF-8")
+    zero = data.find(0)
+    if zero >= 0:
+        raise HwsimError(f"it is no text: byte {zero:,} is a zero")
+    try:
+        return data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
-        raise HwsimError(f"{path} is no text: byte {error.start} is not UTF-8") from error
+        raise HwsimError(f"it is no text: byte {error.start:,} is not UTF-8") from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def test_a_record_of_other_types_is_no_record(change):
         read_settings({**SETTINGS, **change}, version=3)
 
 
-def test_records_that_claim_more_than_there_is_are_one_sentence(tmp_path, refused):
+def test_records_that_claim_more_than_there_is_are_one_sentence(tmp_path, refused, monkeypatch):
     store = CellStore(tmp_path / "s")
     store.put(cell())
     (path,) = store.records.iterdir()
@@ -195,6 +195,10 @@ def test_records_that_claim_more_than_there_is_are_one_sentence(tmp_path, refuse
         assert path.name in refused("study", "diff", "s", "s")
     pq.write_table(many.replace_schema_metadata(table.schema.metadata), path)
     assert path.name in refused("study", "diff", "s", "s")
+    monkeypatch.setattr("axhil.study.storage.store._MOST_VALUES", 1000)
+    assert "it claims 1,048,576 values, expected at most 1,000" in refused(
+        "study", "diff", "s", "s"
+    )
 
 
 def test_a_plan_of_any_json_is_one_sentence(tmp_path, refused):

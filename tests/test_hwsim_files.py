@@ -115,8 +115,15 @@ def test_text_says_where_it_is_none_and_loses_its_byte_order_mark(tmp_path):
     path.write_bytes(b"\xef\xbb\xbfa\r\nb")
     assert read_text(path) == "a\r\nb"
     path.write_bytes(b"ab\xff")
-    with pytest.raises(HwsimError, match="x is no text: byte 2 is not UTF-8"):
+    with pytest.raises(HwsimError, match="x: it is no text: byte 2 is not UTF-8"):
         read_text(path)
+    assert read_text(path, errors="replace") == "ab\ufffd"
+    path.write_bytes(b"ab\0\xff")
+    with pytest.raises(HwsimError, match="x: it is no text: byte 2 is a zero"):
+        read_text(path, errors="replace")
+    path.write_text("module", encoding="utf-16")
+    with pytest.raises(HwsimError, match="x: expected a text in UTF-8, it is UTF-16"):
+        read_text(path, errors="replace")
 
 
 DEEP = {
@@ -134,7 +141,12 @@ DEEP = {
 def test_toml_beyond_its_parser_is_a_sentence(tmp_path, text):
     path = tmp_path / "x.toml"
     path.write_text(text)
-    with within(5), pytest.raises(HwsimError, match=r"x\.toml is no TOML file: \w"):
+    with (
+        within(5),
+        pytest.raises(
+            HwsimError, match=r"x\.toml(: it is no text| is no TOML file): \w|byte 5 is a zero"
+        ),
+    ):
         read_toml(path)
 
 

@@ -82,21 +82,6 @@ def table_of(products: NDArray[Any], operands: Operands) -> Lut:
     return Lut(products, *operands)
 
 
-def text_of(data: bytes) -> str:
-    """The file's text.
-
-    Raises:
-        HwsimError: it is no text.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise HwsimError(f"it is no text: byte {error.start} is not UTF-8") from error
-    if "\0" in text:
-        raise HwsimError(f"it is no text: character {text.index(chr(0)):,} is a zero")
-    return text
-
-
 def without_c_comments(text: str) -> str:
     """The text with a space for every comment of C; one without an end goes to the file's."""
     return _C_COMMENT.sub(" ", text)

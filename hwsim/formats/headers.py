@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import text_of
 from ..lut import Lut
 from ..operands import Asked, Operands
-from .format import Format, bits_of, square, table_of, text_of, without_c_comments
+from .format import Format, bits_of, square, table_of, without_c_comments
 
 _ARRAY = re.compile(
     r"\b(?P<type>u?int(?:8|16|32|64)_t|(?:(?:unsigned|signed|long|short|int|char)\s+){1,4})"

@@ -13,7 +13,7 @@ from math import isqrt
 import numpy as np
 
 from ..errors import HwsimError
-from ..files import array_of
+from ..files import array_of, text_of
 from ..lut import Lut
 from ..operands import Asked, Operand, Operands
 from .format import (
@@ -22,7 +22,6 @@ from .format import (
     integers,
     require_range,
     table_of,
-    text_of,
     without_c_comments,
 )
 

@@ -340,6 +340,8 @@ def reading(path: Path, damaged: str) -> Iterator[None]:
         yield
     except NewerError as error:
         raise NewerError(f"{path} {error}") from error
+    except MemoryError:
+        raise
     except Exception as error:  # what is there may be of any type, and Arrow raise anything
         reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise StudyError(f"{path} {damaged.format(f'{reason:.300}')}") from error
