@@ -7,6 +7,8 @@ them loads torch before a command runs: help answers at once.
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import sys
 import warnings
@@ -51,6 +53,8 @@ NETWORKS_EXTRA = (
     *("pydantic", "PIL", "scipy", "safetensors", "jinja2"),
 )
 """What the extra `networks` installs: gates on tables need none of it."""
+
+_HELP_WIDTH = 70
 
 
 @cache
@@ -117,6 +121,8 @@ def main() -> None:
     # A notice is a sentence, without the line of code that gave it.
     warnings.formatwarning = lambda message, *_: f"axhil: {message}\n"
     out.quiet = False
+    if shutil.get_terminal_size().columns < _HELP_WIDTH:  # help is typer's, which would cut words
+        os.environ["TERMINAL_WIDTH"] = str(_HELP_WIDTH)
     with stoppable():
         try:
             _run()
