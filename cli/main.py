@@ -8,7 +8,9 @@ them loads torch before a command runs: help answers at once.
 from __future__ import annotations
 
 import io
+import os
 import re
+import shutil
 import signal
 import sys
 import warnings
@@ -57,6 +59,8 @@ NETWORKS_EXTRA = (
     *("pydantic", "PIL", "scipy", "safetensors", "jinja2"),
 )
 """What the extra `networks` installs: gates on tables need none of it."""
+
+_HELP_WIDTH = 70
 
 
 @cache
@@ -126,6 +130,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if shutil.get_terminal_size().columns < _HELP_WIDTH:  # help is typer's, which would cut words
+        os.environ["TERMINAL_WIDTH"] = str(_HELP_WIDTH)
     with stoppable():
         try:
             _run()
