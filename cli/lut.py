@@ -121,6 +121,7 @@ def _written(
         "sha256": table.sha256,
         "metrics": errors.as_dict(),
         "notes": multiplier.notes,
+        "warnings": table.manifest.get("warnings", []),
     }
     verdict = ""
     if expected:
@@ -157,7 +158,8 @@ def _sampled(
             progress=lambda done, _: tick(min(done, draws), f"sampling {multiplier.name}"),
         )
     write_atomically(path, (json.dumps(estimates.as_dict(), indent=2) + "\n").encode())
-    for note in multiplier.notes:
+    warnings = estimates.manifest.get("warnings", [])
+    for note in [*multiplier.notes, *(f"warning: {multiplier.name}: {one}" for one in warnings)]:
         notice(note)
     _print(_description(circuit, estimates.manifest))
     _print(_sentence(multiplier.name, estimates))

@@ -18,7 +18,7 @@ from ..simulation.stream import Outputs, Stream, UnsettledError, compiled_stream
 from ..simulation.stream_harness import Rig
 from ..tools.simulators import Simulator
 from ..verilog.circuit import Circuit
-from ..verilog.state import Compiled
+from ..verilog.state import UNREAD, Compiled
 from .findings import before_running, in_program, judged
 from .visits import LANES, visits
 
@@ -61,13 +61,15 @@ def simulate(
         b: (N,) weight operands, bit patterns.
         simulator: to run it on.
         limit: seconds without a sign of life after which a simulation is ended.
-        progress: told the number of finished cycles.
+        progress: told the number of finished products.
 
     Raises:
         HwsimError: what is wrong with the first circuit that has no products.
     """
     clocked = circuits[0].roles.clock is not None
     rig, grown = Rig(lanes=2 if clocked else 1), False
+    if simulator.key != "icarus":  # a program that is not read needs no compilation to say so
+        rig = _needed((UNREAD,), rig, name=circuits[0].name)
     while True:
         with compiled_stream(circuits, rig, simulator=simulator) as stream:
             for circuit, compiled in zip(circuits, stream.compiled, strict=True):
@@ -119,7 +121,7 @@ def visit(
         a: (N,) activation operands, bit patterns; N at least 1.
         b: (N,) weight operands, bit patterns.
         limit: seconds without a sign of life after which the simulation is ended.
-        progress: told the number of finished cycles.
+        progress: told the number of finished products.
 
     Returns:
         What each circuit gave, or why it has no products.
@@ -139,11 +141,13 @@ def visit(
         before_a, before_b = a[first] ^ ((1 << bits[0]) - 1), b[first] ^ ((1 << bits[1]) - 1)
     last = np.repeat(orders[:, -1:], MAX_LATENCY if clocked else 0, axis=1)
     order, lead = np.concatenate([orders, last], axis=1), before_a.shape[1]
+    length = orders.shape[1]
     every = stream.run(
         np.concatenate([before_a, a[order]], axis=1),
         np.concatenate([before_b, b[order]], axis=1),
         limit=limit,
-        progress=None if progress is None else lambda done: progress(max(0, done - lead)),
+        # In products, however often each is visited.
+        progress=progress and (lambda done: progress(max(0, done - lead) * len(a) // length)),
     )
     shares: list[Share | HwsimError] = []
     for circuit, compiled, outputs in zip(circuits, stream.compiled, every, strict=True):

@@ -161,16 +161,19 @@ def _compiled(simulation: Simulation, circuits: Sequence[Circuit]) -> tuple[Comp
     text = simulation.program
     if text is None:
         return (UNREAD,) * len(circuits)
-    program = read_program(text)
-    return tuple(
-        read_compiled(
-            program,
-            instance(0, i),
-            circuit.roles.product,
-            clocked=circuit.roles.clock is not None,
+    try:
+        program = read_program(text)
+        return tuple(
+            read_compiled(
+                program,
+                instance(0, i),
+                circuit.roles.product,
+                clocked=circuit.roles.clock is not None,
+            )
+            for i, circuit in enumerate(circuits)
         )
-        for i, circuit in enumerate(circuits)
-    )
+    except (LookupError, ValueError, StopIteration):  # written otherwise by another version
+        return (UNREAD,) * len(circuits)
 
 
 def _warnings(simulation: Simulation) -> tuple[str, ...]:

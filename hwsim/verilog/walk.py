@@ -13,7 +13,7 @@ from .program import Program, Step
 _VALUES = {"$signed", "$unsigned", "$clog2", "$bits", "$countones", "$rtoi", "$itor", "$pow", "$ln"}
 _SPECIAL = ("%force", "%cassign", "%deassign", "%release", "%event", "%join/")
 _DEPTH = 50  # of calls inside calls
-_MOST_STATES = 20_000
+_MOST_STATES = 200_000
 
 Made = Mapping[tuple[str, bool], int]
 """Bits by (variable, whether they are there at once)."""
@@ -211,6 +211,8 @@ def _bits(base: int, width: int) -> int:
 def _is_last_of_all(code: Sequence[Step], here: int) -> bool:
     """Whether a branch is the last of a `case` whose arms are all values there are."""
     values, width = set[str](), 0
+    if code[here + 1].op != "%jmp":  # to what comes behind all arms
+        return False
     while here >= 3 and code[here].op == "%jmp/1":
         copied, pushed, compared = code[here - 3 : here]
         if (copied.op, pushed.op, compared.op) != ("%dup/vec4", "%pushi/vec4", "%cmp/u"):
