@@ -48,7 +48,11 @@ COMMANDS = {
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 ENDED = 2.0  # seconds after which nothing may run
 # What a run says of its time, and a record of when it was made.
-TIMES = re.compile(rb"\d[\d.,]* (?:m?s|min|h)\b|[\d,.]+ \w+/s|\d{4}-\d\d-\d\dT[\d:.+-]+")
+TIMES = re.compile(
+    rb"\d[\d.,]* (?:m?s|min|h)\b|[\d,.]+ \w+/s|\d{4}-\d\d-\d\dT[\d:.+-]+"
+    rb"| \d+\.\d(?= +(?:[0-9a-f]{12})?\s*$)",
+    re.MULTILINE,
+)
 VARIES = {".parquet", ".csv", ".html", ".json"}
 
 

@@ -162,6 +162,7 @@ def _attempt(confine: "Any", *arguments: object, **options: object) -> set[str]:
 def _run(options: list[str], command: list[str], given: set[str]) -> None:
     """Confines this process and becomes the program."""
     folder, starts, memory, size, seconds, needed = options
+    _attempt(_prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
     os.chdir(folder)
     for what, limit in (
         (resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, size), (resource.RLIMIT_CPU, seconds),
