@@ -97,6 +97,10 @@ LATCHES = {
         "module unused;",
         "a primitive of m_primitive has a state",
     ),
+    "the_last_of_two_blocks": (
+        f"{REG_PORTS} always @(a_i) p_o = a_i; always @(b_i) p_o = b_i;",
+        "p_o is written by two blocks",
+    ),
     "loop_that_leaves_a_bit": (
         f"{REG_PORTS} integer k; wire [7:0] m = a_i * b_i; always @* begin\n"
         "for (k = 1; k < 8; k = k + 1) p_o[k] = m[k]; if (a_i != 6) p_o[0] = m[0]; end",
@@ -289,6 +293,10 @@ SLOW = {
         "assign p_o = g + (a_i * b_i[3:1] << 1);"
     ),
     "computed": f"{REG_PORTS} always @(a_i or b_i) begin #(100 * b_i); p_o = a_i * b_i; end",
+    "in_a_task": (
+        f"{REG_PORTS} task late; begin #2500; p_o = a_i * b_i; end endtask\n"
+        "always @(a_i or b_i) late;"
+    ),
     "in_a_loop": (
         f"{REG_PORTS} integer k; reg [7:0] s; always @(a_i or b_i) begin s = 0;\n"
         "for (k = 0; k < 4; k = k + 1) begin #9000; if (b_i[k]) s = s + (a_i << k); end\n"
@@ -471,12 +479,24 @@ CLOCKED = "(input clk, input rst, input [3:0] a, b, output reg [7:0] p);"
         ),
         (
             CLOCKED,
+            "reg seen = 0; always @(posedge a[3]) if (b == 15) seen = 1;\n"
+            "always @(posedge clk) p <= a * b + seen;",
+            "products of streamed pairs never match those of held ones",
+        ),
+        (
+            CLOCKED,
             "reg [7:0] s [0:69]; integer i; always @(posedge clk) begin s[0] <= a * b;\n"
             "for (i = 1; i < 70; i = i + 1) s[i] <= s[i-1]; p <= s[69]; end",
             "stands still 64 cycles after its operands, which is the longest latency",
         ),
     ],
-    ids=["waits for a start", "skips a pair", "takes an earlier operand", "longer than measured"],
+    ids=[
+        "waits for a start",
+        "skips a pair",
+        "takes an earlier operand",
+        "has another edge",
+        "longer than measured",
+    ],
 )
 def test_a_clocked_circuit_that_is_no_pipeline_is_refused(tmp_path, ports, body, sentence):
     path = tmp_path / "m.v"

@@ -108,4 +108,4 @@ class FromVerilog(KeptTable):
         wrapped = " in a sign-magnitude wrapper, as requested" if self._wrap else ""
         concluded = (f"{self.name}: {one}" for one in lut.manifest.get("notes", ()))
         warnings = (f"warning: {self.name}: {one}" for one in lut.manifest.get("warnings", ()))
-        return lut, (*warnings, *concluded, f"{self.name}{wrapped}: {origin}")
+        return lut, (*concluded, *warnings, f"{self.name}{wrapped}: {origin}")

@@ -13,9 +13,9 @@ from typing import Any
 
 from ..errors import HwsimError
 from ..verilog.constants import NotConstantError
-from ..verilog.design import read_design
 from ..verilog.parameters import Parameter
 from ..verilog.ports import Interface
+from ..verilog.reading import read_design
 from ..verilog.roles import Roles, recognise
 from ..verilog.syntax import UnreadableVerilogError, parse_modules
 from .bitgraph import BitGraph, bits_of, ranges

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ..designs import FIRST, PRODUCT, SECOND
 from ..designs.sources import sha256
 from ..operands import Asked, Operand, Operands
-from .design import read_design
 from .parameters import Parameter, literal
 from .ports import Interface, Port
+from .reading import read_design
 from .roles import Roles, recognise
 from .scalarize import scalarized
 from .signs import SignedFrom, settle_signs

@@ -8,25 +8,9 @@ from .program import Program, Step
 
 _WITH_NUMBER: Mapping[str, Callable[[int, int], int]] = {"%addi": add, "%subi": sub, "%muli": mul}
 _WITH_ANOTHER: Mapping[str, Callable[[int, int], int]] = {"%add": add, "%sub": sub, "%mul": mul}
-_COUNTING = {"%load/vec4", "%pushi/vec4", "%addi", "%subi", "%add", "%sub", "%cast2"}
 
 Number = tuple[int, int] | None
 """Value modulo two to the width, and width; None: not known."""
-
-
-def counters(program: Program) -> set[str]:
-    """Variables that its code counts up or down."""
-    found = set()
-    for place, step in enumerate(program.code):
-        before = place - 1
-        if step.op != "%store/vec4":
-            continue
-        while before >= 0 and program.code[before].op in _COUNTING - {"%load/vec4"}:
-            before -= 1
-        loaded = program.code[before]
-        if before < place - 1 and loaded.op == "%load/vec4" and loaded.names == step.names:
-            found.add(step.names[0])
-    return found
 
 
 class Machine:

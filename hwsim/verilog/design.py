@@ -1,168 +1,124 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A user's Verilog files become one text with one top: what is read, judged and simulated."""
+"""One circuit inside a compiled program: its gates, its blocks, and what depends on what."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Iterator
+from functools import cached_property
 
-from ..comments import located_lines
-from ..errors import HwsimError
-from ..tools.simulators import require_simulator
-from .early import used_early
-from .elaboration import elaborate
-from .filelist import expand
-from .headers import with_defaults, with_keywords
-from .modules import Definition, cone, definitions
-from .parameters import Parameter
-from .ports import Interface
-from .roles import Roles
-from .safety import check_tasks, memories
-from .syntax import Preprocessed, preprocess
-from .tops import choose_top
+from .blocks import Block, read_block, read_function
+from .program import Program
+
+NO_GATES = ("event", "param/", "udp/")
+"""Kinds of nodes that are waited for, constant, or a definition."""
 
 
-class Recognise(Protocol):
-    """Finds the roles of a module's ports, or refuses them in one sentence."""
-
-    def __call__(self, interface: Interface, *, where: str) -> Roles:
-        """The roles."""
-
-
-@dataclass(frozen=True)
 class Design:
-    """Verilog of one top.
-
-    Attributes:
-        name: top and files, for messages.
-        top: top module.
-        sources: Verilog files in compilation order.
-        files: every file that was read: includes and file lists among them.
-        defines: macros by name.
-        memories: files that the Verilog loads, by their names in `text`.
-        text: preprocessed Verilog of the top and what it uses, without comments.
-        interface: of the top, parameters in place.
-        notes: sentences about what was concluded and not told.
-    """
-
-    name: str
-    top: str
-    sources: tuple[Path, ...]
-    files: tuple[Path, ...]
-    defines: Mapping[str, str]
-    memories: Mapping[str, Path]
-    text: str
-    interface: Interface
-    notes: tuple[str, ...]
-
-
-def read_design(
-    sources: Sequence[Path],
-    *,
-    top: str | None = None,
-    parameters: Mapping[str, Parameter] | None = None,
-    includes: Sequence[Path] = (),
-    defines: Mapping[str, Parameter] | None = None,
-    recognise: Recognise,
-) -> Design:
-    """Reads Verilog files, and refuses what may not or cannot be simulated.
+    """A circuit.
 
     Args:
-        sources: Verilog files in compilation order, or file lists.
-        top: top module; None for the multiplier that no other module instantiates.
-        parameters: in place of the top's defaults.
-        includes: folders of included files.
-        defines: macros by name.
-        recognise: what makes a module a multiplier, to choose among several tops.
-
-    Raises:
-        HwsimError: one sentence about what is missing, ambiguous or refused.
+        program: the harness and all that is in it.
+        scope: label of the circuit's instance.
     """
-    if not sources:
-        raise HwsimError("expected at least one Verilog file")
-    require_simulator()
-    macros = {name: str(value) for name, value in (defines or {}).items()}
-    expanded = expand(sources, includes=includes, defines=macros)
-    read = preprocess(expanded.files, includes=expanded.includes, defines=expanded.defines)
-    label = ", ".join(path.name for path in expanded.files)
-    text = with_keywords(read.text, where=label)
-    defined = definitions(text, where=label)
-    try:
-        top, notes = choose_top(
-            defined,
-            top,
-            where=label,
-            multiplies=lambda roots: _multipliers(text, defined, roots, recognise, where=label),
+
+    def __init__(self, program: Program, scope: str) -> None:
+        self.program, self.scope = program, scope
+        self.inner = program.within(scope)
+        self.nodes = {k: node for k, node in program.nodes.items() if node.scope in self.inner}
+        self.blocks = [
+            read_block(program, start, end, scope, counted=program.counters)
+            for start, end, scope in program.threads
+            if scope in self.inner
+        ]
+        self.functions = [
+            (label, self._function(label))
+            for label, node in self.nodes.items()
+            if node.kind.startswith("ufunc")
+        ]
+        self.bodies = [*self.blocks, *(function for _, function in self.functions)]
+        self.edges = dict(self._all_edges())
+
+    def _function(self, label: str) -> Block:
+        node = self.nodes[label]
+        name = node.text.partition(",")[0].strip()
+        arguments = [one for one in node.inputs if one in self.program.declared]
+        scope = next(one for one in reversed(node.inputs) if one in self.program.scopes)
+        return read_function(self.program, name, arguments, scope, counted=self.program.counters)
+
+    def _all_edges(self) -> Iterator[tuple[str, set[str]]]:
+        """By label, what its value depends on."""
+        driver = self.program.driver
+        for label in self.nodes:
+            yield label, set(self._inputs(label))
+        for label, function in self.functions:
+            yield label, {*self._inputs(label), *map(driver, function.reads)}
+        written: dict[str, set[str]] = {}
+        for block in self.bodies:
+            for label, sources in block.writes.items():
+                written.setdefault(label, set()).update(sources)
+        yield from written.items()
+        yield from self.program.words.items()
+
+    def _inputs(self, label: str) -> Iterator[str]:
+        node = self.nodes[label]
+        if node.kind.startswith(NO_GATES):
+            return
+        if node.kind == "part":
+            base, width = (int(word) for word in node.text.rstrip(";").split(",")[1:3])
+            yield from self._pieces(self.program.driver(node.inputs[0]), base, width)
+            return
+        yield from map(self.program.driver, node.inputs)
+
+    def _pieces(self, label: str, base: int, width: int) -> Iterator[str]:
+        """What a part of a signal is made of, where that is put together from several."""
+        node = self.nodes.get(label)
+        if node is None or not node.kind.startswith("concat"):
+            yield label
+            return
+        low = 0
+        widths = map(int, node.text[node.text.index("[") + 1 : node.text.index("]")].split())
+        for size, piece in zip(widths, node.inputs, strict=False):
+            first, last = max(base, low), min(base + width, low + size)
+            if first < last:
+                yield from self._pieces(self.program.driver(piece), first - low, last - first)
+            low += size
+
+    @cached_property
+    def fixed(self) -> set[str]:
+        """Variables that stand still once the simulation has begun."""
+        changed = {label for block in self.blocks if not block.starts for label in block.writes}
+        called = {label for _, function in self.functions for label in function.writes}
+        return {*self.program.declared} - changed - called
+
+    @cached_property
+    def used(self) -> set[str]:
+        """What is read without being made just before."""
+        drivers = {one.driver for one in self.program.declared.values() if one.driver}
+        inputs = {label for node in self.nodes.values() for label in node.inputs}
+        return drivers | inputs | {label for block in self.bodies for label in block.reads}
+
+    def cone(self, product: str) -> set[str]:
+        """Labels of all that the product depends on."""
+        start = next(
+            label
+            for label, one in self.program.declared.items()
+            if one.name == product and one.scope == self.scope
         )
-    except HwsimError:
-        _refuse_undefined(read, text, expanded.files)  # which may be why there is no top
-        raise
-    text = cone(text, defined, [top], where=label)
-    _refuse_undefined(read, text, expanded.files)
-    text = with_defaults(text, top, parameters or {}, where=label)
-    check_tasks(text, where=label)
-    folders = tuple(dict.fromkeys([*(path.parent for path in expanded.files), *expanded.includes]))
-    interface = elaborate(text, [top], parameters=parameters, name=label)[top]
-    (module,) = (one for one in definitions(text, where=label) if one.name == top)
-    notes += [
-        f"{early} is used before it is declared, which Icarus Verilog 13 refuses"
-        for early in used_early(module, {port.name for port in interface.ports})
-    ]
-    simulated, loads = memories(text, folders=folders, where=label)
-    return Design(
-        name=f"{top} ({label})",
-        top=top,
-        sources=expanded.files,
-        files=(*read.files, *expanded.lists),
-        defines=expanded.defines,
-        memories=loads,
-        text=simulated,
-        interface=interface,
-        notes=tuple(notes),
-    )
+        found, left = {start}, [start, self.program.driver(start)]
+        while left:
+            label = left.pop()
+            found.add(label)
+            left.extend(self.edges.get(label, set()) - found)
+        return found
 
+    def module(self, scope: str | None) -> str:
+        """The module that a scope is in."""
+        while scope is not None and self.program.scopes[scope].kind != "module":
+            scope = self.program.scopes[scope].parent
+        return "the design" if scope is None else self.program.scopes[scope].module
 
-def _refuse_undefined(read: Preprocessed, text: str, sources: Sequence[Path]) -> None:
-    """Refuses macros that nothing defines, unless they stand in what is not used."""
-    lines: dict[tuple[str, int], str] = {}
-    # Behind an included file the numbers of lines are others.
-    if set(read.files) <= {*sources}:
-        for file, number, line in located_lines(text, ""):
-            lines[file, number] = lines.get((file, number), "") + line
-    for file, number, name in read.undefined:
-        if lines.get((file, number), name).strip():
-            raise HwsimError(
-                f"{file}:{number}: the macro {name} is used and nothing defines it; give it with "
-                f"-D {name}=VALUE, or [define.{name}=VALUE] behind the file"
-            )
-
-
-def _multipliers(
-    text: str,
-    defined: Sequence[Definition],
-    roots: Sequence[str],
-    recognise: Recognise,
-    *,
-    where: str,
-) -> list[str]:
-    """Those modules that have two operands and a product; what does not compile has none."""
-
-    def interfaces(names: Sequence[str]) -> dict[str, Interface]:
-        try:
-            return elaborate(cone(text, defined, names, where=where), names, name=where)
-        except HwsimError:
-            return {}
-
-    # All at once takes a hundredth of the time, but one that does not compile spoils it.
-    known = interfaces(roots)
-    for name in () if known else roots:
-        known |= interfaces([name])
-
-    def multiplies(name: str) -> bool:
-        try:
-            recognise(known[name], where=where)
-        except HwsimError:
-            return False
-        return True
-
-    return [name for name in roots if name in known and multiplies(name)]
+    def named(self, label: str) -> str:
+        """The name of a signal, where it has one."""
+        for key, one in self.program.declared.items():
+            named = one.name is not None and one.scope in self.inner
+            if named and label in {key, one.driver}:
+                return f"{self.program.path(one.scope, below=self.scope)}{one.name}"
+        return "a signal"

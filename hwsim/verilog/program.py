@@ -21,6 +21,7 @@ _DECLARED = re.compile(
 _WORD = re.compile(rf"{_LABEL} \.net\S* \*?({_LABEL}) \d+, [^,]*, ({_LABEL});")
 _NODE = re.compile(rf"({_LABEL}|Ewait_\d+|UDP_\S+) \.([\w/]+) ?(.*)")
 _CODE = re.compile(r"(?:(\S+) +)?(%[\w/]+)(?: +(.*))?;")
+_COUNTING = {"%pushi/vec4", "%addi", "%subi", "%add", "%sub", "%cast2"}
 _LINE_LABEL = re.compile(r"([^\s;]+) ?;")
 
 
@@ -124,6 +125,21 @@ class Program:
         found: dict[str | None, list[str]] = {}
         for label, scope in self.scopes.items():
             found.setdefault(scope.parent, []).append(label)
+        return found
+
+    @cached_property
+    def counters(self) -> set[str]:
+        """Variables that the code counts up or down."""
+        found = set()
+        for place, step in enumerate(self.code):
+            before = place - 1
+            if step.op != "%store/vec4":
+                continue
+            while before >= 0 and self.code[before].op in _COUNTING:
+                before -= 1
+            loaded = self.code[before]
+            if before < place - 1 and loaded.op == "%load/vec4" and loaded.names == step.names:
+                found.add(step.names[0])
         return found
 
     def within(self, scope: str) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ..errors import HwsimError
 from ..operands import Asked, Operand, Operands
-from .design import Design
+from .reading import Reading
 from .roles import Roles
 
 SignedFrom = Literal["declared", "option", "name", "wrapper"]
@@ -19,12 +19,12 @@ _NAMED = re.compile(
 
 
 def settle_signs(
-    design: Design, roles: Roles, asked: Asked
+    reading: Reading, roles: Roles, asked: Asked
 ) -> tuple[Operands, SignedFrom, tuple[str, ...]]:
     """The operands, from the declarations, else the user, else the module's name.
 
     Args:
-        design: whose they are.
+        reading: whose they are.
         roles: which ports they are.
         asked: the user's word.
 
@@ -34,7 +34,7 @@ def settle_signs(
     Raises:
         HwsimError: nothing says it, or the user contradicts the Verilog.
     """
-    name, ports, notes = design.name, (roles.activation, roles.weight), []
+    name, ports, notes = reading.name, (roles.activation, roles.weight), []
     for port, bits, requested in zip(ports, roles.bits, asked.bits, strict=True):
         if requested not in {None, bits}:
             raise HwsimError(f"{name}: expected operands of {requested} bits, got {port} of {bits}")
@@ -44,9 +44,11 @@ def settle_signs(
             raise HwsimError(f"{name}: {port} is declared signed, got {asked.sign_words}")
         signs.append(True if declared else requested)
     cast = [
-        port for port in ports if re.search(rf"\$signed\s*\(\s*{re.escape(port)}\s*\)", design.text)
+        port
+        for port in ports
+        if re.search(rf"\$signed\s*\(\s*{re.escape(port)}\s*\)", reading.text)
     ]
-    guess = None if cast else _named_sign(design.top)
+    guess = None if cast else _named_sign(reading.top)
     if any(roles.declared):
         source: SignedFrom = "declared"
         for port, sign in zip(ports, signs, strict=True):
@@ -67,10 +69,10 @@ def settle_signs(
         source, signs = "name", [guess] * 2
         kind = "signed" if guess else "unsigned"
         notes.append(
-            f"the operands are taken as {kind} from the name {design.top}; say --{kind} to be sure"
+            f"the operands are taken as {kind} from the name {reading.top}; say --{kind} to be sure"
         )
     else:
-        file = design.sources[0].name
+        file = reading.sources[0].name
         raise HwsimError(
             f"{name}: the Verilog does not declare its operands signed, which netlists leave out; "
             f"say {file}[signed] (two's complement), {file}[unsigned], or {file}[wrap] to put an "
