@@ -403,7 +403,7 @@ def test_a_product_that_depends_on_earlier_operands_is_refused(tmp_path):
         "always @* if (a[0]) p = a * b; endmodule"
     )
     path = write(tmp_path, "keep.v", text)
-    sentence = "for a=2, b=3: it depends on earlier operands: p in keep keeps its value"
+    sentence = r"for a=\d*[02468], b=\d+: it depends on earlier operands: p in keep keeps its value"
     with pytest.raises(HwsimError, match=sentence):
         tabulate(read_circuit([path], asked=Asked(signed=False)))
 
