@@ -212,7 +212,8 @@ def _refuse_kept(
             raise HwsimError(
                 f"{circuit.name}: expected one product for each operand pair, got {first} and "
                 f"{second} for {_pair(circuit, *(side[pair] for side in pairs))}: it depends on "
-                f"earlier operands{f': {why}' if why else ', as behind a latch'}"
+                f"earlier operands{f': {why}' if why else ', as behind a latch'}; make it a "
+                "function of its operands alone"
             )
 
 
