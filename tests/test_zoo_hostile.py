@@ -8,6 +8,7 @@ import pickle
 import re
 import struct
 import zlib
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from axhil.errors import AxhilError
 from axhil.study.subject import require_images
 from axhil.zoo.data import embedded_split, load
 from axhil.zoo.networks import lenet5, network
-from axhil.zoo.train import RECIPES, train
+from axhil.zoo.train import Recipe, train
 from axhil.zoo.weights import load_state, read_state
 
 STATE = {name: tensor.detach() for name, tensor in lenet5().state_dict().items()}
@@ -97,16 +98,6 @@ def test_weights_that_are_none_are_one_sentence(tmp_path, monkeypatch, name):
     assert [one.name for one in tmp_path.iterdir()] == [name]  # no marker
 
 
-def test_a_checkpoint_without_its_parts_says_to_remove_it(tmp_path):
-    recipe = RECIPES["lenet5"].__class__("mnist5k", 1, 8, 0.1, 0.0, shift=0, flip=False)
-    images = embedded_split("calibration").select(20)
-    settings = {"network": "lenet5", "recipe": recipe.__dict__, "seed": 0}
-    for body in ({}, [1], {"settings": settings}, {"settings": settings, "model": {"a": BIAS}}):
-        torch.save(body, tmp_path / "x.checkpoint")
-        with pytest.raises(EmulationError, match=r"x\.checkpoint .*remove it to start anew"):
-            train("lenet5", recipe=recipe, images=images, out=tmp_path / "x")
-
-
 def encoded(image, form):
     buffer = io.BytesIO()
     image.save(buffer, form)
@@ -181,6 +172,18 @@ def test_a_damaged_data_set_of_torchvision_is_a_sentence(tmp_path):
     os.mkfifo(raw / "t10k-images-idx3-ubyte")
     with pytest.raises(AxhilError, match="but it is a pipe"):
         load("mnist", root=tmp_path)
+
+
+def test_a_checkpoint_without_its_parts_says_to_remove_it(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / "set" / split / "a").mkdir(parents=True)
+        (tmp_path / "set" / split / "a" / "x.png").write_bytes(PNG)
+    recipe = Recipe("set", 1, 1, 0.1, 0.0, shift=0, flip=False)
+    settings = {"network": "lenet5", "recipe": asdict(recipe), "seed": 0}
+    for body in ({}, [1], {"settings": settings}, {"settings": settings, "model": {"a": BIAS}}):
+        torch.save(body, tmp_path / "x.checkpoint")
+        with pytest.raises(EmulationError, match=r"x\.checkpoint .*remove it to start anew"):
+            train("lenet5", recipe=recipe, out=tmp_path / "x", root=tmp_path)
 
 
 def exits():
