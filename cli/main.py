@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,7 @@ from typer.main import get_group
 from axhil.errors import AxhilError
 
 from .console import err, out
+from .output import temporary_trouble
 from .signals import Stopped, end, stoppable
 from .streams import write
 
@@ -138,10 +140,9 @@ def _run() -> None:
         # Not on its own: its complaints would take four lines.
         sys.exit(app(prog_name="axhil", standalone_mode=False) or 0)
     except AxhilError as error:
-        _fail(str(error))
+        _fail(str(error), temporary_trouble())
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        _fail(f"{error.strerror or error}{where}")
+        _fail(_reason(error), temporary_trouble())
     except ModuleNotFoundError as error:
         if error.name not in NETWORKS_EXTRA:
             raise
@@ -150,6 +151,8 @@ def _run() -> None:
         )
     except Exception as error:
         if not hasattr(error, "format_message"):
+            if trouble := temporary_trouble():
+                _fail(trouble)
             raise
         _usage(error)
 
@@ -166,8 +169,18 @@ def _usage(error: Exception) -> None:
     _fail(f"{sentence.replace('Value error, ', '').rstrip('.')} ({command} --help)")
 
 
-def _fail(sentence: str) -> None:
-    _say(sentence)
+def _reason(error: OSError) -> str:
+    if error.filename:
+        return f"{error.strerror}: {error.filename}"
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder does not exist any more: go to another one"
+    return error.strerror or str(error)
+
+
+def _fail(*parts: str) -> None:
+    _say("; ".join(filter(None, parts)))
     sys.exit(2)
 
 
