@@ -47,6 +47,7 @@ SILENCE = 30.0
 """Seconds without a sign of life after which another run's cell is taken over."""
 
 _MARK = "store.json"
+_LISTING_SHARE = 20  # so many times as long as it took to make, a listing is believed
 _LABEL = b"axhil_format"
 _QUANTISATION = "quantisation_"
 _QUANTISATIONS = {"activations", "batch_norm", "weights"}  # that every record has
@@ -149,8 +150,8 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
 class _Listing:
     """The names in a folder by what stands before their hyphen.
 
-    Of ten thousand files it takes longer to list them than to read one. A listing is kept for
-    twenty times as long as it took: what another run adds meanwhile is at worst computed twice.
+    Of ten thousand files it takes longer to list them than to read one. A listing is kept for a
+    multiple of the time it took: what another run adds meanwhile is at worst computed twice.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -166,7 +167,7 @@ class _Listing:
             for path in self._folder.glob("*.parquet"):
                 found.setdefault(path.name.partition("-")[0], []).append(path.name)
             ended = time.monotonic()
-            self._names, self._until = found, ended + 20 * (ended - began)
+            self._names, self._until = found, ended + _LISTING_SHARE * (ended - began)
         return self._names.get(key, [])
 
 
