@@ -70,7 +70,7 @@ def _cell(
     return Cell(
         settings=settings,
         label=label,
-        correct=tuple("".join("01"[flag] for flag in row) for row in right),
+        correct=tuple("".join("01"[int(flag)] for flag in row) for row in right),
         zero_gradient=0.0,
         warnings=(),
         seconds=(1.0,) * len(budgets),

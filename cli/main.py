@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ from axhil.errors import AxhilError
 from axhil.report.table import visible
 
 from .console import err, out
+from .output import temporary_trouble
 from .signals import Stopped, end, stoppable
 from .streams import write
 
@@ -152,10 +154,9 @@ def _run() -> None:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
     except AxhilError as error:
-        _fail(str(error))
+        _fail(str(error), temporary_trouble())
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        _fail(f"{error.strerror or error}{where}")
+        _fail(_reason(error), temporary_trouble())
     except MemoryError:
         _fail("expected more memory than there is: fewer images, smaller batches or fewer --jobs")
     except ModuleNotFoundError as error:
@@ -166,6 +167,8 @@ def _run() -> None:
         )
     except Exception as error:
         if not hasattr(error, "format_message"):
+            if trouble := temporary_trouble():
+                _fail(trouble)
             raise
         _usage(error)
 
@@ -182,8 +185,18 @@ def _usage(error: Exception) -> None:
     _fail(f"{sentence.replace('Value error, ', '').rstrip('.')} ({command} --help)")
 
 
-def _fail(sentence: str) -> None:
-    _say(sentence)
+def _reason(error: OSError) -> str:
+    if error.filename:
+        return f"{error.strerror}: {error.filename}"
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder does not exist any more: go to another one"
+    return error.strerror or str(error)
+
+
+def _fail(*parts: str) -> None:
+    _say("; ".join(filter(None, parts)))
     sys.exit(2)
 
 

@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from .box import Box
 from .process import Done, OverLimitError, run
 
 _MOST_WRITTEN = 1 << 28  # bytes of what a compiler makes of a design
+_EXPANDED = set('"$`\\\n')  # what a shell does not leave as it is between double quotes
 _COMPILE_LIMIT = 600.0  # seconds that a compiler may take for what it does in one
 
 
@@ -45,8 +47,14 @@ class Simulator:
         """Refuses to go on without the simulator.
 
         Raises:
-            HwsimError: it is not on PATH, or too old.
+            HwsimError: it is not on PATH, or too old, or could not name its temporary files.
         """
+        place = tempfile.gettempdir()
+        if _EXPANDED & set(place):  # its compiler hands them to a shell
+            raise HwsimError(
+                f"{self.title} cannot work in a temporary folder with such a name, {place}: set "
+                "TMPDIR to another"
+            )
         for program in self.programs:
             if shutil.which(program) is None:
                 raise HwsimError(f"{program} not found on PATH ({self.install})")

@@ -50,6 +50,7 @@ SILENCE = 30.0
 _MARK = "store.json"
 _MARK_LIMIT = 1 << 16
 _MOST_VALUES = 1 << 28  # flags of images, a file's metadata says how many: 2 GiB as they are read
+_LISTING_SHARE = 20  # so many times as long as it took to make, a listing is believed
 _LABEL = b"axhil_format"
 _QUANTISATION = "quantisation_"
 _QUANTISATIONS = {"activations", "batch_norm", "weights"}  # that every record has
@@ -155,8 +156,8 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
 class _Listing:
     """The names in a folder by what stands before their hyphen.
 
-    Of ten thousand files it takes longer to list them than to read one. A listing is kept for
-    twenty times as long as it took: what another run adds meanwhile is at worst computed twice.
+    Of ten thousand files it takes longer to list them than to read one. A listing is kept for a
+    multiple of the time it took: what another run adds meanwhile is at worst computed twice.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -172,7 +173,7 @@ class _Listing:
             for path in self._folder.glob("*.parquet"):
                 found.setdefault(path.name.partition("-")[0], []).append(path.name)
             ended = time.monotonic()
-            self._names, self._until = found, ended + 20 * (ended - began)
+            self._names, self._until = found, ended + _LISTING_SHARE * (ended - began)
         return self._names.get(key, [])
 
 
