@@ -180,13 +180,14 @@ SUSPECT = {
         UNLIKE, 1,
         "DIFFER in 256 of 65,536 products: 7 x 0 is 1 as simulated, 0 as gates; what is synth",
     ),
-    "delays beyond the settling time": (
-        "assign #1500 p = a * b;", 1,
-        "DIFFER in [0-9,]+ of 65,536 products: 1 x 1 is 0 as simulated, 1 as gates; what is synth",
+    "delays, which gates have none of": (
+        "assign #1500 p = a * b;", 0, r"  equal to gates \(Yosys [\d.]+\)\n",
     ),
+    # Of a single bit that is odd or even for half of all operands: every order of the sweep that
+    # meets the pair behind another one of its kind sees nothing.
     "a latch that closes for one pair": (
-        "reg [15:0] q; always @* if (a != 165 || b != 60) q = a * b; assign p = q;", 2,
-        "latch keeps from an earlier pair for 1 of 65,536 pairs, the first 165 x 60: a latch: ",
+        "reg q; always @* if (a != 165 || b != 60) q = ^a ^ ^b; assign p = a * b + q;", 2,
+        "expected one product for each operand pair|keeps from an earlier pair for 1 of 65,536",
     ),
     "what Yosys cannot read": (
         "and2 i(p[0], a[0], b[0]); assign p[15:1] = 0;\nendmodule\nprimitive and2(o, x, y);\n"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import HwsimError
+from ..files import read_text
 
 LIST_SUFFIXES = (".f", ".vc", ".flist")
 _DEPTH = 16
@@ -97,12 +98,7 @@ def expand(
 
 
 def _items(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise HwsimError(f"{path}: expected a file list in UTF-8, got other bytes") from error
+    text = read_text(path)
     try:
         return shlex.split(re.sub(r"(?m)(^|\s)(?://|#).*$", r"\1", text))
     except ValueError as error:

@@ -57,13 +57,14 @@ class Definition:
 def without_noise(text: str) -> str:
     """The text without comments, attributes and byte order marks, line by line as long as before.
 
-    What a simulator never sees cannot hide anything from those who read along.
+    What a simulator never sees cannot hide anything from those who read along. Only what tells a
+    synthesiser to pass over lines stays: it is why gates may compute something else.
     """
 
     def blank(match: re.Match[str]) -> str:
         return match["kept"] or " " + "\n" * match[0].count("\n")
 
-    return _ATTRIBUTE.sub(blank, without_comments(text.replace("\ufeff", " ")))
+    return _ATTRIBUTE.sub(blank, without_comments(text.replace("\ufeff", " "), pragmas=True))
 
 
 def definitions(text: str, *, where: str) -> list[Definition]:
