@@ -139,6 +139,7 @@ def main(kills: int) -> int:
             found = command.run()
             differs = [key for key in expected[name] if found.get(key) != expected[name][key]]
             left = [path.name for path in command.scratch.iterdir()]
+            sys.stderr.write(f"{kill + 1}: {name}, {number.name}\n")
             if differs or left or took > ENDED or found.keys() != expected[name].keys():
                 faults += 1
                 sys.stdout.write(
