@@ -116,7 +116,7 @@ def addresses(pids) -> set[str]:
     for pid in pids:
         for handle in Path(f"/proc/{pid}/fd").glob("*"):
             with contextlib.suppress(OSError):
-                sockets.add(os.readlink(handle))
+                sockets.add(str(handle.readlink()))
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path("/proc/net", table).read_text().splitlines()[1:]:
@@ -150,6 +150,9 @@ def test_a_cluster_of_this_machine_listens_to_it_alone_and_a_dead_head_is_a_sent
     killer.join()
     assert seen[0] <= {"0100007F", "0000000000000000FFFF00000100007F"}
     assert seen[0]
+    deadline = time.monotonic() + 5
+    while set(processes()) - before and time.monotonic() < deadline:
+        time.sleep(0.05)  # killed, but not yet gone
     assert set(processes()) <= before
     assert signal.getsignal(signal.SIGTERM) == handler
     assert timeless(run(experiment, store)) == alone
