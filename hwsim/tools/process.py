@@ -56,6 +56,11 @@ class Done:
     stderr: str
 
 
+def _go_on() -> None:
+    if any(stop.is_set() for stop in STOPS.get()):
+        raise StoppedError
+
+
 def _file(log: Path | None) -> IO[bytes]:
     """Its log, or a file without a name; whoever gets it closes it."""
     return tempfile.TemporaryFile() if log is None else log.open("w+b")
@@ -83,6 +88,7 @@ class Process:
         quiet: what it prints on stdout is of no interest.
 
     Raises:
+        StoppedError: nobody waits for the result any more.
         OSError: there is no such program.
     """
 
@@ -95,6 +101,7 @@ class Process:
         log: Path | None = None,
         quiet: bool = False,
     ) -> None:
+        _go_on()
         env = os.environ if env is None else env
         if box is not None:
             if shutil.which(command[0], path=env.get("PATH")) is None:
@@ -133,8 +140,7 @@ class Process:
         """
         until = None if seconds is None else time.monotonic() + seconds
         while not self._ended(_POLL if until is None else min(_POLL, until - time.monotonic())):
-            if any(stop.is_set() for stop in STOPS.get()):
-                raise StoppedError
+            _go_on()
             if until is not None and time.monotonic() >= until:
                 return None
         out, err = (printed(x) if self._kept else "" for x in (self._stdout, self._stderr))
