@@ -15,6 +15,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -131,7 +132,8 @@ def main() -> None:
     out.quiet = False
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            with suppress(OSError):  # of a pipe that nobody reads
+                stream.reconfigure(errors="backslashreplace")
     if shutil.get_terminal_size().columns < _HELP_WIDTH:  # help is typer's, which would cut words
         os.environ["TERMINAL_WIDTH"] = str(_HELP_WIDTH)
     with stoppable():

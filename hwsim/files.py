@@ -144,7 +144,7 @@ def text_of(data: bytes, *, errors: str = "strict") -> str:
     if zero >= 0:
         raise HwsimError(f"it is no text: byte {zero:,} is a zero")
     try:
-        return data.decode("utf-8-sig", errors)
+        return data.removeprefix(codecs.BOM_UTF8).decode(errors=errors)
     except UnicodeDecodeError as error:
         raise HwsimError(f"it is no text: byte {error.start:,} is not UTF-8") from error
 
@@ -173,7 +173,7 @@ def json_of(data: bytes) -> Any:
         HwsimError: it is no JSON, or has half a character in it, which no file could be given.
     """
     try:
-        value = json.loads(data.decode("utf-8-sig"))
+        value = json.loads(data.removeprefix(codecs.BOM_UTF8).decode())
         if _HALF_CHARACTER.search(data):
             json.dumps(value, ensure_ascii=False).encode()
         return value

@@ -22,7 +22,7 @@ from axhil.hwsim.operands import Asked
 from axhil.hwsim.tools import box as box_module
 from axhil.hwsim.tools.box import GUARANTEES, Box, means, missing
 from axhil.hwsim.tools.process import OverLimitError, Process, run
-from axhil.hwsim.verilog import design as design_module
+from axhil.hwsim.verilog import reading as reading_module
 from axhil.hwsim.verilog.circuit import read_circuit
 
 FOUR = Asked(width=2, signed=False)
@@ -299,7 +299,7 @@ def test_a_hostile_verilog_file_leaves_no_marker(judged, outside, tmp_path, monk
             with pytest.raises(HwsimError, match=r"^mine\.v: \$writememh is refused before"):
                 read_circuit([source], asked=FOUR)
         else:
-            monkeypatch.setattr(design_module, "check_tasks", lambda *_, **__: None)
+            monkeypatch.setattr(reading_module, "check_tasks", lambda *_, **__: None)
             # The dump file, which cannot be opened, ends the simulation.
             with pytest.raises(HwsimError, match=r"the simulation"):
                 tabulate(read_circuit([source], asked=FOUR))

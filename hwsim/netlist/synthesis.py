@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from ..operands import Operand
 from ..tools.scratch import scratch
 from ..tools.yosys import Yosys, YosysError, require_yosys
 from ..verilog.circuit import Circuit
@@ -123,11 +124,13 @@ def _harness(circuit: Circuit) -> str:
 def _netlist(circuit: Circuit, words: Module, gates: Module, reader: str) -> Netlist:
     found = order(gates, a=_A, b=_B, p=_P, clock=_CLOCK)
     a, b, p = (tuple(found.net[bit] for bit in gates.port(port)) for port in (_A, _B, _P))
+    # Bits that the output lacks are 0.
+    p = (0,) * circuit.roles.product_shift + p
     names = {found.net[bit]: name for bit, name in gates.names.items() if bit in found.net}
     return Netlist(
         name=circuit.name,
         operands=circuit.operands,
-        product=circuit.product,
+        product=Operand(len(p), circuit.product.signed),
         a=a,
         b=b,
         p=p,

@@ -90,6 +90,6 @@ def _named_sign(top: str) -> bool | None:
         bool(match["signed"]) or (match["kind"] or "").lower() == "s"
         # Words share the underscores between them.
         for match in (_NAMED.search(f"_{word}_") for word in top.split("_"))
-        if match is not None
+        if match is not None and top.lower() != "u"  # which is what anything may be called
     }
     return found.pop() if len(found) == 1 else None
