@@ -314,6 +314,7 @@ OWN = {
     ("hwsim/lut.py", "zipfile.ZipFile"): "in memory",
     ("hwsim/", "Lut.load"): "reads by hwsim.files",
     ("study/storage/store.py", "pq.ParquetFile"): "in memory",
+    ("study/engine/cluster.py", "read_text"): "the kernel's own",
     ("study/storage/store.py", "open"): "our own locks, to write",
     ("zoo/weights.py", "torch.load"): "of a file that is open",
     ("zoo/weights.py", "load_file"): "of a file that is open",
