@@ -81,24 +81,14 @@ def compare(
         first, second = pair = find_pair(x, y, request, request)
         # One file name in two folders is no name for either.
         names = (x, y) if first.name == second.name else (first.name, second.name)
-        if is_wide(first):
-            result = _compared(first, second, names)
-        else:
-            simulated = [one for one in dict.fromkeys(pair) if _is_simulated(one)]
-            with second_opinions(simulated) as opinion:
-                made(pair)
-                opinions = {one.name: opinion(one, one.table()) for one in simulated}
-            result = compare_tables(first.table(), second.table(), names=names)
-            if heatmap is not None or not (result.equal or no_heatmap):
-                written = heatmap or Path("out") / f"compare_{slug(names[0])}_{slug(names[1])}.png"
-                _draw(result, first.table(), second.table(), written)
+        result, opinions = _compared(pair, names)
+        if heatmap is not None or not (result.equal or no_heatmap or is_wide(first)):
+            written = heatmap or Path("out") / f"compare_{slug(names[0])}_{slug(names[1])}.png"
+            _draw(result, first.table(), second.table(), written)
         notes = tuple(dict.fromkeys(note for one in pair for note in one.notes))
         lines = _details(result)
         lines += [f"{name}: {one.sentence()}" for name, one in opinions.items() if one]
-        if written is not None:
-            lines.append(f"heat map: {written}")
-    if opinions:
-        say_without_yosys()
+        lines += [f"heat map: {written}"] if written else []
     out.print("[green]equal  [/green]" if result.equal else "[red]DIFFERS[/red]", end=" ")
     out.print(result.sentence(), soft_wrap=True, markup=False)
     for line in lines:
@@ -111,11 +101,25 @@ def compare(
         raise typer.Exit(1)
 
 
-def _compared(x: Multiplier, y: Multiplier, names: tuple[str, str]) -> Comparison:
-    """Two multipliers without tables, by gates."""
-    total = x.operands.product.count
-    with progress("comparing", total=total, unit="products") as tick:
-        return compare_wide(x, y, names=names, progress=lambda done, _: tick(done, names[0]))
+def _compared(
+    pair: tuple[Multiplier, Multiplier], names: tuple[str, str]
+) -> tuple[Comparison, dict[str, Opinion | None]]:
+    """The tables of two multipliers, and opinions on simulated ones; or their gates."""
+    first, second = pair
+    if is_wide(first):
+        total = first.operands.product.count
+        with progress("comparing", total=total, unit="products") as tick:
+            result = compare_wide(
+                first, second, names=names, progress=lambda done, _: tick(done, names[0])
+            )
+        return result, {}
+    simulated = [one for one in dict.fromkeys(pair) if _is_simulated(one)]
+    with second_opinions(simulated) as opinion:
+        made(pair)
+        opinions = {one.name: opinion(one, one.table()) for one in simulated}
+    if simulated:
+        say_without_yosys()
+    return compare_tables(first.table(), second.table(), names=names), opinions
 
 
 def _is_simulated(multiplier: Multiplier) -> bool:

@@ -79,8 +79,7 @@ def lut(
             else _written(one, out_dir / f"{stems[one]}.npz", opinions[one], expected=expected)
             for one in found
         ]
-    if tables:
-        say_without_yosys()
+    say_without_yosys()
     if as_json:
         emit({"multipliers": reports})
     gates = [one.get("gates") or {} for one in reports]
@@ -174,6 +173,8 @@ def _sampled(
         notice(note)
     _print(_description(circuit, estimates.manifest))
     _print(_sentence(multiplier.name, estimates))
+    if estimates.gates is not None:
+        _print(estimates.gates.sentence())
     _print(f"record: {path}")
     return {"multiplier": multiplier.name, "file": str(path), **estimates.as_dict()}
 

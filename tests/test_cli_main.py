@@ -155,7 +155,7 @@ def every_command():
         yield from ([[name, one] for one in group] if group else [[name]])
 
 
-@pytest.mark.parametrize("command", every_command(), ids=" ".join)
+@pytest.mark.parametrize("command", list(every_command()), ids=" ".join)
 def test_every_command_has_help_under_two_names(command, axhil):
     for option in ("-h", "--help"):
         code, out, err = axhil(*command, option)
@@ -519,8 +519,8 @@ def test_plan_tells_what_would_run_on_a_device_that_is_not_there(axhil):
     code, out, _ = axhil("plan", "--multiplier", "scaletrim(4,8)", "--device", "cuda")
     assert code == 0
     assert "on cuda" in out
-    assert len(re.findall(r"^ +\w+\d .* row sums ", out, re.M)) == 5
-    assert "native kernels run on the CPU" in re.sub(r"\s+", " ", out)
+    assert len(re.findall(r"^ +\w+\d .* product rows ", out, re.M)) == 5
+    assert out.count("not separable") == 5
 
 
 def test_what_no_table_reaches_is_refused_until_it_is_allowed(

@@ -259,7 +259,7 @@ def test_the_plan_of_a_device_needs_no_such_device(model, images):
     prepared = prepare(model, images)
     lut = golden(Catalogued.parse("scaletrim(4,4)"))
     there = prepared.plan({"conv1": lut, "conv2": DRUM, "fc": "float"}, device="cuda")
-    assert [row.path for row in there] == ["row sums", "factorised", "float32"]
+    assert [row.path for row in there] == ["product rows", "tensor cores", "float32"]
     here = prepared.emulate(lut)
     assert here.plan == prepared.plan(lut)
 

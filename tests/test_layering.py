@@ -8,6 +8,7 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -97,6 +98,7 @@ def violations(source: str, *, path: str) -> list[str]:
     return found
 
 
+@cache  # reads what every installed distribution holds
 def declared() -> set[str]:
     """Import packages of the distributions that pyproject.toml names."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

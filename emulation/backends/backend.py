@@ -69,6 +69,11 @@ class Computation:
         """The steps in use, ascending."""
         return np.arange(self.activation.steps.start, self.activation.steps.stop)
 
+    @property
+    def patterns_in_use(self) -> NDArray[np.int64]:
+        """Their rows of the table."""
+        return self.steps & (self.arithmetic.activation.count - 1)
+
     def patterns(self, steps: torch.Tensor) -> torch.Tensor:
         """Rows of the table for steps, int64."""
         return steps.to(torch.int64) & (self.arithmetic.activation.count - 1)
@@ -88,6 +93,9 @@ class Backend(ABC):
 
     name: ClassVar[str]
     """In plans, and to force it."""
+
+    only_on: ClassVar[str | None] = None
+    """The one type of device that it is for; None: any, or its refusal is worth telling."""
 
     def __init__(self, computation: Computation, codes: torch.Tensor) -> None:
         self.computation = computation
@@ -148,7 +156,9 @@ class Backend(ABC):
         acc = self.accumulate(self.computation.activation.to_steps(x))
         if correction is not None:
             acc += correction.view(-1, 1, 1)
-        return acc.to(torch.float32).mul_(out_scale.view(-1, 1, 1)).add_(bias.view(-1, 1, 1))
+        # Where pooling or a sum follows, the order of its float additions depends on the layout.
+        y = acc.to(torch.float32, memory_format=torch.contiguous_format)
+        return y.mul_(out_scale.view(-1, 1, 1)).add_(bias.view(-1, 1, 1))
 
     def grouped(self, weights: torch.Tensor) -> torch.Tensor:
         """(O, C // groups, kh, kw) to (groups, O // groups, K)."""
@@ -164,7 +174,7 @@ class Backend(ABC):
         """Compute a convolution as a matrix product over its windows.
 
         Args:
-            x: (N, C, H, W) float.
+            x: (N, C, H, W), of any type; padded by 0.
             matmul: (groups, R, K) windows, channel-major taps, to (groups, R, O // groups).
             padding: None: the geometry's.
 
@@ -173,17 +183,24 @@ class Backend(ABC):
         """
         geometry = self.computation.geometry
         padding = geometry.padding if padding is None else padding
-        n, c, h, w = x.shape
+        (n, c, h, w), (kh, kw), (ph, pw) = x.shape, self.kernel, padding
         oh, ow = geometry.output_size(h, w, self.kernel, padding)
-        if self.kernel == (1, 1) and padding == (0, 0) and geometry.stride == (1, 1):
-            columns = x.reshape(n, c, h * w)
-        else:
-            columns = F.unfold(x, self.kernel, geometry.dilation, padding, geometry.stride)
-        taps = columns.shape[1] // geometry.groups
-        columns = columns.view(n, geometry.groups, taps, -1)  # (N, groups, K, OH * OW)
-        acc = matmul(columns.permute(1, 0, 3, 2).reshape(geometry.groups, -1, taps))
+        x = padded(x, (pw, pw, ph, ph)).contiguous()
+        (sn, sc, sh, sw), (dh, dw) = x.stride(), geometry.dilation
+        step_h, step_w = (s * size for s, size in zip((sh, sw), geometry.stride, strict=True))
+        groups, channels = geometry.groups, c // geometry.groups
+        windows = x.as_strided(
+            (groups, n, oh, ow, channels, kh, kw),
+            (sc * channels, sn, step_h, step_w, sc, sh * dh, sw * dw),
+        )
+        acc = matmul(windows.reshape(groups, n * oh * ow, channels * kh * kw))
         # (groups, N, OH * OW, O / groups) -> (N, groups, O / groups, OH * OW)
-        return acc.view(geometry.groups, n, oh * ow, -1).permute(1, 0, 3, 2).reshape(n, -1, oh, ow)
+        return acc.reshape(groups, n, oh * ow, -1).permute(1, 0, 3, 2).reshape(n, -1, oh, ow)
+
+
+def padded(x: torch.Tensor, sizes: tuple[int, ...], value: int = 0) -> torch.Tensor:
+    """`torch.nn.functional.pad`, which copies even where there is nothing to add."""
+    return F.pad(x, sizes, value=value) if any(sizes) else x
 
 
 BACKENDS: dict[str, type[Backend]] = {}

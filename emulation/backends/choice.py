@@ -69,7 +69,11 @@ def choose(
         return Choice(chosen, "requested", chosen.cost(computation))
     chosen = able[0]
     cheaper = by_cost[: by_cost.index(chosen)]
-    reasons = dict.fromkeys(reason for one in cheaper if (reason := refusals[one]))
+    reasons = dict.fromkeys(
+        reason
+        for one in cheaper
+        if one.only_on in (None, device.type) and (reason := refusals[one])
+    )
     reason = chosen.why(computation, codes)
     if not reason and native.NOT_BUILT in reasons:
         _warn_once()

@@ -63,7 +63,7 @@ class Factorised(Backend):
     def _prepare(self, codes: torch.Tensor) -> None:
         self._factors = []
         computation = self.computation
-        rows = computation.steps & (computation.arithmetic.activation.count - 1)
+        rows = computation.patterns_in_use
         for term in computation.terms or ():
             exact = _bound(computation, term, codes) < FLOAT32_EXACT
             dtype = torch.float32 if exact else torch.float64
@@ -113,8 +113,7 @@ def _weights(computation: Computation, term: Term, codes: torch.Tensor) -> torch
 
 def _bound(computation: Computation, term: Term, codes: torch.Tensor) -> int:
     """The largest sum of magnitudes that an output channel can come to."""
-    rows = computation.steps & (computation.arithmetic.activation.count - 1)
-    largest = int(np.abs(term.u[rows]).max())
+    largest = int(np.abs(term.u[computation.patterns_in_use]).max())
     return int(_weights(computation, term, codes).abs().flatten(1).sum(1).max()) * largest
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..lut import Lut
 
-_SHOWN = 5
+SHOWN = 5
+"""Differences that are shown one by one."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Difference:
 def first_differences(expected: Lut, actual: Lut) -> tuple[int, tuple[Difference, ...]]:
     """How many entries of two tables of the same operands differ, and the first five."""
     where = np.argwhere(expected.table != actual.table)
-    first = (difference_at(expected, actual, int(i), int(j)) for i, j in where[:_SHOWN])
+    first = (difference_at(expected, actual, int(i), int(j)) for i, j in where[:SHOWN])
     return len(where), tuple(first)
 
 

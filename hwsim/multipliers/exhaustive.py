@@ -13,14 +13,12 @@ from ..errors import HwsimError
 from ..metrics import ErrorMetrics, QuadrantError, error_metrics
 from ..netlist.evaluation import Measured, Rows, measure, products
 from ..netlist.netlist import Netlist
-from ..netlist.program import Program
+from ..netlist.program import MEASURED_BITS, Program
 from ..netlist.synthesis import synthesise
-from ..operands import MAX_BITS, Operands
+from ..operands import MAX_BITS, Operand, Operands
 from .comparison import Comparison, Quadrant, quadrant_words
-from .difference import Difference
+from .difference import SHOWN, Difference
 from .multiplier import Multiplier, Progress
-
-_SHOWN = 5
 
 
 @runtime_checkable
@@ -154,17 +152,13 @@ class _Pair:
         """Products of x and of y in one row."""
         b = np.arange(self.program.operands.weight.count)
         a = np.full(len(b), number)
-        words = [products(self.program, a, b, threads=1)]
-        if self.reference is None:
-            assert self.program.q is not None
-            words.append(products(replace(self.program, p=self.program.q), a, b, threads=1))
-        else:
+        whole = replace(self.program, product=Operand(MEASURED_BITS, self.program.product.signed))
+        words = [products(whole, a, b, threads=1)]
+        if self.reference is not None:
             words.append(self.reference(number, 1)[0])
-        signed = self.program.operands.product.signed
-        x, y = (
-            word.astype(np.uint32).astype(np.int32 if signed else np.uint32).astype(np.int64)
-            for word in words
-        )
+        elif whole.q is not None:
+            words.append(products(replace(whole, p=whole.q), a, b, threads=1))
+        x, y = (whole.product.value(word) for word in words)
         return (y, x) if self.turned else (x, y)
 
 
@@ -194,10 +188,10 @@ class _Differences:
 
     def first(self, pair: _Pair) -> tuple[Difference, ...]:
         found: list[Difference] = []
-        for row in np.flatnonzero(np.concatenate(self._wrong).sum(1))[:_SHOWN].tolist():
+        for row in np.flatnonzero(np.concatenate(self._wrong).sum(1))[:SHOWN].tolist():
             x, y = pair.row(row)
-            found += [self._difference(row, b, x, y) for b in np.flatnonzero(x != y)[:_SHOWN]]
-        return tuple(found[:_SHOWN])
+            found += [self._difference(row, b, x, y) for b in np.flatnonzero(x != y)[:SHOWN]]
+        return tuple(found[:SHOWN])
 
     def quadrants(self) -> tuple[Quadrant, ...]:
         sums = _by_quadrant(np.concatenate(self._wrong), self._operands)

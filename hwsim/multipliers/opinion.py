@@ -10,9 +10,11 @@ from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import HwsimError
 from ..lut import Lut
+from ..netlist.evaluation import products as evaluate
 from ..netlist.evaluation import table
 from ..netlist.netlist import Findings, Netlist
 from ..netlist.program import Program
@@ -21,7 +23,7 @@ from ..operands import Operand
 from ..tools.process import STOPS, StoppedError
 from ..tools.yosys import INSTALL, find_yosys
 from ..verilog.circuit import Circuit
-from .difference import Difference, first_differences
+from .difference import SHOWN, Difference, first_differences
 from .multiplier import Multiplier
 
 NO_YOSYS = f"no second opinion by gates: Yosys not found ({INSTALL})"
@@ -152,15 +154,65 @@ def _gates(circuit: Circuit) -> Netlist | str:
         return str(error)
 
 
+def opinion_on(
+    circuit: Circuit,
+    a: NDArray[np.int64],
+    b: NDArray[np.int64],
+    products: NDArray[Any],
+    *,
+    simulator: str,
+) -> Opinion | None:
+    """An opinion on some simulated products, where there are too many for a table.
+
+    Args:
+        circuit: that was simulated.
+        a: (N,) bit patterns of the activation.
+        b: (N,) of the weight.
+        products: (N,) simulated, int64 where they are signed, else uint64.
+        simulator: that made them, for people.
+
+    Returns:
+        None without Yosys.
+    """
+    if find_yosys() is None:
+        return None
+    gates = _gates(circuit)
+    program = _program(gates)
+    if isinstance(gates, str) or isinstance(program, str):
+        return _none(gates, program, simulator)
+    words = evaluate(program, a, b)
+    made = circuit.product.value(words) if circuit.product.signed else words
+    wrong = np.flatnonzero(made != products)
+    first = [
+        Difference(int(x), int(y), int(products[i]), int(made[i]))
+        for i in wrong[:SHOWN]
+        for x, y in [(gates.operands.activation.value(a[i]), gates.operands.weight.value(b[i]))]
+    ]
+    return Opinion(gates.reader, simulator, "", len(a), len(wrong), tuple(first), gates.findings)
+
+
+def _program(gates: Netlist | str) -> Program | str:
+    """What evaluates the gates, or why nothing does."""
+    try:
+        return gates if isinstance(gates, str) else Program.of(gates)
+    except HwsimError as error:
+        return str(error)
+
+
+def _none(gates: Netlist | str, program: Program | str, simulator: str) -> Opinion:
+    """Why there is no opinion."""
+    assert isinstance(program, str)
+    if isinstance(gates, str):
+        return Opinion("", simulator, program)
+    return Opinion(gates.reader, simulator, program, findings=gates.findings)
+
+
 def _opinion(gates: Netlist | str, lut: Lut, golden: Lut | None) -> Opinion:
     made_by = lut.manifest.get("simulator", {})
     simulator = f"{made_by.get('name', 'simulator')} {made_by.get('version', '')}".strip()
-    if isinstance(gates, str):
-        return Opinion("", simulator, reason=gates)
-    try:
-        program = Program.of(gates)
-    except HwsimError as error:
-        return Opinion(gates.reader, simulator, reason=str(error), findings=gates.findings)
+    program = _program(gates)
+    if isinstance(gates, str) or isinstance(program, str):
+        return _none(gates, program, simulator)
     if gates.enable != 1:
         _refuse_held(gates)
     made = Lut(table(program), *lut.operands)

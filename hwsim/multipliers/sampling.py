@@ -7,7 +7,7 @@ half in proportion to a stratum's size, where most of a mean is. Every mean weig
 size, so it estimates the mean over all operand pairs without bias.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import HwsimError
 from ..operands import Operand, Operands
 from ..verilog.circuit import Circuit
+from .opinion import Opinion, opinion_on
 from .tabulation import TIME_LIMIT, Progress, manifest_of, simulate_pairs
 
 DRAWS = 1 << 16
@@ -54,6 +55,7 @@ class Sample:
         wce: the largest |p - a*b| that was seen; the true one may be larger.
         worst: operands of `wce`.
         manifest: where the products come from, JSON-able.
+        gates: a second opinion on the simulated products; None where there is no Yosys.
     """
 
     count: int
@@ -66,10 +68,13 @@ class Sample:
     wce: int
     worst: tuple[int, int]
     manifest: dict[str, Any]
+    gates: Opinion | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; says of itself that it is a sample."""
-        return {"kind": "sample", **asdict(self), "worst": list(self.worst)}
+        gates = None if self.gates is None else self.gates.as_dict()
+        body = asdict(replace(self, gates=None))
+        return {"kind": "sample", **body, "worst": list(self.worst), "gates": gates}
 
 
 def sample(
@@ -100,15 +105,10 @@ def sample(
     a, b, stratum, weight = draw(operands, draws=draws, seed=seed)
     corner_a, corner_b = corners(operands)
     hashes = circuit.hashes()
-    found = simulate_pairs(
-        circuit,
-        operands.activation.pattern(np.concatenate([a, corner_a])),
-        operands.weight.pattern(np.concatenate([b, corner_b])),
-        jobs=jobs,
-        limit=limit,
-        progress=progress,
-    )
     every_a, every_b = np.concatenate([a, corner_a]), np.concatenate([b, corner_b])
+    patterns = operands.activation.pattern(every_a), operands.weight.pattern(every_b)
+    found = simulate_pairs(circuit, *patterns, jobs=jobs, limit=limit, progress=progress)
+    gates = opinion_on(circuit, *patterns, found.values, simulator=found.simulator.title)
     kind = np.int64 if operands.product.signed else np.uint64
     exact = every_a.astype(kind) * every_b.astype(kind)
     size, error = _errors(found.values, exact)
@@ -131,6 +131,7 @@ def sample(
         wce=int(size[worst]),
         worst=(int(every_a[worst]), int(every_b[worst])),
         manifest=manifest_of(circuit, found, hashes),
+        gates=gates,
     )
 
 

@@ -27,7 +27,7 @@ _KINDS = {
 }
 _REGISTERS = ("$_DFF_P_", "$_DFF_N_")
 _LATCHES = ("$_DLATCH_P_", "$_DLATCH_N_")  # transparent while E is 1, while E is 0
-_CONSTANTS = {"0": 0, "x": 0, "z": 0, "1": 1}
+_CONSTANTS: Mapping[Bit, int] = {"0": 0, "x": 0, "z": 0, "1": 1}
 
 
 @dataclass(frozen=True)
