@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a multiplier costs: gates by Yosys, cells of a Liberty file, look-up tables of an FPGA.
+
+A target (`cells`, `generic`) says what is made and what is measured; `portfolio` makes every design
+in every way, `cost` holds multipliers against exact ones. Another technology is another `Target`.
+"""
+
+from .cells import Cells
+from .cost import Cost, Costs, costs
+from .generic import ICE40, XC7, Fpga, Transistors
+from .library import Library
+from .portfolio import Implementation, Target
+
+__all__ = [
+    "ICE40",
+    "XC7",
+    "Cells",
+    "Cost",
+    "Costs",
+    "Fpga",
+    "Implementation",
+    "Library",
+    "Target",
+    "Transistors",
+    "costs",
+]
