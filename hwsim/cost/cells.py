@@ -26,7 +26,7 @@ _LEVELS = "dch -f; if -g -K 6; strash; dch -f"
 _AREA, _DELAY = "amap -m", "map -B 0.9"
 _SIZE = "topo; buffer -c; upsize {limit}; dnsize {limit}"
 
-_RECIPES: Mapping[str, tuple[str, bool]] = {
+RECIPES: Mapping[str, tuple[str, bool]] = {
     "compress": (f"{_CLEAN}; {_COMPRESS}; dch -f; {_AREA}; {_SIZE}", False),
     "dc2-amap": (f"{_CLEAN}; dc2; dc2; strash; dch -f; {_AREA}; {_SIZE}", False),
     "dch-amap": (f"{_CLEAN}; dch -f; {_AREA}; {_SIZE}", True),
@@ -48,20 +48,24 @@ class Cells(Target):
     Args:
         library: of cells.
         avoided: patterns of cells that must not be used, as abc takes them.
+        recipes: some of `RECIPES`.
     """
 
     others = ("leakage", "cells")
-    recipes = tuple(_RECIPES)
 
-    def __init__(self, library: Library, *, avoided: Sequence[str] = ()) -> None:
+    def __init__(
+        self, library: Library, *, avoided: Sequence[str] = (), recipes: Sequence[str] = ()
+    ) -> None:
         self.library, self._avoided = library, tuple(avoided)
+        self.recipes = tuple(recipes or RECIPES)
         self.name = library.name
         self.figures = ("area", "delay", *(("wired delay",) if library.wire_load else ()))
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """See `Target`."""
-        return {"cells": self.library.sha256, "avoided": self._avoided, "recipes": _RECIPES}
+        scripts = {recipe: RECIPES[recipe] for recipe in self.recipes}
+        return {"cells": self.library.sha256, "avoided": self._avoided, "recipes": scripts}
 
     @property
     def preparations(self) -> Mapping[str, Sequence[str]]:
@@ -82,17 +86,17 @@ class Cells(Target):
 
     def commands(self, preparation: str, recipes: Sequence[str]) -> list[str]:
         """See `Target`."""
-        # Carry-save adders that Yosys made itself are the library's too.
-        own = [f"techmap -map {_ADDERS}"] if preparation else []
+        # Those that Yosys made itself are the library's too; abc would hide others.
+        own, as_it_is = ([f"techmap -map {_ADDERS}"], " -noabc") if preparation else ([], "")
         lines = [
             *own,
-            f"synth -flatten -top {TOP} -run fine:check",
+            f"synth -flatten{as_it_is} -top {TOP} -run fine:check",
             *self.preparations[preparation],
         ]
         lines.append("design -save ready")
         avoided = "".join(f" -dont_use {pattern}" for pattern in self._avoided)
         for recipe in recipes:
-            script, fast = _RECIPES[recipe]
+            script, fast = RECIPES[recipe]
             limit = "" if fast else f" -D {_NO_LIMIT}"
             if script:
                 words = script.replace(" {limit}", "" if fast else ",{D}").replace(" ", ",")
@@ -132,7 +136,7 @@ class Cells(Target):
 
 
 def _file(recipe: str) -> str:
-    return f"cells_{list(_RECIPES).index(recipe)}.json"
+    return f"cells_{list(RECIPES).index(recipe)}.json"
 
 
 def _adders(library: Library) -> str:

@@ -12,8 +12,9 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from .library import Arc, Library
+from .library import Library
 from .mapped import Mapped
+from .tables import Arc
 
 FANOUT = 4
 """Smallest inverters that every product bit drives."""
