@@ -38,11 +38,13 @@ def verify(
         )
     for report in reports:
         mark = "[green]equal  [/green]" if report.passed else "[red]DIFFERS[/red]"
-        out.print(f"{mark} {report.sentence()}", soft_wrap=True)
+        gates = report.gates
+        agrees = "" if gates is None else gates.mark
+        out.print(f"{mark} {report.sentence()}{agrees}", soft_wrap=True)
         for difference in report.first[1:]:
             out.print(f"          {difference}", soft_wrap=True)
-        if report.gates is not None:
-            out.print(f"          {report.gates.sentence()}", soft_wrap=True, markup=False)
+        if gates is not None and not gates.equal:
+            out.print(f"          {gates.sentence()}", soft_wrap=True, markup=False)
     passed = all(report.passed for report in reports)
     say_without_yosys()
     if as_json:

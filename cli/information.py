@@ -10,7 +10,10 @@ import typer
 
 from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError, golden
 from axhil.hwsim.multipliers.cache import cache_folder
+from axhil.hwsim.multipliers.opinion import NO_YOSYS
+from axhil.hwsim.netlist import native as gates
 from axhil.hwsim.tools.simulators import simulator_version
+from axhil.hwsim.tools.yosys import find_yosys
 
 from .console import Json, emit, out
 
@@ -33,11 +36,14 @@ def information() -> dict[str, str]:
         simulator = f"Icarus Verilog {simulator_version()}"
     except HwsimError as error:
         simulator = str(error)
+    yosys = find_yosys()
+    path = "NumPy: no native kernel" if gates.module() is None else gates.isa()
     return {
         "axhil": version("axhil"),
         "python": f"{platform.python_version()} ({platform.system()} {platform.machine()})",
         "cocotb": version("cocotb"),
         "simulator": simulator,
+        "gates": NO_YOSYS if yosys is None else f"Yosys {yosys.version()} ({yosys.title}), {path}",
         "multipliers": ", ".join(map(str, PAPER_MULTIPLIERS)),
         "golden tables": ", ".join(
             f"{one.label} {golden(one).sha256[:8]}" for one in PAPER_MULTIPLIERS

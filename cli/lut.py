@@ -135,8 +135,7 @@ def _written(
         report = compare(expected[multiplier], table)
         verdict = "  equal to golden" if report.equal else f"  {report.sentence()}"
         body |= {"equal": report.equal, "golden": report.sentence()}
-    if opinion is not None and opinion.equal:
-        verdict += f"  equal to gates ({opinion.reader})"
+    verdict += opinion.mark if opinion is not None else ""
     if isinstance(multiplier, FromVerilog):
         _print(_description(multiplier.circuit(), table.manifest))
     _print(

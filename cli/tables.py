@@ -44,7 +44,7 @@ def metrics(
     found = [find(word, replace(request, luts=luts)) for word in listed(multipliers)]
     made([one for one in found if not is_wide(one)], jobs=jobs)
     measured = {one: _measured(one, jobs) for one in dict.fromkeys(found)}
-    out.print(terminal_table(errors(measured)))
+    out.print(terminal_table(errors(found, known=measured)))
     if as_json:
         emit({one.name: metrics.as_dict() for one, metrics in measured.items()})
 

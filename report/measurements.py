@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from axhil.hwsim import error_metrics
+
 from .table import Entry, Table, number, rows_of
 from .titles import duration
 
@@ -44,10 +46,18 @@ def accuracy(rows: Sequence[AccuracyRow], *, title: str) -> Table:
     return Table(title, headings, rows_of(entries), align="lrrrrl", multipliers=True)
 
 
-def errors(metrics: Mapping[Multiplier, ErrorMetrics]) -> Table:
-    """Error metrics over all operand pairs, named as EvoApproxLib names them."""
+def errors(
+    multipliers: Sequence[Multiplier], *, known: Mapping[Multiplier, ErrorMetrics] | None = None
+) -> Table:
+    """Error metrics over all operand pairs, named as EvoApproxLib names them.
+
+    Args:
+        multipliers: in the order of rows.
+        known: the metrics of those that are too wide for a table.
+    """
     rows = []
-    for one, m in metrics.items():
+    for one in multipliers:
+        m = (known or {}).get(one) or error_metrics(one.table())
         rows.append(
             [
                 Entry(one.label, detail=one.name),

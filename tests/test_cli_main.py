@@ -88,8 +88,12 @@ MISTAKES = {
     ),
     "nothing golden to verify": (["verify", "drum(5)"], r"no golden table of drum\(5\)"),
     "table wider than memory": (
-        ["lut", "--width", "13"],
-        r"exact: expected operands of 1\.\.12 bits, got 13",
+        ["convert", "exact", "exact.npz", "--width", "13", "--signed"],
+        r"exact: expected operands of at most 12 bits for a complete table, got 13; take a sample",
+    ),
+    "wider than the Verilog of the catalogue": (
+        ["lut", "exact", "--width", "17"],
+        r"exact: expected 4 <= WIDTH <= 16, got WIDTH=17",
     ),
     "no such study": (["study", "run", "none.toml"], r"no study file none\.toml"),
     "study that was never run": (
@@ -571,6 +575,7 @@ def test_info_says_which_versions_and_tables_there_are(axhil):
     assert lines["python"].startswith(".".join(map(str, sys.version_info[:3])))
     assert f"DR4 {golden(Catalogued.parse('drum(4)')).sha256[:8]}" in out
     assert ("Icarus Verilog" in out) == bool(shutil.which("iverilog"))
+    assert re.match(r"Yosys [\d.]+ \(pyosys\), ", lines["gates"])
 
 
 def test_info_works_without_a_simulator(axhil, monkeypatch):
@@ -642,6 +647,7 @@ def test_verify_accepts_the_verilog_as_it_is(axhil, tmp_path):
     lines = out.splitlines()
     assert len(lines) == len(PAPER_MULTIPLIERS)
     assert all(line.startswith("equal") and "in all 65,536 entries" in line for line in lines)
+    assert all("  equal to gates (Yosys " in line for line in lines)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -191,6 +191,10 @@ SUSPECT = {
         "output o; input x, y; table 0 ? : 0; ? 0 : 0; 1 1 : 1; endtable\nendprimitive\nmodule m;",
         0, r"no second opinion by gates: mul.v:\d+: syntax error",
     ),
+    "a net that nothing drives": (
+        "wire mode; wire [15:0] t = a * b; assign p = mode === 1'b1 ? 0 : t;", 0,
+        r"  equal to gates \(Yosys [\d.]+\); nothing drives mode\n",
+    ),
     "nothing unusual": ("assign p = a * b;", 0, r"  equal to gates \(Yosys [\d.]+\)\n"),
 }  # fmt: skip
 

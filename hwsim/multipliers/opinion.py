@@ -61,12 +61,19 @@ class Opinion:
         """All products agree; None where the gates have no table."""
         return None if self.reason else self.count == 0
 
+    @property
+    def mark(self) -> str:
+        """Behind a line about the table, where all products agree; empty where they do not."""
+        flaws = "".join(f"; {flaw}" for flaw in self.findings.flaws)
+        return f"  equal to gates ({self.reader}){flaws}" if self.equal else ""
+
     def sentence(self) -> str:
         """One line for a person."""
         if self.reason:
             return f"no second opinion by gates: {self.reason}"
         if self.equal:
-            return f"gates of {self.reader}: equal in all {self.total:,} products"
+            flaws = "".join(f"; {flaw}" for flaw in self.findings.flaws)
+            return f"gates of {self.reader}: equal in all {self.total:,} products{flaws}"
         first = self.first[0]
         clauses = [*self.findings.reasons, self.golden]
         return (

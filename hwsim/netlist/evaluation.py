@@ -104,7 +104,7 @@ def table(program: Program, *, threads: int | None = None) -> NDArray[Any]:
         (activations, weights) by bit pattern, int64 where the product is signed, else uint64.
     """
     rows, columns = program.operands.require_table().shape
-    a, b = np.repeat(np.arange(rows), columns), np.tile(np.arange(columns), rows)
+    a, b = _all_pairs(0, rows, columns)
     return _values(program, products(program, a, b, threads=threads)).reshape(rows, columns)
 
 
@@ -168,6 +168,14 @@ def _values(program: Program, words: Words) -> NDArray[Any]:
     return program.product.value(words) if program.product.signed else words
 
 
+def _all_pairs(
+    first: int, rows: int, columns: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Bit patterns of the operands of some rows, one row after another."""
+    a = np.arange(first, first + rows, dtype=np.uint32)
+    return np.repeat(a, columns), np.tile(np.arange(columns, dtype=np.uint32), rows)
+
+
 def _patterns(values: NDArray[Any]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(values.astype(np.uint32))
 
@@ -213,8 +221,7 @@ def _numpy_measure(
 ) -> Measured:
     """The same in int64."""
     columns = program.operands.weight.count
-    patterns = np.arange(first, first + rows, dtype=np.uint32)
-    a, b = np.repeat(patterns, columns), np.tile(np.arange(columns, dtype=np.uint32), rows)
+    a, b = _all_pairs(first, rows, columns)
     signed = program.operands.product.signed
 
     def words(places: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -56,17 +56,27 @@ class Findings:
     uneven: tuple[str, ...] = ()
 
     @property
+    def flaws(self) -> tuple[str, ...]:
+        """What is a mistake whatever the products are, each a clause."""
+        return _clauses(
+            {
+                "nothing drives {}": self.undriven,
+                "more than one driver of {}": self.conflicts,
+            }
+        )
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Why gates may compute something else than a simulator, each a clause."""
-        clauses = {
-            "a combinational loop through {}": self.loops,
-            "a latch: {} keeps its value on some path": self.latches,
-            "a register that keeps its value: {}": self.keeping,
-            "nothing drives {}": self.undriven,
-            "more than one driver of {}": self.conflicts,
-            "operands of different cycles meet in {}": self.uneven,
-        }
-        return tuple(clause.format(_few(names)) for clause, names in clauses.items() if names)
+        kept = _clauses(
+            {
+                "a combinational loop through {}": self.loops,
+                "a latch: {} keeps its value on some path": self.latches,
+                "a register that keeps its value: {}": self.keeping,
+                "operands of different cycles meet in {}": self.uneven,
+            }
+        )
+        return (*kept, *self.flaws)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +139,10 @@ class Netlist:
                 f"{'; '.join(self.findings.reasons)}"
             )
         return self
+
+
+def _clauses(names: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(clause.format(_few(some)) for clause, some in names.items() if some)
 
 
 def _few(names: tuple[str, ...], most: int = 4) -> str:
