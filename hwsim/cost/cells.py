@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Standard cells of a Liberty file as a target: area, delay with and without wires, leakage."""
+"""Standard cells of a Liberty file as a target: area, delay with and without wires, energy, leakage."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 from ..netlist.synthesis import TOP, A, B, P
 from .design import Design
+from .energy import Stream, energy
 from .library import Library
 from .mapped import Mapped, connections
 from .portfolio import Target
@@ -59,7 +60,8 @@ class Cells(Target):
         self.library, self._avoided = library, tuple(avoided)
         self.recipes = tuple(recipes or RECIPES)
         self.name = library.name
-        self.figures = ("area", "delay", *(("wired delay",) if library.wire_load else ()))
+        wired = ("wired delay",) if library.wire_load else ()
+        self.figures = ("area", "delay", *wired, "energy")
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -122,6 +124,7 @@ class Cells(Target):
             "area": mapped.area,
             "delay": timing(mapped, self.library).critical,
             "wired delay": timing(mapped, self.library, wires=True).critical,
+            "energy": energy(mapped, self.library, [Stream.uniform(design.operands)])[0],
             "leakage": mapped.leakage,
             "cells": len(mapped.instances),
         }

@@ -41,6 +41,7 @@ class Implementation:
         figures: by name, such as `area`; in the target's units.
         cells: what a `Mapped` is made of; None for a target without cells.
         checked: operand pairs that were held against the design's table; 0 for none.
+        layers: pJ of a product by layer of a network and by order of its products.
     """
 
     structure: str
@@ -48,6 +49,7 @@ class Implementation:
     figures: Mapping[str, float]
     cells: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     checked: int = 0
+    layers: Mapping[str, Mapping[str, float]] = field(default_factory=dict, compare=False)
 
     @property
     def title(self) -> str:

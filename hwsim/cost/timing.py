@@ -87,13 +87,22 @@ def timing(mapped: Mapped, library: Library, *, wires: bool = False) -> Timing:
 
 
 def operand_slew(library: Library) -> float:
-    """ns: that of the buffer which drives the operands, loaded by `FANOUT` inverters."""
+    """That of the buffer which drives the operands, loaded by `FANOUT` inverters, in ns."""
     driver = library.buffer or library.inverter
     assert driver is not None
     (output,) = driver.outputs.values()
     tables = [table for arc in output.timing for table in (arc.rise_slew, arc.fall_slew)]
     found = [table(0.0, product_load(library)) for table in tables if table is not None]
     return fmean(found) if found else 0.0
+
+
+def gate_delay(library: Library) -> float:
+    """Delay in ns of the smallest inverter when it drives `FANOUT` of its kind."""
+    assert library.inverter is not None
+    (output,) = library.inverter.outputs.values()
+    tables = [table for arc in output.timing for table in (arc.rise, arc.fall)]
+    slew, load = operand_slew(library), product_load(library)
+    return fmean(table(slew, load) for table in tables if table is not None)
 
 
 def product_load(library: Library) -> float:
