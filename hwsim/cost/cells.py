@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Standard cells of a Liberty file as a target: area, delay with and without wires, energy, leakage."""
+"""Standard cells of a Liberty file as a target: area, delay, energy, leakage."""
 
 import json
 from collections.abc import Mapping, Sequence

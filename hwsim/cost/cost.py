@@ -2,7 +2,7 @@
 """What multipliers cost, and what the best exact ones of the same operands cost."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..designs.family import WIDTHS
@@ -10,6 +10,7 @@ from ..multipliers.catalogued import Catalogued
 from ..multipliers.multiplier import Multiplier
 from ..operands import Operands
 from .design import Design, exact_designs
+from .energy import ORDERS, Workload
 from .portfolio import Implementation, Target, implementations
 
 WRAPPED = "wrapped by mul_signed"
@@ -53,12 +54,24 @@ class Costs:
         exact: by the code of operands: all exact structures as one multiplier, whose every figure
             is the least of all of them.
         wrapped: the exact core in the sign-magnitude wrapper, by the code of signed operands.
+        workloads: of a network, by the code of operands; empty for none.
     """
 
     target: Target
     multipliers: tuple[Cost, ...]
     exact: Mapping[str, Cost]
     wrapped: Mapping[str, Cost]
+    workloads: Mapping[str, Workload] = field(default_factory=dict)
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """What is made as small as can be: of the target, and of workloads."""
+        return (*self.target.figures, *(ORDERS if self.workloads else ()))
+
+    def of(self, multiplier: Multiplier) -> Cost:
+        """One of those that were requested."""
+        wanted = multiplier.name, multiplier.operands
+        return next(one for one in self.multipliers if (one.name, one.operands) == wanted)
 
     def baseline(self, cost: Cost) -> Cost:
         """The best exact multiplier of the same operands."""
@@ -87,7 +100,7 @@ class Costs:
 
     def _row(self, cost: Cost) -> dict[str, Any]:
         figures: dict[str, Any] = {}
-        for figure in self.target.figures:
+        for figure in self.figures:
             best = cost.least(figure)
             figures[figure] = {
                 **best.figures,
@@ -95,6 +108,7 @@ class Costs:
                 "structure": best.structure,
                 "recipe": best.recipe,
                 "checked_pairs": best.checked,
+                **({"layers": best.layers} if best.layers else {}),
             }
         return {
             "name": cost.name,

@@ -131,7 +131,7 @@ def implementations(
             an implementation computes something else than the design.
     """
     yosys = require_yosys()
-    version = [yosys.title, yosys.version(), REVISION]
+    version = [yosys.title, yosys.version(), REVISION, *target.figures, *target.others]
 
     def made(design: Design) -> list[Implementation]:
         facts = {"design": design.facts(), "target": target.facts, "versions": version}

@@ -21,9 +21,7 @@ Steps = NDArray[np.int32]
 Words = NDArray[np.uint64]
 
 
-def edges(
-    netlist: Netlist, delay: Steps, a: NDArray[np.integer], b: NDArray[np.integer]
-) -> Counts:
+def edges(netlist: Netlist, delay: Steps, a: NDArray[np.integer], b: NDArray[np.integer]) -> Counts:
     """Edges of every net from one operand pair to the next, each pair until all is settled.
 
     Args:
