@@ -63,6 +63,8 @@ def on_workloads(
     done = 0
     for key, cost in every.items():
         load = workloads[cost.operands.code]
+        if progress is not None:
+            progress(done, total)
         mapped = [_mapped(one, cost, costs.target) for one in cost.implementations]
         layers = energies(
             mapped,
@@ -86,12 +88,6 @@ def on_workloads(
         {code: measured[id(cost)] for code, cost in costs.wrapped.items()},
         workloads,
     )
-
-
-def _after(
-    before: int, total: int, progress: Callable[[int, int], None] | None
-) -> Callable[[int, int], None] | None:
-    return None if progress is None else lambda own, _: progress(before + own, total)
 
 
 def inference(costs: Costs, assignment: Assignment) -> Inference:

@@ -24,7 +24,7 @@ from .design import Design
 REVISION = 1
 """Of all that makes figures; higher whenever the same design could get others."""
 
-_COARSE = "coarse.il"
+_FIRST, _COARSE = f"synth -flatten -top {TOP} -run begin:fine", "coarse.il"
 _KEEPS = re.compile(r"cell \$_?\w*(?:dff|dlatch|_SR_|\$sr\b)\w*", re.I)
 _SIGN_OF_PRODUCT = re.compile(
     r"cell \$(?:mul|macc\w*) (?:(?!\n  end).)*?\\A_SIGNED (?:\d+')?(\d+)", re.S
@@ -131,7 +131,7 @@ def implementations(
             an implementation computes something else than the design.
     """
     yosys = require_yosys()
-    version = [yosys.title, yosys.version(), REVISION, *target.figures, *target.others]
+    version = [yosys.title, yosys.version(), REVISION, _FIRST, *target.figures, *target.others]
 
     def made(design: Design) -> list[Implementation]:
         facts = {"design": design.facts(), "target": target.facts, "versions": version}
@@ -154,9 +154,8 @@ def _rows(design: Design, target: Target) -> list[list[Any]]:
     """The fields of every implementation, JSON-able; of the structure only how it was treated."""
     with tempfile.TemporaryDirectory(prefix="axhil-") as place:
         folder = Path(place)
-        # Small before anything else; booth works on the multiplications that are left.
-        coarse = ["opt -full", f"synth -flatten -top {TOP} -run begin:fine"]
-        design.read([*coarse, f"write_rtlil {_COARSE}"], folder=folder)
+        # Up to here all ways are one; booth works on the multiplications that are left.
+        design.read([_FIRST, f"write_rtlil {_COARSE}"], folder=folder)
         text = (folder / _COARSE).read_text(encoding="utf-8", errors="replace")
         if match := _KEEPS.search(text):
             raise HwsimError(
