@@ -28,6 +28,7 @@ COMMANDS = {
         "compare": "exchange",
         "convert": "exchange",
         "metrics": "tables",
+        "cost": "cost",
         "inspect": "tables",
         "rtl": "tables",
     },

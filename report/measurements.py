@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from axhil.hwsim import error_metrics
+from axhil.hwsim.cost.cost import FIGURES
 
 from .table import Entry, Table, number, rows_of
 from .titles import duration
@@ -14,6 +15,7 @@ from .titles import duration
 if TYPE_CHECKING:  # error metrics are shown without torch
     from axhil.emulation import LayerPlan
     from axhil.hwsim import ErrorMetrics
+    from axhil.hwsim.cost.cost import Cost
     from axhil.hwsim.multipliers import Multiplier
     from axhil.study.accuracy import AccuracyRow
 
@@ -74,6 +76,43 @@ def errors(
     headings = ("multiplier", "MAE", "WCE", "MRE %", "WCRE %", "EP %", "MSE", "NMED %", "bias")
     title = "Error metrics over all operand pairs"
     return Table(title, headings, rows_of(rows), multipliers=True)
+
+
+def costs(
+    multipliers: Mapping[Multiplier, Cost], exact: Mapping[str, Cost], *, title: str
+) -> Table:
+    """Each figure beside that of the best exact multiplier of the same operands.
+
+    Args:
+        multipliers: what each costs.
+        exact: the least that an exact one costs, by operands such as `s8`.
+        title: of the table.
+    """
+    figures = next(iter(multipliers.values())).figures
+    rows: list[list[Entry | str]] = []
+    for one, cost in multipliers.items():
+        best = exact[one.operands.code].figures
+        row: list[Entry | str] = [Entry(one.label, detail=one.name), one.operands.code]
+        for name, figure in cost.figures.items():
+            share = 100 * (figure.value / best[name].value - 1)
+            row += [number(figure.value, _FORMATS[name]), number(share, "+.0f")]
+        rows.append(row)
+    for code, cost in exact.items():
+        row = [Entry("best exact"), code]
+        for name, figure in cost.figures.items():
+            row += [number(figure.value, _FORMATS[name]), ""]
+        rows.append(row)
+    headings = [text for name in figures for text in (FIGURES[name], "vs exact %")]
+    return Table(
+        title,
+        ("multiplier", "operands", *headings),
+        rows_of(rows),
+        align="ll" + "r" * len(headings),
+        multipliers=True,
+    )
+
+
+_FORMATS = {"transistors": ",.0f", "depth": ".0f", "area": ",.1f", "delay": ".3f"}
 
 
 def plan(layers: Sequence[LayerPlan], *, title: str) -> Table:
