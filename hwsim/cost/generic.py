@@ -107,7 +107,8 @@ def _counts(path: Path) -> Mapping[str, Any]:
     Raises:
         HwsimError: nothing.
     """
-    modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
+    text = path.read_text(encoding="utf-8")
+    modules = json.loads(text[text.index("{") :])["modules"]  # some print a title before it
     for name, counts in modules.items():
         if name.lstrip("\\") == TOP:
             found: Mapping[str, Any] = counts

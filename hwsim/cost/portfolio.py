@@ -176,7 +176,7 @@ def _rows(design: Design, target: Target) -> list[list[Any]]:
 
 def _ways(coarse: str) -> dict[str, list[str]]:
     """What may be made of the multiplications in a design."""
-    signs = _SIGN_OF_PRODUCT.findall(coarse)
+    signs = _SIGN_OF_PRODUCT.findall(coarse) if require_yosys().recent else []
     ways: dict[str, list[str]] = {"": []}
     if signs:
         ways["booth"] = ["booth"]

@@ -21,6 +21,19 @@ TOP, A, B, P = "axhil_gates", "axhil_a", "axhil_b", "axhil_p"
 
 _INSTANCE, _CLOCK = "dut", "axhil_clk"
 _WORDS, _GATES = "words.json", "gates.json"
+_COMMANDS = (
+    "proc",
+    "flatten",
+    f"write_json {_WORDS}",
+    # Enables and resets stay gates in front of plain registers.
+    "opt -fast -nodffe -nosdff",
+    "memory -nomap",
+    "memory_map",
+    "opt -fast -nodffe -nosdff",
+    "techmap",
+    "opt -fast -nodffe -nosdff",
+    f"write_json {_GATES}",
+)
 
 
 def synthesise(circuit: Circuit) -> Netlist:
@@ -37,34 +50,21 @@ def synthesise(circuit: Circuit) -> Netlist:
     """
     with tempfile.TemporaryDirectory(prefix="axhil-") as place:
         folder = Path(place)
-        reader = read(circuit, _SCRIPT, folder=folder)
+        reader = run_on(circuit, _COMMANDS, folder=folder)
         words, gates = (_module(folder / name) for name in (_WORDS, _GATES))
     return _netlist(circuit, words, gates, reader)
 
 
-_SCRIPT = (
-    f"write_json {_WORDS}",
-    # Enables and resets stay gates in front of plain registers.
-    "opt -fast -nodffe -nosdff",
-    "memory -nomap",
-    "memory_map",
-    "opt -fast -nodffe -nosdff",
-    "techmap",
-    "opt -fast -nodffe -nosdff",
-    f"write_json {_GATES}",
-)
-
-
-def read(circuit: Circuit, commands: Sequence[str], *, folder: Path) -> str:
-    """Has Yosys read a circuit as the flat module `TOP`, without processes, and work on it.
+def run_on(circuit: Circuit, commands: Sequence[str], *, folder: Path) -> str:
+    """Runs Yosys on a circuit inside a module TOP, whose other inputs are as while products stream.
 
     Args:
         circuit: anything that a simulator can run.
-        commands: what to do with it.
-        folder: to run in; empty.
+        commands: of Yosys, once the Verilog is read.
+        folder: to run in, empty.
 
     Returns:
-        What read the Verilog.
+        What read the Verilog, e.g. `Yosys 0.70`.
 
     Raises:
         YosysError: Yosys cannot read the Verilog; the sentence is its own.
@@ -73,17 +73,18 @@ def read(circuit: Circuit, commands: Sequence[str], *, folder: Path) -> str:
     yosys = require_yosys()
     files = _placed(circuit, folder)
     (folder / f"{TOP}.v").write_text(_harness(circuit), encoding="utf-8")
-    title = f"Yosys {yosys.version()}"
-    listed = " ".join((*files, f"{TOP}.v"))
-    flat = (f"hierarchy -check -top {TOP}", "proc", "flatten", *commands)
+    title, listed = f"Yosys {yosys.version()}", " ".join((*files, f"{TOP}.v"))
 
-    def run(reader: str) -> None:
-        yosys.run([f"{reader} -I include {listed}", *flat], folder=folder, name=circuit.name)
+    def run(read: str) -> None:
+        read = f"{read} -I include {listed}"
+        yosys.run(
+            [read, f"hierarchy -check -top {TOP}", *commands], folder=folder, name=circuit.name
+        )
 
     try:
         run("read_verilog -sv -defer")
     except YosysError as error:
-        if not yosys.slang:
+        if not yosys.recent:
             raise
         # SystemVerilog beyond Yosys' own front end; what slang says of plain Verilog is no better.
         try:
