@@ -63,19 +63,13 @@ def on_workloads(
     done = 0
     for key, cost in every.items():
         load = workloads[cost.operands.code]
-        if progress is not None:
-            progress(done, total)
+
+        def tell(own: int, _: int, before: int = done) -> None:
+            if progress is not None:
+                progress(before + own, total)
+
         mapped = [_mapped(one, cost, costs.target) for one in cost.implementations]
-        layers = energies(
-            mapped,
-            library,
-            load,
-            jobs=jobs,
-            cache=cache,
-            progress=lambda own, _, before=done: (
-                progress(before + own, total) if progress else None
-            ),
-        )
+        layers = energies(mapped, library, load, jobs=jobs, cache=cache, progress=tell)
         done += len(mapped)
         ways = tuple(
             _with(one, own, load) for one, own in zip(cost.implementations, layers, strict=True)
