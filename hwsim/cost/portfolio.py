@@ -26,9 +26,9 @@ REVISION = 1
 
 _FIRST, _COARSE = f"synth -flatten -top {TOP} -run begin:fine", "coarse.il"
 _KEEPS = re.compile(r"cell \$_?\w*(?:dff|dlatch|_SR_|\$sr\b)\w*", re.I)
-_SIGN_OF_PRODUCT = re.compile(
-    r"cell \$(?:mul|macc\w*) (?:(?!\n  end).)*?\\A_SIGNED (?:\d+')?(\d+)", re.S
-)
+_MULTIPLICATION = re.compile(r"cell \$(mul|macc\w*) .*?\n  end\n", re.S)
+_SUM = re.compile(r"\\NPRODUCTS (?!1\n)|\\NADDENDS (?!0\n)")
+_UNSIGNED = re.compile(r"\\A_SIGNED (?:\d+')?0+\n")
 
 
 @dataclass(frozen=True)
@@ -176,11 +176,12 @@ def _rows(design: Design, target: Target) -> list[list[Any]]:
 
 def _ways(coarse: str) -> dict[str, list[str]]:
     """What may be made of the multiplications in a design."""
-    signs = _SIGN_OF_PRODUCT.findall(coarse) if require_yosys().recent else []
+    # Booth's recoding is for a product alone, not for one among the terms of a sum.
+    products = [match[0] for match in _MULTIPLICATION.finditer(coarse) if not _SUM.search(match[0])]
     ways: dict[str, list[str]] = {"": []}
-    if signs:
+    if products and require_yosys().recent:
         ways["booth"] = ["booth"]
-        if not any(int(sign) == 0 for sign in signs):
+        if not any(map(_UNSIGNED.search, products)):
             ways["booth -lowpower"] = ["booth -lowpower"]
     return ways
 
