@@ -247,6 +247,17 @@ def test_look_up_tables_of_an_fpga_are_counted():
     assert way.recipe == "synth_ice40"
 
 
+def test_a_product_of_single_bits_is_an_and_gate():
+    designs = [*exact_designs(Operands.parse("u1")), Design.of(Catalogued("drum", (3,)))]
+    *bits, drum = implementations(designs, Transistors())
+    for ways in bits:  # a NAND and an inverter
+        assert [(one.figures["transistors"], one.figures["depth"]) for one in ways] == [
+            (4 + 2, 2)
+        ] * len(ways)
+    # Another Yosys may find a little more, or less.
+    assert min(one.figures["transistors"] for one in drum) == pytest.approx(1360, rel=0.05)
+
+
 def test_the_command_shows_figures_and_prints_all_of_them(axhil, tmp_path):
     code, out, err = axhil("cost", "drum(3)", "--width", 4, "--jobs", 2)
     assert code == 0, err

@@ -9,6 +9,7 @@ from ..designs.family import WIDTHS
 from ..multipliers.catalogued import Catalogued
 from ..multipliers.multiplier import Multiplier
 from ..operands import Operands
+from ..tools.yosys import require_yosys
 from .design import Design, exact_designs
 from .energy import ORDERS, Workload
 from .portfolio import Implementation, Target, implementations
@@ -95,6 +96,7 @@ class Costs:
         }
         return {
             "target": self.target.name,
+            "made_with": {"yosys": require_yosys().version(), **self.target.facts},
             **{key: [self._row(cost) for cost in costs] for key, costs in groups.items()},
         }
 
