@@ -22,7 +22,8 @@ _COMPRESS = (
     "resub -K 10 -N 2 -l; balance -l; resub -K 12 -l; refactor -z -l; resub -K 12 -N 2 -l; "
     "rewrite -z -l; balance -l"
 )
-_LEVELS = "dch -f; if -g -K 6; strash; dch -f"
+# Fewer levels of logic, in blocks of up to five or six inputs:
+_LEVELS_5, _LEVELS = (f"dch -f; if -g -K {size}; strash" for size in (5, 6))
 # The choice of cells, for area or for delay:
 _AREA, _DELAY = "amap -m", "map -B 0.9 {limit}"
 _SIZE = "topo; buffer -c; upsize {limit}; dnsize {limit}"
@@ -33,8 +34,9 @@ RECIPES: Mapping[str, tuple[str, bool]] = {
     "dch-amap": (f"{_CLEAN}; dch -f; {_AREA}; {_SIZE}", True),
     "dc2-map": (f"{_CLEAN}; dc2; strash; dch -f; {_DELAY}; {_SIZE}", False),
     "compress-map": (f"{_CLEAN}; {_COMPRESS}; dch -f; {_DELAY}; {_SIZE}", False),
-    "dch-map": (f"{_CLEAN}; dch -f; {_DELAY}; {_SIZE}", True),
-    "levels": (f"{_CLEAN}; {_LEVELS}; {_DELAY}; {_SIZE}", True),
+    "levels": (f"{_CLEAN}; {_LEVELS}; dch -f; {_DELAY}; {_SIZE}", True),
+    "levels-5": (f"{_CLEAN}; {_LEVELS_5}; dch -f; {_DELAY}; {_SIZE}", True),
+    "levels-twice": (f"{_CLEAN}; {_LEVELS}; {_LEVELS}; dch -f; {_DELAY}; {_SIZE}", True),
     "yosys": ("", False),
 }
 """By name: abc's script, and whether cells are made as fast as they can be."""

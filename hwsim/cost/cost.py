@@ -2,7 +2,7 @@
 """What multipliers cost, and what the best exact ones of the same operands cost."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..designs.family import WIDTHS
@@ -167,6 +167,11 @@ def costs(
     best: dict[str, list[Implementation]] = {code: [] for code in kinds}
     for code, _ in exact:
         best[code] += next(made)
+    for code, one in wrapped.items():  # exact as well, and at times the best
+        ways = own[one].implementations
+        best[code] += [
+            replace(way, structure=f"mul_signed {way.structure}".strip()) for way in ways
+        ]
     return Costs(
         target,
         tuple(own[one] for one in multipliers),
