@@ -166,7 +166,8 @@ def test_full_adders_of_the_library_are_used(quick):
     adders = {
         way: sum(cell == "FA" for cell, _ in one.cells["cells"]) for way, one in by_way.items()
     }
-    assert adders == {"array": 0, "array full adders": 8}
+    assert adders.keys() == {"array", "array full adders"}
+    assert adders["array"] == 0 < adders["array full adders"]
 
 
 def test_a_netlist_that_computes_something_else_is_refused(quick):

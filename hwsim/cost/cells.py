@@ -90,11 +90,12 @@ class Cells(Target):
 
     def commands(self, preparation: str, recipes: Sequence[str]) -> list[str]:
         """See `Target`."""
-        # Those that Yosys made itself are the library's too; abc would hide others.
-        own, as_it_is = ([f"techmap -map {_ADDERS}"], " -noabc") if preparation else ([], "")
+        # Those that Yosys made itself are the library's too. Others are found once abc, which knows
+        # no adders, has made everything small.
+        own = [f"techmap -map {_ADDERS}"] if preparation else []
         lines = [
             *own,
-            f"synth -flatten{as_it_is} -top {TOP} -run fine:check",
+            f"synth -flatten -top {TOP} -run fine:check",
             *self.preparations[preparation],
         ]
         lines.append("design -save ready")

@@ -131,10 +131,16 @@ def implementations(
             an implementation computes something else than the design.
     """
     yosys = require_yosys()
-    version = [yosys.title, yosys.version(), REVISION, _FIRST, *target.figures, *target.others]
+    version = [yosys.title, yosys.version(), REVISION, *target.figures, *target.others]
+    commands = [_FIRST, *(target.commands(way, target.recipes) for way in target.preparations)]
 
     def made(design: Design) -> list[Implementation]:
-        facts = {"design": design.facts(), "target": target.facts, "versions": version}
+        facts = {
+            "design": design.facts(),
+            "target": target.facts,
+            "commands": commands,
+            "versions": version,
+        }
         rows = figures_through_cache(facts, partial(_rows, design, target), enabled=cache)
         return [
             Implementation(" ".join(filter(None, (design.name, way))), *row) for way, *row in rows
