@@ -16,8 +16,8 @@ from axhil.hwsim.operands import Operands
 from .prepared import Prepared
 from .products.external import External
 
-_PAIRS = 1 << 14
-"""Operand pairs of a layer and order, over all images."""
+_PAIRS, _MOST, _SHORTEST = 1 << 18, 1 << 14, 64
+"""Operand pairs of a network and order, about, over all images; most of a layer; of a run at least."""
 
 Codes = NDArray[Any]
 
@@ -89,7 +89,8 @@ def workload(
     Raises:
         EmulationError: networks are not quantised to these operands.
     """
-    length = max(64, _PAIRS // len(images))
+    of_layer = min(_MOST, _PAIRS // len(prepared.traces))
+    length = max(_SHORTEST, of_layer // len(images))
     samples = {
         name: _Sample(operands, length, prepared.quantised(name).geometry.groups, seed)
         for seed, name in enumerate(prepared.traces)

@@ -319,12 +319,11 @@ but LeNet-5's at the paper's size ran beside other work, see the conditions belo
 [How figures are made](cost.md). Each is the least over all structures and scripts, so two of a row
 may be of two netlists; delay and energy are without wires. Against the exact core in the same
 sign-magnitude wrapper (ACC) the approximate ones save more than against the best exact multiplier,
-and as unsigned cores more than as signed ones: half of what surrounds a small core here are signs,
-leading-one detectors and shifters, which an exact multiplier in two's complement does without. On
-the operands of LeNet-5, most activations of which are 0 or small, an exact multiplier is quiet, and
-the normalising ones are not. The savings that the papers of DRUM and scaleTRIM publish are for
-unsigned operands or 16 bits, other technologies and other exact multipliers; these tables neither
-confirm nor refute them, and hold for the Verilog in `rtl/`.
+and as unsigned cores more than as signed ones, since an exact multiplier in two's complement does
+without the wrapper. On the operands of LeNet-5, most activations of which are 0 or small, an exact
+multiplier is quiet, and those that normalise their operands are not. No published table of DRUM or
+scaleTRIM has the same operands, technology and exact multiplier, so these neither confirm nor refute
+one; they hold for the Verilog in `rtl/`.
 
 ## Speed
 
