@@ -17,7 +17,7 @@ from .prepared import Prepared
 from .products.external import External
 
 _PAIRS, _MOST, _SHORTEST = 1 << 18, 1 << 14, 64
-"""Operand pairs of a network and order, about, over all images; most of a layer; of a run at least."""
+"""Operand pairs of a network and order, about; at most of a layer; at least of a run."""
 
 Codes = NDArray[Any]
 

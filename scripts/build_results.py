@@ -322,8 +322,8 @@ sign-magnitude wrapper (ACC) the approximate ones save more than against the bes
 and as unsigned cores more than as signed ones, since an exact multiplier in two's complement does
 without the wrapper. On the operands of LeNet-5, most activations of which are 0 or small, an exact
 multiplier is quiet, and those that normalise their operands are not. No published table of DRUM or
-scaleTRIM has the same operands, technology and exact multiplier, so these neither confirm nor refute
-one; they hold for the Verilog in `rtl/`.
+scaleTRIM has the same operands, technology and exact multiplier, so these neither confirm nor
+refute one; they hold for the Verilog in `rtl/`.
 
 ## Speed
 
