@@ -42,6 +42,7 @@ COMMANDS = {
         "compare": "exchange",
         "convert": "exchange",
         "metrics": "tables",
+        "cost": "cost",
         "inspect": "tables",
         "rtl": "tables",
     },

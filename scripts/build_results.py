@@ -198,6 +198,49 @@ def speed() -> str:
     )
 
 
+COSTS = {
+    "area": ("area um2", 0),
+    "delay": ("delay ns", 2),
+    "energy": ("uniform pJ", 2),
+    "output stationary": ("output stationary pJ", 2),
+    "weight stationary": ("weight stationary pJ", 2),
+}
+"""By figure: heading and digits."""
+
+
+def hardware_cost() -> str:
+    """What the seven cost, signed with LeNet-5's operands and unsigned, beside the best exact."""
+    parts = []
+    for name, title in (("signed", "Signed 8-bit operands"), ("unsigned", "Unsigned ones")):
+        record = _read(f"cost_{name}.json")
+        if record is None:
+            continue
+        (cells,) = record["costs"]
+        (best,) = cells["exact"]
+        figures = [figure for figure in COSTS if figure in best["least"]]
+        headings = ["multiplier"]
+        for figure in figures:
+            headings += [COSTS[figure][0], "vs exact %"]
+        rows = []
+        for one in (best, *cells["multipliers"]):
+            row = [one["label"] + (f", {one['note']}" if one["note"] else "")]
+            for figure in figures:
+                least = one["least"][figure]
+                row.append(f"{least[figure]:,.{COSTS[figure][1]}f}")
+                row.append(f"{100 * least['relative_to_best_exact']:+.0f}")
+            rows.append(row)
+        made_by = "; ".join(
+            f"{COSTS[figure][0]} {best['least'][figure]['structure']}, "
+            f"{best['least'][figure]['recipe']}"
+            for figure in figures
+        )
+        parts.append(
+            f"{title}:\n\n{_table(headings, rows)}\n\n`{record['command']}`, {cells['target']}, "
+            f"Yosys {cells['made_with']['yosys']}. The best exact one: {made_by}."
+        )
+    return "\n\n".join(parts)
+
+
 PAGE = """# Results
 
 Written by `python scripts/build_results.py` from the records in `docs/records`; edit those or the
@@ -269,6 +312,19 @@ but LeNet-5's at the paper's size ran beside other work, see the conditions belo
 
 {quantisation_choices}
 
+## What the multipliers cost
+
+{hardware_cost}
+
+[How figures are made](cost.md). Each is the least over all structures and scripts, so two of a row
+may be of two netlists; delay and energy are without wires. Against the exact core in the same
+sign-magnitude wrapper (ACC) the approximate ones save more than against the best exact multiplier,
+and as unsigned cores more than as signed ones, since an exact multiplier in two's complement does
+without the wrapper. On the operands of LeNet-5, most activations of which are 0 or small, an exact
+multiplier is quiet, and those that normalise their operands are not. No published table of DRUM or
+scaleTRIM has the same operands, technology and exact multiplier, so these neither confirm nor
+refute one; they hold for the Verilog in `rtl/`.
+
 ## Speed
 
 {speed}
@@ -289,6 +345,7 @@ def page() -> str:
         wall_times=sections.wall_times(),
         reproducibility=sections.reproducibility(),
         quantisation_choices=quantisation_choices(),
+        hardware_cost=hardware_cost(),
         speed=speed(),
     )
 

@@ -176,7 +176,7 @@ def test_help_lists_every_command_once_under_its_panel(axhil):
         elif match := re.match(r"│ ([a-z]+) +[A-Z]", line):
             panels.setdefault(panel, []).append(match[1])
     assert panels == {
-        "Tables": ["lut", "compare", "convert", "metrics", "inspect", "rtl"],
+        "Tables": ["lut", "compare", "convert", "metrics", "cost", "inspect", "rtl"],
         "Networks": ["accuracy", "eval", "plan", "train", "study"],
         "Gates": ["verify", "mutate", "cosim"],
         "About": ["info"],
@@ -200,7 +200,7 @@ def test_the_shell_completes_commands(axhil, monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     _, out, _ = axhil()
-    assert out.split() == ["compare", "convert", "cosim"]
+    assert out.split() == ["compare", "convert", "cost", "cosim"]
 
 
 def test_a_command_that_prints_a_result_prints_json(axhil):

