@@ -306,7 +306,6 @@ OWN = {
     ("hwsim/files.py", ""): "the one place",
     ("hwsim/tools/", ""): "in the folder of our own simulation",
     ("hwsim/simulation/", ""): "in the folder of our own simulation",
-    ("hwsim/models/", ""): "in the folder of our own process",
     ("hwsim/verilog/syntax.py", "read_text"): "in the folder of our own simulation",
     ("hwsim/verilog/elaboration.py", "read_text"): "in the folder of our own simulation",
     ("hwsim/verilog/circuit.py", "shutil.copyfile"): "judged before",
