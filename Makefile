@@ -6,7 +6,7 @@ READY := .venv/.axhil-ready
 OUT ?= out
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lut eval verify train test lint bench clean
+.PHONY: help setup lut eval verify train test fuzz lint bench clean
 
 help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ train: $(READY) ## Train LeNet-5 anew on MNIST (needs AXHIL_DATA)
 
 test: $(READY) ## All tests, simulator tests included
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+fuzz: $(READY) ## Broken and hostile inputs to every command, for minutes
+	$(BIN)/python -W ignore scripts/fuzz.py
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

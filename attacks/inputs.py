@@ -163,17 +163,19 @@ def check_indices(indices: Tensor | None, rows: int) -> Tensor:
 
 
 def check_count(value: int, *, what: str) -> None:
-    """Refuse anything but a whole number of at least one.
+    """Refuse anything but a whole number of at least one that a computer can count to.
 
     Args:
         value: the number.
         what: its name in the message.
 
     Raises:
-        AttackError: no integer, or below 1.
+        AttackError: no integer, below 1, or 2^31 and more.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise AttackError(f"expected {what} as a whole number of at least 1, got {value!r}")
+    if value >= 2**31:
+        raise AttackError(f"expected {what} below 2^31, got a number of {value.bit_length()} bits")
 
 
 def check_seed(seed: int) -> None:

@@ -145,7 +145,8 @@ def attack_title(text: str, norm: Norm | str) -> str:
     """
     measured = Norm(norm)
     name, _, rest = text.partition("(")
-    if name not in attack_names() or measured not in _ENTRIES[name].titles:
+    known = name in _ENTRIES or name in attack_names()
+    if not known or measured not in _ENTRIES[name].titles:
         return f"{text} {measured.symbol}"
     title = f"{_ENTRIES[name].titles[measured]} {measured.symbol}"
     return f"{title} ({rest}" if rest else title

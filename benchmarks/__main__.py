@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: kernels, networks and memory in one run; a table of ratios, and JSON."""
+"""`make bench`: kernels, networks, memory and growth in one run; tables, and JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.console import Console
 from axhil.emulation import native
 from axhil.hwsim.files import write_atomically
 
-from . import kernel, networks
+from . import growth, kernel, networks
 
 
 def processor() -> str:
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--networks", default="lenet5,resnet50,vgg19")
     parser.add_argument("--no-kernel", action="store_true", help="whole networks only")
+    parser.add_argument("--no-growth", action="store_true", help="no store of 10,000 cells")
     options = parser.parse_args()
     console = Console(width=130)
     names = tuple(filter(None, options.networks.split(",")))
@@ -66,6 +67,10 @@ def main() -> None:
             f"{memory[name] / 2**20:,.0f} MiB"
         )
     body["peak_bytes"] = memory
+    if not options.no_growth:
+        grown = growth.run()
+        console.print(growth.table(grown))
+        body["growth"] = grown
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(options.out, (json.dumps(body, indent=1) + "\n").encode())
     console.print(f"written: {options.out}")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,7 +24,12 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.text import Text
+
+from axhil.report.table import visible
+
+from .streams import StreamConsole, open_closed, write
 
 # Tables are laid out for this many columns where there is no terminal to ask.
 _PIPE_WIDTH = 120
@@ -36,8 +41,30 @@ def _width(stream_is_terminal: bool) -> int | None:
     return None if stream_is_terminal else max(_PIPE_WIDTH, shutil.get_terminal_size().columns)
 
 
-out = Console(width=_width(sys.stdout.isatty()), highlight=False)
-err = Console(stderr=True, width=_width(sys.stderr.isatty()), highlight=False)
+class _Shown:
+    """Something to print, with what a terminal would obey written out."""
+
+    def __init__(self, what: RenderableType) -> None:
+        self._what = what
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for segment in console.render(self._what, options):
+            text, style, control = segment
+            yield segment if control else Segment(visible(text), style)
+
+
+class _Gate(RenderHook):
+    """Of a console: whatever a file or a record is called, it moves no cursor."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Shown(one) for one in renderables]
+
+
+open_closed()
+out = StreamConsole(width=_width(sys.stdout.isatty()), highlight=False)
+err = StreamConsole(stderr=True, width=_width(sys.stderr.isatty()), highlight=False)
+for _console in (out, err):
+    _console.push_render_hook(_Gate())
 
 
 def _alone(as_json: bool) -> bool:
@@ -56,7 +83,7 @@ Json = Annotated[
 
 def emit(body: Mapping[str, Any]) -> None:
     """Write a command's result as JSON."""
-    typer.echo(json.dumps(body, indent=2, default=str))
+    write(json.dumps(body, indent=2, default=str) + "\n")
 
 
 class _RateColumn(ProgressColumn):
@@ -89,7 +116,7 @@ def progress(description: str, *, total: int, unit: str) -> Iterator[Callable[[i
         return
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         _RateColumn(unit),
@@ -101,7 +128,7 @@ def progress(description: str, *, total: int, unit: str) -> Iterator[Callable[[i
     )
     with bar:
         task = bar.add_task(description, total=total)
-        yield lambda done, now: bar.update(task, completed=done, description=now)
+        yield lambda done, now: bar.update(task, completed=done, description=visible(now))
 
 
 def _lines(description: str, *, total: int, unit: str) -> Callable[[int, str], None]:
@@ -117,7 +144,8 @@ def _lines(description: str, *, total: int, unit: str) -> Callable[[int, str], N
         rate = done / (moment - began)
         err.print(
             f"{description} {100 * done / total:3.0f} %  {done:,}/{total:,} {unit}  "
-            f"{rate:,.0f} {unit}/s  about {(total - done) / rate:,.0f} s left  ({now})"
+            f"{rate:,.0f} {unit}/s  about {(total - done) / rate:,.0f} s left  ({now})",
+            markup=False,
         )
 
     return tell
@@ -125,4 +153,5 @@ def _lines(description: str, *, total: int, unit: str) -> Callable[[int, str], N
 
 def notice(text: str) -> None:
     """Say something that is not a result."""
-    err.print(text, style="dim", soft_wrap=True, markup=False)
+    style = "bold yellow" if text.startswith("warning: ") else "dim"
+    err.print(text, style=style, soft_wrap=True, markup=False)

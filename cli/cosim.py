@@ -53,7 +53,8 @@ def cosim(
     ] = None,
     jobs: Jobs = None,
     instances: Annotated[
-        int | None, typer.Option(min=1, help="Multipliers side by side in each simulator.")
+        int | None,
+        typer.Option(min=1, max=opt.MOST, help="Multipliers side by side in each simulator."),
     ] = None,
     acc_bits: Annotated[
         int | None,
@@ -79,7 +80,6 @@ def cosim(
     from axhil.study.cosim import cosim as run_cosim
     from axhil.study.cosim import layers_of, multipliers_of, products_of
     from axhil.study.subject import load_subject
-    from axhil.zoo.data import load
 
     window = _window(trace, trace_window)
     register = _accumulator(acc_bits, overflow)
@@ -107,7 +107,7 @@ def cosim(
     )
     for assignment in tables:
         assignment.check(subject.prepared.layers)
-    selected = load(data or subject.network.data, root=data_dir).select(images)
+    selected = subject.images(data, root=data_dir).select(images)
     patterns = None if layers is None else _patterns(layers)
 
     def simulated(assignment: Assignment) -> CosimReport:

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from axhil.report.terminal import Fitted
+
 if TYPE_CHECKING:
     from axhil.hwsim.netlist.inspection import Inspection
     from axhil.hwsim.netlist.logic import Instance
@@ -25,17 +27,17 @@ def design_text(report: Inspection) -> Iterator[RenderableType]:
     yield Text(f"{report.top} in {', '.join(report.files)}, read by {report.reader}")
     if report.hierarchy is not None:
         yield _tree(report.hierarchy)
-    yield _ports(report)
+    yield Fitted(_ports(report))
     if report.roles is None:
         yield Text(f"no multiplier: {report.no_roles}")
     for note in report.roles.notes if report.roles else ():
         yield Text(f"note: {note}")
     if report.operators:
-        yield _operators(report)
+        yield Fitted(_operators(report))
     if report.no_logic is not None:
         yield Text(f"no logic to show: {report.no_logic}")
         return
-    yield _outputs(report)
+    yield Fitted(_outputs(report))
     yield Text(f"registers: {report.registers} bits")
     yield _list("combinational loops", ["  ".join(loop) for loop in report.loops])
     yield _list("latches", report.latches)

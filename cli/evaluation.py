@@ -16,6 +16,7 @@ from axhil.report.accuracy import robust_accuracy
 from axhil.report.figures.examples import examples_figure, telling_budget
 from axhil.report.files import Picture, write_report
 from axhil.report.findings import warnings
+from axhil.report.selection import selection, shown
 from axhil.report.table import visible
 from axhil.report.terminal import terminal_table
 from axhil.report.titles import network_title
@@ -27,10 +28,13 @@ from axhil.study.spec import StudySpec
 from axhil.study.storage.store import CellStore
 
 from .console import notice, out, progress
-from .output import results_folder
+from .output import part, results_folder
+from .signals import Stopped
 
 # Wider tables than this are for a file, not for a terminal.
 _MOST_BUDGETS = 14
+# Networks that one picture can quote.
+_MOST_EXAMPLES = 16
 
 
 def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Results]:
@@ -55,8 +59,8 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
                 experiments=experiments,
                 progress=lambda done, _total, now: tick(done, now),
             )
-    except KeyboardInterrupt:
-        notice("stopped; finished cells are kept, and the same command goes on from there")
+    except Stopped as stopped:
+        stopped.add_note("finished cells are kept, and the same command goes on from there")
         raise
     for one in results:
         show(one, alone=len(results) == 1)
@@ -106,10 +110,13 @@ def show(results: Results, *, alone: bool) -> None:
     """Print the tables and warnings of one network under one threat model, unless alone named."""
     if results.records and not alone:
         out.rule(Text(visible(results.title)), align="left")
-    for table, (shown, budgets) in robust_accuracy(results, most=_MOST_BUDGETS):
+    part = shown(results)
+    for table, (count, budgets) in robust_accuracy(part, most=_MOST_BUDGETS):
         out.print(terminal_table(table))
-        if shown < budgets:
-            notice(f"{table.title}: {shown} of {budgets} budgets; the report has all")
+        if count < budgets:
+            notice(f"{table.title}: {count} of {budgets} budgets; the report has all")
+    if sentence := selection(part):
+        notice(sentence)
     for warning in warnings(results.cells):
         out.print(visible(f"warning: {warning}"), soft_wrap=True, markup=False)
 
@@ -156,11 +163,12 @@ def example_pictures(
         eps = telling_budget(one.cells, attack=attack, norm=norm)
         if name in found or eps is None:
             continue
+        labels = shown(one).labels[:_MOST_EXAMPLES]
         try:
             figure = examples_figure(
                 experiment.subject,
                 experiment.images,
-                experiment.multipliers,
+                [each for each in experiment.multipliers if each.label in labels],
                 attack=attack,
                 norm=norm,
                 eps=eps,
@@ -172,7 +180,7 @@ def example_pictures(
             continue
         alone = len({one.network for one in results}) == 1
         found[name] = Picture(
-            "examples" if alone else f"examples_{name.replace(':', '_')}",
+            "examples" if alone else f"examples_{part(name)}",
             f"{network_title(name)}: images, what {attack_title(attack, norm)} added at eps "
             f"{eps:g}, and what each network says",
             figure,

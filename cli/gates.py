@@ -17,6 +17,7 @@ from axhil.hwsim import verify as verify_tables
 from axhil.hwsim.files import write_atomically
 from axhil.hwsim.mutation import MutationReport, draw
 from axhil.hwsim.mutation import mutate as judge_mutants
+from axhil.report.terminal import Fitted
 
 from .console import Json, emit, notice, out, progress
 from .multipliers import Jobs, Words, listed, say_without_yosys
@@ -107,7 +108,7 @@ def mutate(
     for report in reports:
         table = _table(report, everything=everything)
         if table.row_count:
-            out.print(table)
+            out.print(Fitted(table))
         mark = "[red]SURVIVED[/red]" if report.survivors else "[green]none survived[/green]"
         out.print(mark, end="  ")
         out.print(f"{report.sentence()}; {report.seconds:.0f} s", soft_wrap=True, markup=False)

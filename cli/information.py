@@ -12,6 +12,7 @@ from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError, golden
 from axhil.hwsim.multipliers.cache import cache_folder
 from axhil.hwsim.multipliers.opinion import NO_YOSYS
 from axhil.hwsim.netlist import native as gates
+from axhil.hwsim.tools.box import GUARANTEES, missing
 from axhil.hwsim.tools.simulators import simulator_version
 from axhil.hwsim.tools.yosys import find_yosys
 
@@ -43,6 +44,7 @@ def information() -> dict[str, str]:
         "python": f"{platform.python_version()} ({platform.system()} {platform.machine()})",
         "cocotb": version("cocotb"),
         "simulator": simulator,
+        "box": _box(),
         "gates": NO_YOSYS if yosys is None else f"Yosys {yosys.version()} ({yosys.title}), {path}",
         "multipliers": ", ".join(map(str, PAPER_MULTIPLIERS)),
         "golden tables": ", ".join(
@@ -51,6 +53,14 @@ def information() -> dict[str, str]:
         "table cache": str(cache_folder() or "none: no home folder and no $AXHIL_CACHE"),
         **_networks(),
     }
+
+
+def _box() -> str:
+    """What simulators and models cannot do here, and what they could."""
+    lacking = missing()
+    given = ", ".join(what for what in GUARANTEES if what not in lacking)
+    sentence = f"simulators and models {given or 'are not confined'}"
+    return f"{sentence}; not on this machine: {', '.join(lacking)}" if lacking else sentence
 
 
 def _networks() -> dict[str, str]:

@@ -34,7 +34,10 @@ def lut(
     sample_size: Annotated[
         int | None,
         typer.Option(
-            "--sample", min=1, help="Simulate so many operand pairs instead of all; no table then."
+            "--sample",
+            min=1,
+            max=1 << 2 * MAX_BITS,
+            help="Simulate so many operand pairs instead of all; no table then.",
         ),
     ] = None,
     jobs: Jobs = None,
@@ -128,6 +131,7 @@ def _written(
         "sha256": table.sha256,
         "metrics": errors.as_dict(),
         "notes": multiplier.notes,
+        "warnings": table.manifest.get("warnings", []),
         "gates": None if opinion is None else opinion.as_dict(),
     }
     verdict = ""
@@ -168,7 +172,8 @@ def _sampled(
             progress=lambda done, _: tick(min(done, draws), f"sampling {multiplier.name}"),
         )
     write_atomically(path, (json.dumps(estimates.as_dict(), indent=2) + "\n").encode())
-    for note in multiplier.notes:
+    warnings = estimates.manifest.get("warnings", [])
+    for note in [*multiplier.notes, *(f"warning: {multiplier.name}: {one}" for one in warnings)]:
         notice(note)
     _print(_description(circuit, estimates.manifest))
     _print(_sentence(multiplier.name, estimates))

@@ -7,11 +7,18 @@ them loads torch before a command runs: help answers at once.
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import shutil
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,8 +26,15 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from axhil.errors import AxhilError
+from axhil.report.table import visible
 
 from .console import err, out
+from .output import temporary_trouble
+from .signals import Stopped, end, stoppable
+from .streams import write
+
+_LONGEST = 2000
+"""Characters of a sentence; a name in it may be as long as a file."""
 
 COMMANDS = {
     "Tables": {
@@ -49,6 +63,8 @@ NETWORKS_EXTRA = (
     *("pydantic", "PIL", "scipy", "safetensors", "jinja2"),
 )
 """What the extra `networks` installs: gates on tables need none of it."""
+
+_HELP_WIDTH = 70
 
 
 @cache
@@ -96,7 +112,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"axhil {version('axhil')}")
+        write(f"axhil {version('axhil')}\n")
         raise typer.Exit
 
 
@@ -113,16 +129,39 @@ def axhil(
 def main() -> None:
     """Run the command line; a user's mistake is one sentence on stderr and exit code 2."""
     # A notice is a sentence, without the line of code that gave it.
-    warnings.formatwarning = lambda message, *_: f"axhil: {message}\n"
+    warnings.formatwarning = lambda message, *_: f"axhil: {_sentence(str(message))}\n"
     out.quiet = False
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
+        if isinstance(stream, io.TextIOWrapper):
+            with suppress(OSError):  # of a pipe that nobody reads
+                stream.reconfigure(errors="backslashreplace")
+    if shutil.get_terminal_size().columns < _HELP_WIDTH:  # help is typer's, which would cut words
+        os.environ["TERMINAL_WIDTH"] = str(_HELP_WIDTH)
+    with stoppable():
+        try:
+            _run()
+        except Stopped as stopped:
+            # Who stopped reading stdout knows it.
+            if stopped.number != signal.SIGPIPE:
+                _say(stopped.sentence)
+            end(stopped.number)
+
+
+def _run() -> None:
+    for word in sys.argv[1:]:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            _fail(f"expected words in UTF-8, got {word!r}")
     try:
         # Not on its own: its complaints would take four lines.
         sys.exit(app(prog_name="axhil", standalone_mode=False) or 0)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
     except AxhilError as error:
-        _fail(str(error))
+        _fail(str(error), temporary_trouble())
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        _fail(f"{error.strerror or error}{where}")
+        _fail(_reason(error), temporary_trouble())
+    except MemoryError:
+        _fail("expected more memory than there is: fewer images, smaller batches or fewer --jobs")
     except ModuleNotFoundError as error:
         if error.name not in NETWORKS_EXTRA:
             raise
@@ -131,6 +170,8 @@ def main() -> None:
         )
     except Exception as error:
         if not hasattr(error, "format_message"):
+            if trouble := temporary_trouble():
+                _fail(trouble)
             raise
         _usage(error)
 
@@ -147,7 +188,29 @@ def _usage(error: Exception) -> None:
     _fail(f"{sentence.replace('Value error, ', '').rstrip('.')} ({command} --help)")
 
 
-def _fail(sentence: str) -> None:
-    err.print("axhil:", style="red", end=" ")
-    err.print(sentence, soft_wrap=True, markup=False)
+def _reason(error: OSError) -> str:
+    if error.filename:
+        return f"{error.strerror}: {error.filename}"
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder does not exist any more: go to another one"
+    return error.strerror or str(error)
+
+
+def _fail(*parts: str) -> None:
+    _say("; ".join(filter(None, parts)))
     sys.exit(2)
+
+
+def _say(sentence: str) -> None:
+    err.print("axhil:", style="red", end=" ")
+    err.print(_sentence(sentence), soft_wrap=True, markup=False)
+
+
+def _sentence(text: str) -> str:
+    """A text on one line, and not longer than anybody reads."""
+    line = visible(re.sub(r"\s*\n\s*", " ", text.strip()))
+    if len(line) <= _LONGEST:
+        return line
+    return f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"  # the reason is at an end

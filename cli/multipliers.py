@@ -16,12 +16,13 @@ from axhil.hwsim.multipliers.assignment import words_of
 from axhil.hwsim.multipliers.find import Origin, origin_of
 from axhil.hwsim.multipliers.opinion import NO_YOSYS
 from axhil.hwsim.multipliers.printed import PREFIX
-from axhil.hwsim.multipliers.source import Sign, setting, split_items, tie
+from axhil.hwsim.multipliers.source import Sign, define, setting, split_items, tie
 from axhil.hwsim.operands import Asked, Operands
 from axhil.hwsim.tools.yosys import find_yosys
 from axhil.study.errors import StudyError
 
 from .console import notice, progress
+from .options import MOST
 
 Words = Annotated[
     list[str] | None,
@@ -31,7 +32,9 @@ Words = Annotated[
         "default: the paper's seven.",
     ),
 ]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Simulators at a time; default: all cores.")]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, max=MOST, help="Simulators at a time; default: all cores.")
+]
 Luts = Annotated[
     Path | None,
     typer.Option(
@@ -68,11 +71,25 @@ _FACTS = {
     "ties": _option(
         list[str] | None, "--tie", metavar="PORT=VALUE", help="Hold another input; repeatable."
     ),
+    "product_shift": _option(
+        int | None,
+        "--product-shift",
+        metavar="BITS",
+        help="Bits that the output lacks at its lower end.",
+        min=0,
+    ),
     "more": _option(
-        list[Path] | None, "--with", metavar="FILE", help="Another file of it; repeatable."
+        list[Path] | None,
+        "--with",
+        "-f",
+        metavar="FILE",
+        help="Another file of it, or a file list, design.f; repeatable.",
     ),
     "includes": _option(
         list[Path] | None, "--include", "-I", metavar="FOLDER", help="Of includes; repeatable."
+    ),
+    "defines": _option(
+        list[str] | None, "--define", "-D", metavar="NAME=VALUE", help="Macro; repeatable."
     ),
 }
 _OTHERS: dict[str, tuple[Any, Any]] = {
@@ -103,6 +120,7 @@ _OTHERS: dict[str, tuple[Any, Any]] = {
             float,
             typer.Option(
                 min=0.1,
+                max=1e6,
                 metavar="SECONDS",
                 help="For a C or Python model, or for Verilog without progress.",
             ),
@@ -215,7 +233,7 @@ def _request(given: Mapping[str, Any], *, assumed: bool) -> Request:
         )
     sign: Sign | None = "wrap" if given["wrap_signed"] else None
     facts = {name: given[name] for name in _FACTS if given[name] is not None}
-    for name, read in (("parameters", setting), ("ties", tie)):
+    for name, read in (("parameters", setting), ("ties", tie), ("defines", define)):
         if name in facts:
             facts[name] = _by_name(facts[name], read, option=_spelling(name))
     for name in ("more", "includes"):

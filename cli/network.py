@@ -18,7 +18,7 @@ from axhil.hwsim.multipliers.assignment import spelled_words, split_words
 from . import options as opt
 from .console import Json, emit, err, notice, out, progress
 from .multipliers import Luts, made, verilog_options
-from .output import Out, OutFile, ready_folder
+from .output import Out, OutFile, part, ready_folder
 
 app = typer.Typer()
 
@@ -42,8 +42,10 @@ def train(
     out_file: OutFile = None,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
-    seed: int = 0,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Instead of the recipe's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=opt.MOST_SEED, help="Of all that is drawn.")] = 0,
     threads: opt.Threads = None,
     device: opt.DeviceOption = opt.Device.cpu,
     as_json: Json = False,
@@ -104,7 +106,7 @@ def accuracy(
     multipliers: opt.Multipliers = None,
     luts: Luts = None,
     images: Annotated[int | None, typer.Option(help="How many; default: all.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 128,
+    batch: Annotated[int, typer.Option(min=1, max=opt.MOST_ROWS, help="Images at a time.")] = 128,
     weights: opt.Weights = None,
     weight_scales: opt.WeightScales = "tensor",
     activation_range: opt.ActivationRange = "percentile",
@@ -123,7 +125,6 @@ def accuracy(
     from axhil.report.terminal import terminal_table
     from axhil.study.accuracy import measure, write_accuracy
     from axhil.study.subject import load_subject, set_threads
-    from axhil.zoo.data import load
 
     set_threads(threads)
     ready_folder(out_dir)
@@ -140,8 +141,7 @@ def accuracy(
     )
     for one in chosen:
         one.check(subject.prepared.layers)
-    everything = load(data or subject.network.data, root=data_dir, download=download)
-    selected = everything.select(images)
+    selected = subject.images(data, root=data_dir, download=download).select(images)
     total = (1 + len(chosen)) * len(selected)
     with progress("classifying", total=total, unit="images") as tick:
         rows = measure(
@@ -152,7 +152,7 @@ def accuracy(
             device=where,
             progress=lambda done, _total, now: tick(done, now),
         )
-    path = out_dir / f"accuracy_{network.replace(':', '_')}_{selected.name.replace('/', '_')}.json"
+    path = out_dir / f"accuracy_{part(network)}_{part(selected.name)}.json"
     record = write_accuracy(path, subject, selected, rows, batch=batch, device=where)
     title = f"{network} on {len(selected):,} images of {selected.name}"
     out.print(terminal_table(measurements.accuracy(rows, title=title)))
@@ -176,7 +176,7 @@ def evaluate(
         list[str] | None, typer.Option(help="Budgets, e.g. 0,0.1,0.5; repeatable.")
     ] = None,
     images: Annotated[int | None, typer.Option(help="How many, class by class.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of random starts.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of random starts.")] = 0,
     full: Annotated[
         bool, typer.Option("--full", help="The paper's size: 64 images, 100 budgets.")
     ] = False,
@@ -190,8 +190,10 @@ def evaluate(
             help="float32 or bfloat16: straight-through; slope:H: the table's own over H codes."
         ),
     ] = "float32",
-    batch: Annotated[int, typer.Option(min=1, help="Rows per pass through the network.")] = 512,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
+    batch: Annotated[
+        int, typer.Option(min=1, max=opt.MOST_ROWS, help="Rows per pass through the network.")
+    ] = 512,
+    jobs: Annotated[int | None, typer.Option(min=1, max=opt.MOST, help="Cells at a time.")] = None,
     weights: opt.Weights = None,
     weight_scales: opt.WeightScales = "tensor",
     activation_range: opt.ActivationRange = "percentile",

@@ -91,7 +91,15 @@ Weights = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Weights: .safetensors or a torch state dict."),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")]
+MOST = 1024
+"""Of what runs at a time: threads, processes, instances."""
+MOST_ROWS = 2**31 - 1
+"""Of images, and whatever else is counted."""
+MOST_SEED = 2**32 - 1
+
+Threads = Annotated[
+    int | None, typer.Option(min=1, max=MOST, help="CPU threads; default: all cores.")
+]
 DeviceOption = Annotated[Device, typer.Option(help="Where networks run.")]
 WeightScales = Annotated[
     Granularity,

@@ -37,7 +37,7 @@ def run(
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
     weights: opt.Weights = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, max=opt.MOST, help="Cells at a time.")] = None,
     threads: opt.Threads = None,
     device: opt.DeviceOption = opt.Device.cpu,
     engine: opt.EngineOption = "local",

@@ -15,6 +15,7 @@ from axhil.study.errors import StudyError
 
 from .console import Json, emit, out, progress
 from .multipliers import Jobs, Luts, Words, listed, made, verilog_options
+from .streams import write
 
 app = typer.Typer()
 
@@ -83,7 +84,11 @@ def _inspection(word: str, request: Request) -> Inspection:
         source = found.source
         files = [file for file in (source.file, *source.more) if file is not None]
         return inspect(
-            files, top=source.top, parameters=source.parameters, includes=source.includes
+            files,
+            top=source.top,
+            parameters=source.parameters,
+            includes=source.includes,
+            defines=source.defines,
         )
     circuit = found.circuit()
     if circuit is None:
@@ -103,4 +108,4 @@ def rtl(
 ) -> None:
     """Print a multiplier as one stand-alone Verilog file, its constants in place."""
     wanted = Catalogued.parse(multiplier, operand=Operand(width, signed), rtl=folder)
-    typer.echo(standalone(wanted), nl=False)
+    write(standalone(wanted))

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import HwsimError
-from .files import write_atomically
+from .files import TABLE_LIMIT, array_of, json_of, read_bytes, write_atomically
 from .operands import MAX_BITS, Operand, Operands
 
 FORMAT_VERSION = 2
@@ -33,6 +32,7 @@ Version 1 says `width` and `signed` for both operands, version 2 `activation` an
 
 _TABLE, _MANIFEST = "table.npy", "manifest.json"
 _MANIFEST_LIMIT = 1 << 24
+_MEMBER, _MOST_MEMBERS = b"PK\1\2", 64  # how a zip lists a file; a million would fill the memory
 _OPERAND_KEYS = {"width", "signed", "activation", "weight"}
 
 
@@ -101,7 +101,8 @@ class Lut:
     @property
     def name(self) -> str:
         """The multiplier's spelling, else the top module, else `lut`."""
-        return str(self.manifest.get("multiplier") or self.manifest.get("top") or "lut")
+        names = (self.manifest.get(key) for key in ("multiplier", "top"))
+        return next((name for name in names if name and isinstance(name, str)), "lut")
 
     @property
     def operands(self) -> Operands:
@@ -147,27 +148,28 @@ class Lut:
             HwsimError: missing, unreadable, cut, altered, of a newer format or of another shape;
                 the sentence names the path.
         """
+        data = read_bytes(Path(path), limit=TABLE_LIMIT)
         try:
-            return cls._from_bytes(Path(path).read_bytes())
-        except OSError as error:
-            raise HwsimError(f"cannot read LUT {path}: {error.strerror or error}") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            return cls._from_bytes(data)
+        except HwsimError as error:
+            raise HwsimError(f"LUT {path}: {error}") from error
+        except Exception as error:  # zipfile says of no set of errors that it is all of them
             raise HwsimError(
                 f"LUT {path} is damaged or no .npz file ({error}); write it again with `axhil lut`"
             ) from error
-        except HwsimError as error:
-            raise HwsimError(f"LUT {path}: {error}") from error
 
     @classmethod
     def _from_bytes(cls, data: bytes) -> "Lut":
+        if data.count(_MEMBER) > _MOST_MEMBERS:
+            raise HwsimError(f"expected two files in it, found more than {_MOST_MEMBERS}")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             manifest = _read_manifest(archive)
             operands = _operands(manifest)
             raw = _member(archive, _TABLE, limit=4 * operands.product.count + 4096)
         try:
-            table = np.lib.format.read_array(io.BytesIO(raw), allow_pickle=False)
-        except ValueError as error:
-            raise HwsimError(f"{_TABLE} in it is no NumPy array ({error})") from error
+            table = array_of(raw)
+        except HwsimError as error:
+            raise HwsimError(f"{_TABLE}: {error}") from error
         if table.dtype != np.dtype("<i4"):
             raise HwsimError(f"expected a table of little-endian int32, got {table.dtype.str}")
         lut = cls(table, *operands, manifest)
@@ -181,11 +183,9 @@ class Lut:
 
 def _read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
-        manifest = json.loads(_member(archive, _MANIFEST, limit=_MANIFEST_LIMIT))
-    except ValueError as error:
-        if isinstance(error, HwsimError):
-            raise
-        raise HwsimError(f"{_MANIFEST} in it is not JSON ({error})") from error
+        manifest = json_of(_member(archive, _MANIFEST, limit=_MANIFEST_LIMIT))
+    except HwsimError as error:
+        raise HwsimError(f"{_MANIFEST}: {error}") from error
     if not isinstance(manifest, dict):
         raise HwsimError(f"expected {_MANIFEST} to hold an object, got {manifest!r:.40}")
     version = manifest.get("format_version")
@@ -227,7 +227,4 @@ def _member(archive: zipfile.ZipFile, name: str, *, limit: int) -> bytes:
         raise HwsimError(f"there is no {name} in it, so it is no table of axhil") from None
     if member.file_size > limit:
         raise HwsimError(f"{name} in it has {member.file_size} bytes, expected at most {limit}")
-    try:
-        return archive.read(member)
-    except RuntimeError as error:  # zipfile's way to say: encrypted
-        raise zipfile.BadZipFile(str(error)) from error
+    return archive.read(member)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from .designs import FIRST, PRODUCT, SECOND
+from .files import read_text
 from .multipliers import Catalogued
 
 
@@ -25,7 +26,7 @@ def standalone(multiplier: Catalogued) -> str:
     circuit, width = multiplier.circuit(), multiplier.operand.bits
     top = f"mul_{multiplier.slug}" + ("_signed" if circuit.product.signed else "")
     kind = "signed" if circuit.product.signed else "unsigned"
-    texts = [path.read_text() for path in circuit.sources]
+    texts = [read_text(path) for path in circuit.sources]
     texts += [circuit.wrapper] if circuit.wrapper else []
     names = [name for text in texts for name in re.findall(r"(?m)^\s*module\s+(\w+)", text)]
     instance = circuit.instance("u_mul", {port: port for port in (FIRST, SECOND, PRODUCT)})

@@ -93,7 +93,7 @@ def clean_accuracy(parts: Sequence[Results]) -> Table:
     for label in dict.fromkeys(label for part in parts for label in part.labels):
         row: list[Entry | str] = [label]
         for part in parts:
-            record = part.clean.get(label)
+            record = (part.whole or part).clean.get(label)
             if record is None:
                 row += [NONE, NONE]
             else:

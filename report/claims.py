@@ -18,7 +18,7 @@ from axhil.study.statistics import PairedDifference, holm, paired_difference
 
 from .panels import where
 from .table import Entry, Table, rows_of
-from .titles import plural, points
+from .titles import few, plural, points
 
 Outcome = Literal["holds", "does not hold", "cannot be told"]
 
@@ -158,7 +158,7 @@ def _any_gain(attacked: Sequence[Comparison], family: int) -> Verdict:
         who = list(dict.fromkeys(c.record.cell.label for c in surviving))
         text = (
             f"under attack {len(surviving):,} of {len(attacked):,} comparisons are gains that "
-            f"survive ({', '.join(who)})"
+            f"survive ({', '.join(few(who))})"
         )
     else:
         first = fewest_changed(family)

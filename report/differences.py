@@ -31,8 +31,9 @@ def _label(comparison: Comparison) -> str:
     return comparison.record.cell.label
 
 
-def all_differences(results: Results) -> Table:
-    """Every paired difference, the most certain first."""
+def all_differences(results: Results, *, most: int | None = None) -> Table:
+    """Every paired difference, the most certain first; or the first so many."""
+    order = sorted(results.comparisons, key=lambda c: (c.adjusted, c.difference.p_value))
     rows = [
         [
             Entry(_label(c)),
@@ -40,7 +41,7 @@ def all_differences(results: Results) -> Table:
             number(c.record.eps, ".6g"),
             *_test(c),
         ]
-        for c in sorted(results.comparisons, key=lambda c: (c.adjusted, c.difference.p_value))
+        for c in order[:most]
     ]
     return Table(
         "Paired differences",

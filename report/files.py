@@ -20,6 +20,7 @@ from .figures.errors import tables_figure
 from .figures.saving import save_figure
 from .html.page import write_page
 from .markdown import report_markdown
+from .selection import shown
 from .titles import plural
 
 
@@ -64,11 +65,12 @@ def write_report(
         HwsimError: a file cannot be written.
     """
     some = [one for one in results if one.cells]
+    parts = [shown(one) for one in some]
     if not some:
         raise StudyError("expected at least one finished cell to report on, got none")
     alone = len(results) == 1
     suffixes = ["" if alone else f"_{one.stem}" for one in some]
-    tables = _tables(some)
+    tables = _tables(parts)
     # A case-blind file system takes names that differ in case alone for one.
     names = [f"robustness{suffix}" for suffix in suffixes] + [one.stem for one in pictures]
     names += ["tables"] if tables else []
@@ -80,9 +82,9 @@ def write_report(
             f"robustness{suffix}",
             f"{one.title}: robust accuracy over eps, {plural(one.images, 'image')}; bands are "
             "Wilson 95 % intervals",
-            robustness_figure(one.records, title=f"{one.title}, {plural(one.images, 'image')}"),
+            robustness_figure(part.records, title=f"{one.title}, {plural(one.images, 'image')}"),
         )
-        for one, suffix in zip(some, suffixes, strict=True)
+        for one, part, suffix in zip(some, parts, suffixes, strict=True)
     ]
     figures += pictures
     if tables:

@@ -11,7 +11,9 @@ from axhil.study.engine.experiment import cross_checks
 from axhil.study.storage.cells import Cell
 from axhil.study.storage.records import Record
 
-from .titles import plural, points
+from .titles import few, listed, plural, points
+
+_MOST_CROSS_CHECKS = 40  # sentences that compare attacks with each other
 
 
 def finding(comparisons: Sequence[Comparison], reference: str | None) -> str:
@@ -39,16 +41,12 @@ def finding(comparisons: Sequence[Comparison], reference: str | None) -> str:
         )
     others = [label for label in labels if label not in different]
     if others:
-        who = _listed(others) if len(others) <= 4 else f"the other {len(others)}"
+        who = listed(others) if len(others) <= 4 else f"the other {len(others)}"
         clauses.append(f"{who} show{'s' if len(others) == 1 else ''} no such difference")
     return (
         f"Compared with the accurate multiplier ({reference}) on {images}, and beyond what chance "
         f"explains: {'; '.join(clauses)}."
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _nothing_seen(samples: int, family: int) -> str:
@@ -64,10 +62,14 @@ def _clauses(
 ) -> tuple[list[str], set[str]]:
     """What survives, a clause per direction and one for clean accuracy, and for whom."""
     clauses, different = [], set()
+    under_attack: dict[str, list[Comparison]] = {label: [] for label in labels}
+    for c in comparisons:
+        if not c.clean:
+            under_attack[c.record.cell.label].append(c)
     for word, sign in (("more", 1), ("fewer", -1)):
         entries: list[str] = []
         for label in labels:
-            attacked = [c for c in comparisons if c.record.cell.label == label and not c.clean]
+            attacked = under_attack[label]
             found = [c for c in attacked if c.survives and sign * c.difference.value > 0]
             if not found:
                 continue
@@ -81,14 +83,14 @@ def _clauses(
                 f"settings (by up to {most:.1f} points)"
             )
         if entries:
-            clauses.append(_listed(entries))
+            clauses.append(listed(entries))
     clean = []
     for c in comparisons:
         if c.clean and c.survives:
             different.add(c.record.cell.label)
             clean.append(f"{c.record.cell.label} {points(c.difference.value)} points")
     if clean:
-        clauses.append(f"without attack {_listed(clean)}")
+        clauses.append(f"without attack {listed(clean)}")
     return clauses, different
 
 
@@ -165,7 +167,7 @@ def warnings(cells: Sequence[Cell]) -> list[str]:
             key = (cell.settings.attack, cell.settings.norm, code)
             groups.setdefault(key, []).append((cell.label, sentence))
     return [
-        f"{attack_title(attack, norm)}, {code} ({', '.join(label for label, _ in found)}): "
+        f"{attack_title(attack, norm)}, {code} ({', '.join(few([label for label, _ in found]))}): "
         f"{found[0][1]}{f' (figures of {found[0][0]})' if len(found) > 1 else ''}"
         for (attack, norm, code), found in groups.items()
-    ] + cross_checks(cells)
+    ] + [*few(cross_checks(cells), most=_MOST_CROSS_CHECKS)]

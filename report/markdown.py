@@ -13,6 +13,7 @@ from axhil.study.results import Results
 
 from . import accuracy, differences, findings, provenance
 from .claims import claims_table
+from .selection import selection, shown
 from .table import Entry, Table, visible
 from .titles import plural
 
@@ -78,7 +79,7 @@ def report_markdown(
         for caption, path in (pictures or {}).items()
     ]
     if some:
-        parts += [*_clean(some), *_timing(some)]
+        parts += [*_clean([shown(one) for one in some]), *_timing(some)]
         for one in some:
             parts += _robust(one, records)
         parts += [*_claims(some), *_warnings(some), "## Provenance"]
@@ -112,21 +113,21 @@ def _summary(one: Results) -> str:
 def _clean(some: Sequence[Results]) -> list[str]:
     # Threat models share the clean images: the first of each network speaks for all.
     networks = {one.network: one for one in reversed(some) if one.clean}
-    shown = [
+    firsts = [
         networks[name] for name in dict.fromkeys(one.network for one in some) if name in networks
     ]
-    if not shown:
+    if not firsts:
         return ["## Clean accuracy", "eps = 0 is not among the budgets."]
     note = (
         "Percent of images right without an attack, with Wilson 95 % intervals, beside the paper's "
         "Table III. Weights and images are not the paper's, so compare the distances from ACC and "
-        "not the levels. " + _worth(shown)
+        "not the levels. " + _worth(firsts)
     )
-    return ["## Clean accuracy", markdown_table(accuracy.clean_accuracy(shown)), note]
+    return ["## Clean accuracy", markdown_table(accuracy.clean_accuracy(firsts)), note]
 
 
-def _worth(shown: Sequence[Results]) -> str:
-    counts = sorted({one.images for one in shown})
+def _worth(results: Sequence[Results]) -> str:
+    counts = sorted({one.images for one in results})
     found = ", ".join(f"one image out of {n:,} is {100 / n:.3g} %" for n in counts)
     return f"{found[0].upper()}{found[1:]}."
 
@@ -155,10 +156,13 @@ def _robust(one: Results, records: str) -> list[str]:
         )
     note += f". Wilson 95 % intervals reach up to {100 * widest:.1f} points to either side."
     parts = [f"## Robust accuracy: {plain(one.title)}", note]
-    for table, (shown, budgets) in accuracy.robust_accuracy(one, most=_MOST_BUDGETS):
+    part = shown(one)
+    if sentence := selection(part):
+        parts.append(f"{plain(sentence)} Every record: [{records}]({records}).")
+    for table, (count, budgets) in accuracy.robust_accuracy(part, most=_MOST_BUDGETS):
         parts += [f"### {plain(table.title)}: {plain(one.title)}", markdown_table(table)]
-        if shown < budgets:
-            parts.append(f"{shown} of {budgets} budgets; {records} has all.")
+        if count < budgets:
+            parts.append(f"{count} of {budgets} budgets; {records} has all.")
     if not one.comparisons:
         return parts
     surviving = sum(c.survives for c in one.comparisons)
@@ -169,7 +173,7 @@ def _robust(one: Results, records: str) -> list[str]:
         "attack. Gained: images that only the approximate network gets right; lost: only the "
         "accurate one. Exact two-sided McNemar test, Holm's correction over all "
         f"{len(one.comparisons):,}; eps 0 counts once per multiplier.",
-        markdown_table(differences.notable_differences(one)),
+        markdown_table(differences.notable_differences(part)),
         "**The smallest difference that this sample could have shown.** "
         + plain(findings.smallest_difference(one.images, len(one.comparisons))),
     ]
@@ -207,12 +211,13 @@ def _warnings(some: Sequence[Results]) -> list[str]:
 
 
 def _provenance(one: Results) -> list[str]:
-    command = visible(provenance.command(one.cells))
+    part = shown(one)
+    command = visible(provenance.command(part.cells))
     return [
         f"### {plain(one.title)}",
         markdown_table(provenance.settings(one)),
         "Tables, by the SHA-256 of their little-endian int32:",
-        markdown_table(provenance.tables_used(one)),
+        markdown_table(provenance.tables_used(part)),
         "The command that asks for these cells:",
         "\n".join(f"    {line}" for line in command.splitlines()),
     ]

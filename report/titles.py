@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from axhil.study.paper import TITLES
 
 
@@ -14,6 +16,19 @@ def network_title(network: str) -> str:
 def plural(count: int, noun: str) -> str:
     """Count and noun: 1 image, 2 images."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(words: Sequence[str], *, most: int = 12) -> str:
+    """Words in a sentence: a, b and c; of many the first, and how many others."""
+    words = few(words, most=most)
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def few(words: Sequence[str], *, most: int = 12) -> Sequence[str]:
+    """Words as they are; of many the first, and how many others."""
+    if len(words) <= most:
+        return words
+    return [*words[:most], f"{len(words) - most:,} others"]
 
 
 def points(share: float) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scipy.stats import beta, norm
 
@@ -147,5 +148,10 @@ def difference_interval(difference: PairedDifference, *, family: int = 1) -> tup
     net = difference.gained - difference.lost
     changed = difference.gained + difference.lost + 1
     middle = net / total
-    half = float(norm.isf(LEVEL / 2 / family)) * math.sqrt(changed - net * net / total) / total
+    half = _quantile(family) * math.sqrt(changed - net * net / total) / total
     return max(-1.0, middle - half), min(1.0, middle + half)
+
+
+@lru_cache
+def _quantile(family: int) -> float:
+    return float(norm.isf(LEVEL / 2 / family))

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +29,7 @@ class Results:
         planned: evaluations asked for; one is a multiplier, attack, norm and budget.
         tables: of the multipliers, where they are at hand; those that no cell was built from are
             dropped.
+        whole: what these are a part of: comparisons are of its family.
 
     Raises:
         StudyError: a cell of another network or threat model, or more evaluations than planned.
@@ -38,6 +40,7 @@ class Results:
     cells: tuple[Cell, ...]
     planned: int
     tables: tuple[Multiplier, ...] = ()
+    whole: Results | None = None
 
     def __post_init__(self) -> None:
         for cell in self.cells:
@@ -58,6 +61,8 @@ class Results:
     @cached_property
     def records(self) -> tuple[Record, ...]:
         """The points of the curves."""
+        if self.whole is not None:
+            return tuple(one for one in self.whole.records if one.cell.label in self.labels)
         return tuple(records_of(self.cells))
 
     @property
@@ -95,7 +100,7 @@ class Results:
         """How the attacked network is differentiated; straight-through before the first."""
         return self.cells[0].settings.gradient if self.cells else "float32"
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """The multipliers, in the cells' order."""
         return tuple(dict.fromkeys(cell.label for cell in self.cells))
@@ -103,16 +108,27 @@ class Results:
     @cached_property
     def reference(self) -> str | None:
         """Label of the accurate multiplier, None where there is none."""
+        if self.whole is not None:
+            return self.whole.reference
         return accurate_multiplier(self.records, self.tables)
 
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:
         """Every point against the accurate multiplier's: one family; empty without reference."""
+        if self.whole is not None:
+            labels = set(self.labels)
+            return tuple(c for c in self.whole.comparisons if c.record.cell.label in labels)
         if self.reference is None:
             return ()
         return tuple(compare(self.records, self.reference))
 
-    @property
+    def part(self, labels: Collection[str]) -> Results:
+        """The results of some multipliers, compared within the family of all."""
+        cells = tuple(cell for cell in self.cells if cell.label in labels)
+        planned = sum(len(cell.settings.budgets) for cell in cells)
+        return replace(self, cells=cells, planned=planned, whole=self)
+
+    @cached_property
     def clean(self) -> dict[str, Record]:
         """Each multiplier's point without attack, where eps = 0 is among its budgets."""
         found: dict[str, Record] = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -28,6 +28,7 @@ from axhil.emulation.gradients.gradient import parse_gradient
 from axhil.emulation.quantise.batchnorm import BatchNorm
 from axhil.emulation.quantise.calibrate import Calibration
 from axhil.emulation.quantise.quantize import Granularity
+from axhil.hwsim.files import MissingFileError, read_toml
 from axhil.hwsim.multipliers.assignment import located_words, split_words
 
 from .engine.experiment import DEFAULT_BUDGETS, Grid
@@ -51,7 +52,7 @@ NormName = Literal[NORMS]  # type: ignore[valid-type]  # derived from the enum t
 
 Name = Annotated[str, Field(min_length=1)]
 AttackName = Annotated[str, AfterValidator(canonical)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 class _Strict(BaseModel):
@@ -71,7 +72,7 @@ class Range(_Strict):
 
     first: float = Field(ge=0, allow_inf_nan=False)
     last: float = Field(ge=0, allow_inf_nan=False)
-    count: int = Field(ge=2)
+    count: int = Field(ge=2, le=10_000)
 
     def values(self) -> tuple[float, ...]:
         """The budgets, rounded to six decimals."""
@@ -149,7 +150,7 @@ class StudySpec(_Strict):
     threat_models: _several(ThreatModel) = (WHITEBOX,)  # type: ignore[valid-type]
     worst_iterate: bool = False
     gradient: str = "float32"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     batch: Count = 512
     quantisation: Quantisation = Quantisation()
     allow_float: bool = False
@@ -232,15 +233,13 @@ def read_spec(path: Path | str) -> StudySpec:
         HwsimError: a word that names no multiplier.
     """
     path = Path(path)
-    if str(path) == path.name and not path.suffix and not path.exists():
+    if str(path) == path.name and not path.suffix and not os.path.exists(path):  # noqa: PTH110  (false for a name that no file can have)
         path = studies_dir() / f"{path}.toml"
     try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        body = read_toml(path)
+    except MissingFileError as error:
         ours = ", ".join(sorted(one.stem for one in studies_dir().glob("*.toml")))
         raise StudyError(f"no study file {path}: expected a path, or one of {ours}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path} is no TOML file: {error}") from error
     spec = checked(body, source=str(path))
     folder = path.parent
     return spec.model_copy(

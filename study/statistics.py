@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scipy.stats import binomtest
 
@@ -40,6 +41,7 @@ class Proportion:
         return max(self.value - self.low, self.high - self.value)
 
 
+@lru_cache(maxsize=1 << 16)
 def proportion(count: int, samples: int) -> Proportion:
     """Wilson 95 % interval of `count` successes in `samples` trials.
 
@@ -85,10 +87,14 @@ def paired_difference(first: str, second: str) -> PairedDifference:
         raise StudyError(
             f"expected flags of the same images, got {len(first)} and {len(second)} of them"
         )
-    pairs = list(zip(first, second, strict=True))
-    gained, lost = pairs.count(("0", "1")), pairs.count(("1", "0"))
-    p_value = 1.0 if gained + lost == 0 else float(binomtest(gained, gained + lost).pvalue)
-    return PairedDifference(gained, lost, len(first), p_value)
+    a, b = int(first, 2), int(second, 2)
+    gained, lost = (b & ~a).bit_count(), (a & ~b).bit_count()
+    return PairedDifference(gained, lost, len(first), _mcnemar(gained, lost))
+
+
+@lru_cache(maxsize=1 << 16)
+def _mcnemar(gained: int, lost: int) -> float:
+    return 1.0 if gained + lost == 0 else float(binomtest(gained, gained + lost).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

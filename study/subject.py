@@ -36,6 +36,42 @@ class Subject:
     prepared: Prepared
     calibration: str
 
+    def images(
+        self, data: str | None = None, *, root: Path | None, download: bool = False
+    ) -> Images:
+        """What the network is evaluated on: a data set, by default its own.
+
+        Raises:
+            EmulationError: no such data, or not what the network takes.
+        """
+        images = load(data or self.network.data, root=root, download=download)
+        require_images(self.float_model, images, network=self.network.name)
+        return images
+
+
+def require_images(model: nn.Module, images: Images, *, network: str) -> None:
+    """Refuses images that a network does not take, and classes that it does not tell apart.
+
+    Raises:
+        EmulationError: names both.
+    """
+    device = next((one.device for one in model.parameters()), torch.device("cpu"))
+    x, _ = images.batch(slice(0, 1), device=device)
+    what = f"images of {images.name}, {' x '.join(map(str, images.shape))},"
+    try:
+        with torch.no_grad():
+            logits = model(x)
+    except Exception as error:  # every layer has its own words for another shape
+        reason = str(error).partition("\n")[0]
+        raise EmulationError(f"{network} does not take {what} as it is: {reason:.200}") from error
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 1:
+        raise EmulationError(f"expected {network} to give a logit per class of {what} it does not")
+    if images.labels.max() >= logits.shape[1]:
+        raise EmulationError(
+            f"{network} tells {logits.shape[1]} classes apart, {images.name} has "
+            f"{int(images.labels.max()) + 1}"
+        )
+
 
 def calibration_images(subject: Network, root: Path | None) -> Images:
     """Return the images that calibrate a network: never those it is evaluated on.
@@ -80,6 +116,7 @@ def load_subject(
         entry = replace(entry, data=data)
     model = pretrained(name, weights=weights)
     images = calibration_images(entry, root)
+    require_images(model, images, network=name)
     digest = sha256_of(own_state(model))
     # Calibrated on the CPU always, so that every device gets the same scales to the bit.
     pixels, _ = images.batch()

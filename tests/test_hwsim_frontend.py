@@ -10,7 +10,8 @@ from netlist_samples import numbered_netlist
 from axhil.hwsim import HwsimError
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.multipliers.sampling import classes, corners, draw, sample
-from axhil.hwsim.multipliers.tabulation import simulate_pairs, sweep_order, tabulate, with_signs
+from axhil.hwsim.multipliers.tabulation import simulate_pairs, tabulate, with_signs
+from axhil.hwsim.multipliers.visits import sweep_order
 from axhil.hwsim.operands import Asked, Operand, Operands
 from axhil.hwsim.verilog.circuit import read_circuit, short_names
 from axhil.hwsim.verilog.ports import Interface, Port
@@ -99,7 +100,7 @@ def test_clock_reset_and_enable_are_recognised_and_told(names, expected):
 
 NO_ROLES = {
     "three operands": (["a:8", "b:8", "c:8", ">p:16"], {}, r"two operands, got a\[8\], b\[8\], c"),
-    "one operand": (["a:8", ">p:16"], {}, r"two operands, got a\[8\]; name two with --a and --b"),
+    "one operand": (["a:8", ">p:16"], {}, r"two operands, got a\[8\]; if a holds both, say"),
     "unequal and narrow": (["a:8", "b:4", ">p:11"], {}, r"product of 12 bits, got p of 11: a nar"),
     "narrow": (["a:8", "b:8", ">p:15"], {}, r"product of 16 bits, got p of 15: a narrower output"),
     "no output": (["a:8", "b:8"], {}, r"one output as the product, got none; name it with --p"),
@@ -150,25 +151,128 @@ def test_tasks_that_act_outside_are_refused(task):
 
 def test_comments_strings_and_escaped_names_are_no_tasks():
     check_tasks(
-        '// $system\n/* $system\n */ module m; wire \\$system ; initial $display("$system"); '
-        "assign p = $signed(a) >>> $clog2(8); endmodule",
+        '// $system "\n/* $system\n " */ module m; wire \\$system , \\a/b ; '
+        'initial $display("$system // /* \\" axhil_"); (* keep = "$system" *) '
+        "assign p = $signed(a) >>> $clog2(8); always @(*) x = y; endmodule\n`resetall",
         where="m",
     )
 
 
+# What one reader takes for a comment, a string or nothing, and another runs.
+TWO_READINGS = {
+    "a name like a comment": (
+        r'wire \x/* ; initial $system("id"); wire \y*/ ;',
+        r"the escaped name \\x/\* is",
+    ),
+    "a name like the rest of the line": (
+        r'wire \x// ; initial $system("id");',
+        r"\\x// is refused",
+    ),
+    "a name with a quote": (r'wire \x" ; initial $system("id"); wire \y" ;', r'\\x" is refused'),
+    "a name that goes on behind a vertical tab": (
+        'wire \\x\v/* ; initial $system("id"); wire \\y*/ ;',
+        "the escaped name .* is refused",
+    ),
+    "a name like a macro": (r"wire \x`y ;", r"\\x`y is refused"),
+    "a string in three quotes": (
+        'initial $display(""" " """); initial $system(1); // """',
+        "expected a string or a comment to end",
+    ),
+    "a string without an end": ('initial $display("x); $system("id");', "expected a string or a"),
+    "a comment without an end": ('/* initial $system("id");', "expected a string or a comment"),
+    "a task behind a number": ('initial #8\'h ff$system("id");', r"\$system is refused before"),
+    "a task behind a time": ('initial #1ns$fopen("id");', r"\$fopen is refused before"),
+    "a directive": ("`systemc_header\nsystem(0);", "`systemc_header is refused"),
+    "C from Verilog": ('import "DPI-C" function int system(string s);', r"\(DPI\) are refused"),
+    "C of Verilator": ('initial $c("system(0);");', r"\$c is refused before anything runs"),
+    "the module around it": ("initial force axhil_stream.a = 0;", "got axhil_stream; rename it"),
+    "its escaped name": (r"initial force \axhil_live .a = 0;", "got axhil_live; rename it"),
+    "the time": ("assign p = a * b + $time;", r"\$time is refused outside what is printed"),
+    "the real time": ("initial t = $realtime;", r"\$realtime is refused outside"),
+}
+
+
+@pytest.mark.parametrize(("body", "sentence"), TWO_READINGS.values(), ids=TWO_READINGS)
+def test_what_could_be_read_in_two_ways_or_reaches_out_is_refused(body, sentence):
+    with pytest.raises(HwsimError, match=rf"^m: [^\n]*{sentence}"):
+        check_tasks(f"module m; {body} endmodule", where="m")
+
+
+def test_the_time_may_be_printed():
+    check_tasks('always @(p) $display("%t: %d", $time, p); initial $timeformat(-9);', where="m")
+
+
+@pytest.mark.sim
+def test_the_text_that_is_judged_is_the_text_that_is_simulated(tmp_path, monkeypatch):
+    """Two files of one name, and a macro that simulations define: one text everywhere."""
+    source = write(
+        tmp_path,
+        "src/mine.v",
+        '`include "which.vh"\nmodule mine(input [3:0] a, b, output [7:0] p);\n'
+        "assign p = `PRODUCT(a, b); // a\n`ifdef COCOTB_SIM\n`EXTRA\n`endif\nendmodule\n",
+    )
+    swapped = "`define PRODUCT(x, y) (x) * {{1'b0, y[2:0]}}\n`define EXTRA {}\n"
+    write(tmp_path, "src/which.vh", swapped.format('initial $system("touch marker");'))
+    good = write(tmp_path, "alt/which.vh", "`define PRODUCT(x, y) (x) * (y)\n`define EXTRA\n")
+    unsigned = Asked(signed=False)
+    # In the current folder too, where preprocessors look first.
+    monkeypatch.chdir(good.parent)
+    with pytest.raises(HwsimError, match=r"^mine\.v: \$system is refused before anything runs"):
+        read_circuit([source], asked=unsigned)
+    circuit = read_circuit([source], asked=unsigned, includes=[good.parent])
+    assert "//" not in circuit.text and "`" not in circuit.text.replace("`line 1 ", "")
+    source.write_text("not read again")
+    np.testing.assert_array_equal(tabulate(circuit).table, exact(4, signed=False))
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("name", ["/etc/passwd", "../secret.vh", "link.vh"])
+def test_an_included_file_from_elsewhere_is_refused_and_not_shown(name, tmp_path):
+    write(tmp_path, "secret.vh", "the secret\n")
+    source = write(tmp_path, "src/mine.v", f'`include "{name}"\nmodule mine; endmodule\n')
+    (tmp_path / "src" / "link.vh").symlink_to(tmp_path / "secret.vh")
+    with pytest.raises(HwsimError, match=r"^mine\.v: expected included files beside the") as error:
+        read_circuit([source])
+    assert "the secret" not in str(error.value)
+
+
 def test_memories_are_found_beside_the_verilog_and_nowhere_else(tmp_path):
     table = write(tmp_path, "data/t.hex", "00")
-    text = 'initial $readmemh("data/t.hex", m); // $readmemh("gone.hex", m);'
-    assert memories(text, folders=[tmp_path], where="m") == {"data/t.hex": table}
+    (tmp_path / "data" / "link.hex").symlink_to("/etc/hostname")
+    text = 'initial $readmemh  ("data/t.hex", m); initial $display("$readmemh(gone)");'
+    renamed, files = memories(text, folders=[tmp_path], where="m")
+    ((name, path),) = files.items()
+    assert path == table
+    assert renamed == text.replace("data/t.hex", name)
     for name, sentence in (
         ("gone.hex", r"m: \$readmemb needs gone\.hex, found no such file in"),
         ("../t.hex", "expected .* a file beside the Verilog or below it"),
         ("/etc/passwd", "expected .* a file beside the Verilog or below it"),
+        (r"\057etc/passwd", "expected .* a file beside the Verilog or below it"),
+        ("link.hex", "of link.hex is refused: it is a link out of"),
     ):
         with pytest.raises(HwsimError, match=sentence):
             memories(f'$readmemb("{name}", m)', folders=[tmp_path / "data"], where="m")
     with pytest.raises(HwsimError, match="file name in quotes, got FILE"):
         memories("$readmemh(FILE, m)", folders=[tmp_path], where="m")
+    with pytest.raises(HwsimError, match=r"file name in quotes, got \{"):
+        memories('$readmemh({"t", ".hex"}, m)', folders=[tmp_path / "data"], where="m")
+
+
+@pytest.mark.sim
+def test_a_memory_is_the_file_whatever_it_is_called(tmp_path):
+    """A memory under the name of a file of the simulation takes its place nowhere."""
+    table = "".join(f"{a * b:02x}\n" for a in range(4) for b in range(4))
+    for name in ("axhil_stream.v", "stream_bench.py", "operands.bin"):
+        write(tmp_path, name, table)
+        source = write(
+            tmp_path,
+            "mine.v",
+            "module mine(input [1:0] a, b, output [3:0] p); reg [7:0] rom [0:15];\n"
+            f'initial $readmemh("{name}", rom); assign p = rom[{{a, b}}][3:0]; endmodule\n',
+        )
+        lut = tabulate(read_circuit([source], asked=Asked(signed=False)))
+        np.testing.assert_array_equal(lut.table, exact(2, signed=False))
 
 
 # --- wide vectors --------------------------------------------------------------------------------
@@ -214,11 +318,7 @@ SHAPES = {
 def test_a_published_netlist_goes_through_as_it_is(tmp_path, shape):
     path = write(tmp_path, f"{shape['name']}.v", numbered_netlist(**shape))
     circuit = read_circuit([path], asked=Asked(signed=shape["signed"]))
-    assert (circuit.top, circuit.signed_from, circuit.reader) == (
-        shape["name"],
-        "option",
-        "pyverilog",
-    )
+    assert (circuit.top, circuit.signed_from) == (shape["name"], "option")
     lut = tabulate(circuit)
     np.testing.assert_array_equal(lut.table, exact(8, signed=shape["signed"]))
     manifest = lut.manifest
@@ -375,11 +475,7 @@ endmodule
 @pytest.mark.sim
 def test_systemverilog_is_read_as_icarus_elaborates_it(tmp_path):
     circuit = read_circuit([write(tmp_path, "sv.sv", SYSTEMVERILOG)], parameters={"W": 3})
-    assert (circuit.reader, circuit.operands.code, circuit.signed_from) == (
-        "Icarus Verilog",
-        "s3",
-        "declared",
-    )
+    assert (circuit.operands.code, circuit.signed_from) == ("s3", "declared")
     assert circuit.interface.parameters == {"W": 3}
     np.testing.assert_array_equal(tabulate(circuit).table, exact(3, signed=True))
 
@@ -391,7 +487,7 @@ def test_a_free_running_output_is_no_pipeline(tmp_path):
         "always @(posedge clk) p <= p + a * b + 1; endmodule"
     )
     path = write(tmp_path, "run.v", text)
-    with pytest.raises(HwsimError, match="but it goes on changing: no pipelined multiplier"):
+    with pytest.raises(HwsimError, match="but it goes on changing: an accumulator"):
         tabulate(read_circuit([path], asked=Asked(signed=False)))
 
 
@@ -402,7 +498,8 @@ def test_a_product_that_depends_on_earlier_operands_is_refused(tmp_path):
         "always @* if (a[0]) p = a * b; endmodule"
     )
     path = write(tmp_path, "keep.v", text)
-    with pytest.raises(HwsimError, match="one product for each operand pair, got two for a="):
+    sentence = r"for a=\d*[02468], b=\d+: it depends on earlier operands: p in keep keeps its value"
+    with pytest.raises(HwsimError, match=sentence):
         tabulate(read_circuit([path], asked=Asked(signed=False)))
 
 

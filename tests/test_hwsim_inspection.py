@@ -159,7 +159,7 @@ def test_what_pyverilog_cannot_read_still_has_ports(tmp_path):
     report = look(tmp_path, text)
     assert report.reader == "Icarus Verilog"
     assert [port.width for port in report.interface.ports] == [4, 4, 8]
-    assert "pyverilog, which reads Verilog-2001, cannot read m.v" in report.no_logic
+    assert "pyverilog, which reads Verilog-2001, cannot read m (m.v)" in report.no_logic
 
 
 def test_what_the_analysis_does_not_follow_is_said(tmp_path):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A simulator kept alive: right products, nothing cached, and a clear end whatever happens."""
 
+import contextlib
 import os
 import re
 import signal
@@ -134,11 +135,12 @@ def test_a_simulator_that_is_killed_between_calls_is_one_sentence(scratch):
 
 def test_a_simulator_that_is_killed_in_the_middle_of_a_call_is_one_sentence(scratch):
     def kill(_served):
-        for pid in live.pids:
-            os.kill(pid, signal.SIGKILL)
+        for pid in live.pids:  # the box: what is in it may answer once more before it ends
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     live = LiveMultiplier(DRUM.circuit(), processes=1, batch=64, progress=kill)
-    with pytest.raises(HwsimError, match=r"^drum\(4\): the simulator died after 64 products"):
+    with pytest.raises(HwsimError, match=r"^drum\(4\): the simulator died after \d+ products"):
         live(np.ones(640), np.ones(640))
     assert list(scratch.iterdir()) == []
 
@@ -344,3 +346,10 @@ def test_what_cannot_stand_under_a_network_is_refused(tmp_path, case):
     text, sentence = NO_NETWORK[case]
     with pytest.raises(HwsimError, match=sentence):
         LiveMultiplier(circuit_in(tmp_path, text, asked=Asked(signed=False)))
+
+
+def test_a_circuit_with_delays_gets_the_time_it_needs(tmp_path, scratch):
+    slow = design(tmp_path, "wire [7:0] q; assign #5 q = a_i * b_i; assign #40 p_o = q;")
+    a, b = np.arange(64) % 16, np.arange(64) // 4
+    with LiveMultiplier(slow, processes=1, instances=2) as live:
+        np.testing.assert_array_equal(live(a, b), a * b)

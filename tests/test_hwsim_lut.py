@@ -260,7 +260,10 @@ WRONG_MEMBERS = [
     ({"manifest_dot_json": b"\xff\xfe"}, "is not JSON"),
     ({"manifest_dot_json": GOOD, "table_dot_npy": b"no array"}, "is no NumPy array"),
     ({"manifest_dot_json": GOOD, "table_dot_npy": npy(np.zeros((2, 2)))}, "got <f8"),
-    ({"manifest_dot_json": GOOD, "table_dot_npy": npy(np.array([None]))}, "is no NumPy array"),
+    (
+        {"manifest_dot_json": GOOD, "table_dot_npy": npy(np.array([None]))},
+        "expected an array of integers",
+    ),
     ({"manifest_dot_json": GOOD, "table_dot_npy": bytes(10**6)}, "expected at most"),
 ]
 
@@ -274,9 +277,9 @@ def test_another_zip_is_refused(tmp_path, members, sentence):
 
 
 def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path):
-    with pytest.raises(HwsimError, match=r"cannot read LUT .*nothing\.npz: No such file"):
+    with pytest.raises(HwsimError, match=r"cannot read .*nothing\.npz: No such file"):
         Lut.load(tmp_path / "nothing.npz")
-    with pytest.raises(HwsimError, match="Is a directory"):
+    with pytest.raises(HwsimError, match="but it is a folder"):
         Lut.load(tmp_path)
     with pytest.raises(HwsimError, match=r"cannot write .*no/table\.npz"):
         random_lut().save(tmp_path / "no" / "table.npz")

@@ -24,10 +24,12 @@ FULL = VerilogSource(
     sign="signed",
     ties={"en": 1},
     includes=(Path("inc"),),
+    defines={"FAST": 1, "OP": "x+y"},
+    product_shift=8,
 )
 SPELT = (
     "rtl/mul.v[top=mul8,a=x,b=y,p=z,weight=x,K=3,MODE=fast,parameter.wrap=-1,signed,tie.en=1,"
-    "with=rtl/cells.v,with=b.v,include=inc]"
+    "product_shift=8,with=rtl/cells.v,with=b.v,include=inc,define.FAST=1,define.OP=x+y]"
 )
 
 
@@ -36,7 +38,7 @@ def test_every_fact_has_its_place_in_the_spelling():
     assert VerilogSource.parse(SPELT) == FULL
     assert FULL.name == (
         "mul.v[top=mul8,a=x,b=y,p=z,weight=x,K=3,MODE=fast,parameter.wrap=-1,signed,tie.en=1,"
-        "with=cells.v,with=b.v,include=inc]"
+        "product_shift=8,with=cells.v,with=b.v,include=inc,define.FAST=1,define.OP=x+y]"
     )
 
 
@@ -52,6 +54,13 @@ def test_every_fact_has_its_place_in_the_spelling():
         ('mul.v[N="a,b]"]', 'mul.v[N="a,b]"]'),
         ("mul.v[parameter.K=1]", "mul.v[K=1]"),
         ("mul.v[parameter.top=1,top=m]", "mul.v[top=m,parameter.top=1]"),
+        ("mul.v[define.A=4'hf,define.B=(x)]", 'mul.v[define.A="4\'hf",define.B="(x)"]'),
+        ("mul.v[parameter.product_shift=1]", "mul.v[parameter.product_shift=1]"),
+        ("mul.v[b=ab[7:0], a=ab[15:8]]", "mul.v[a=ab[15:8],b=ab[7:0]]"),
+        (
+            "design.f[define.B=0x10,define.A=x,product_shift=0]",
+            "design.f[product_shift=0,define.A=x,define.B=16]",
+        ),
     ],
 )
 def test_equal_facts_have_one_spelling(text, canonical):
@@ -73,6 +82,8 @@ WORDS = st.text(st.characters(codec="ascii", exclude_characters='"'), min_size=1
         sign=st.sampled_from([None, "signed", "unsigned", "wrap"]),
         ties=st.dictionaries(NAMES, st.integers(0, 99), max_size=2),
         includes=st.lists(PATHS, max_size=2, unique=True).map(tuple),
+        defines=st.dictionaries(NAMES, st.integers() | WORDS.map(str.strip), max_size=2),
+        product_shift=st.none() | st.integers(0, 64),
     )
 )
 def test_every_value_is_read_back_from_its_spelling(source):
@@ -88,6 +99,9 @@ REFUSED = {
     "parameter twice": ("mul.v[K=1,parameter.K=2]", r"expected one parameter\.K, got two"),
     "two signs": ("mul.v[signed,wrap]", "expected one of signed, unsigned, wrap, got two"),
     "a sign with a value": ("mul.v[signed=1]", "expected signed alone, got signed=1"),
+    "shift of a word": ("mul.v[product_shift=low]", "expected product_shift of a number, got low"),
+    "macro of no name": ("mul.v[define.2=1]", "expected NAME=TEXT, got 2=1"),
+    "macro twice": ("mul.v[define.A=1,define.A=2]", r"expected one define\.A, got two"),
     "tie of a word": ("mul.v[tie.en=on]", "expected PORT=NUMBER"),
     "no name": ("mul.v[3=K]", "expected NAME=VALUE, got 3=K"),
 }
@@ -101,11 +115,25 @@ def test_a_mistake_in_the_brackets_is_one_sentence(text, sentence):
 
 
 def test_facts_win_over_others_and_files_add_up():
-    own = VerilogSource(Path("mul.v"), parameters={"K": 3}, sign="wrap", more=(Path("a.v"),))
-    others = VerilogSource(
-        top="m", parameters={"K": 4, "L": 5}, sign="signed", more=(Path("b.v"), Path("a.v"))
+    own = VerilogSource(
+        Path("mul.v"),
+        parameters={"K": 3},
+        sign="wrap",
+        more=(Path("a.v"),),
+        defines={"D": 1},
+        product_shift=0,
     )
-    assert str(own.over(others)) == "mul.v[top=m,K=3,L=5,wrap,with=a.v,with=b.v]"
+    others = VerilogSource(
+        top="m",
+        parameters={"K": 4, "L": 5},
+        sign="signed",
+        more=(Path("b.v"), Path("a.v")),
+        defines={"D": 2, "E": 3},
+        product_shift=8,
+    )
+    assert str(own.over(others)) == (
+        "mul.v[top=m,K=3,L=5,wrap,product_shift=0,with=a.v,with=b.v,define.D=1,define.E=3]"
+    )
 
 
 TOML = """
@@ -118,6 +146,10 @@ weight = "x"
 signed = true
 with = ["cells.v", "../b.v"]
 include = "inc"
+product_shift = 8
+[defines]
+FAST = 1
+OP = "x+y"
 [parameters]
 K = 3
 MODE = "fast"

@@ -11,28 +11,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from process_samples import gone, inside
 
 from axhil.hwsim import Circuit, HwsimError, Operand, tabulate
 from axhil.hwsim.tools import runner
+from axhil.hwsim.tools.box import Box
 from axhil.hwsim.tools.pool import together
 from axhil.hwsim.tools.process import OverLimitError, Process, run
 
 
-def gone(pid):
-    """Whether a process ended, within some seconds."""
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":  # killed; its parent, which is none of ours, has not looked yet
-            return True
-        time.sleep(0.1)
-    return False
-
-
 def test_a_command_gives_its_code_and_what_it_prints(tmp_path):
-    done = run(["sh", "-c", "echo out; echo err >&2; pwd; exit 3"], folder=tmp_path)
+    done = run(["sh", "-c", "echo out; echo err >&2; pwd; exit 3"], box=Box(tmp_path))
     assert (done.code, done.stdout, done.stderr) == (3, f"out\n{tmp_path}\n", "err\n")
     log = tmp_path / "log"
     done = run(["sh", "-c", "echo out; echo err >&2"], log=log)
@@ -70,15 +59,6 @@ def test_a_process_ends_with_the_block_that_waits_for_it(tmp_path):
     assert gone(int(file.read_text()))
 
 
-def test_processor_time_and_memory_have_limits():
-    with pytest.raises(OverLimitError):
-        run(["sh", "-c", "while :; do :; done"], processor_seconds=1, seconds=100)
-    assert run(["sh", "-c", "exit 7"], processor_seconds=1).code == 7
-    assert run(["sh", "-c", "kill -9 $$"]).code == -signal.SIGKILL
-    eater = [sys.executable, "-c", "bytearray(2**31)"]
-    assert "MemoryError" in run(eater, memory_kib=2**20).stderr
-
-
 def test_only_the_tools_start_processes():
     root = Path(__file__).resolve().parent.parent
     folders = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
@@ -88,7 +68,18 @@ def test_only_the_tools_start_processes():
         for path in (root / folder).rglob("*.py")
         if re.search(r"import subprocess|os\.(system|popen|exec|spawn)", path.read_text())
     ]
-    assert starters == ["hwsim/tools/process.py"]
+    assert sorted(starters) == ["hwsim/tools/box_process.py", "hwsim/tools/process.py"]
+
+
+def test_only_the_tools_make_temporary_folders():
+    root = Path(__file__).resolve().parent.parent
+    makers = [
+        path.relative_to(root).as_posix()
+        for folder in ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
+        for path in (root / folder).rglob("*.py")
+        if re.search(r"mkdtemp|TemporaryDirectory|NamedTemporaryFile|mkstemp", path.read_text())
+    ]
+    assert makers == ["hwsim/tools/scratch.py"]
 
 
 def test_calls_side_by_side_give_their_results_in_order():
@@ -129,20 +120,6 @@ def settles_never(tmp_path):
         " reg r = 0; always @(r or a_i) r <= ~r; assign p_o = a_i; endmodule\n"
     )
     return Circuit.of("mine", "mine", [path], Operand(4, signed=False))
-
-
-def inside(folder):
-    """Ids of the processes that run in a folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                where = (entry / "cwd").readlink()
-            except OSError:
-                continue
-            if where.is_relative_to(folder):
-                found.append(int(entry.name))
-    return found
 
 
 @pytest.mark.sim

@@ -3,6 +3,7 @@
 
 import doctest
 import io
+import itertools
 import re
 from html.parser import HTMLParser
 
@@ -137,3 +138,41 @@ def test_a_table_whose_columns_do_not_agree_is_refused(change):
 
 def test_the_examples_in_the_docstrings_hold():
     assert doctest.testmod(table_module).failed == 0
+
+
+WIDE = Table(
+    "Error metrics over all operand pairs",
+    ("multiplier", "MAE", "largest difference", "why"),
+    rows_of(
+        [
+            ["drum(3)", number(478.68), number(-9216), "an operand of three bits"],
+            ["scaletrim(4,8)", number(12.5), number(103), "compensated"],
+        ]
+    ),
+    align="lrrl",
+)
+
+
+@pytest.mark.parametrize("width", [12, 20, 26, 40, 60, 100])
+def test_a_terminal_of_any_width_shows_every_word_of_a_table(width):
+    console = Console(width=width, file=io.StringIO())
+    console.print(terminal_table(WIDE))
+    lines = console.file.getvalue().splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert not any("…" in line for line in lines)
+    text = " ".join(lines)
+    # A word that is longer than half of the width, or than all of it, is broken and not cut.
+    shown = "".join(text.split())
+    for entry in itertools.chain(WIDE.headings, *((e.text for e in row) for row in WIDE.rows)):
+        for word in entry.split():
+            assert word in text if len(word) <= width // 2 - 3 else word[:2] in shown
+    # Every part has the rows' names.
+    parts = sum("MAE" in line or "why" in line for line in lines)
+    assert sum("drum" in line for line in lines) >= parts
+
+
+def test_a_table_that_fits_is_one_table():
+    for width in (80, 200):
+        console = Console(width=width, file=io.StringIO())
+        console.print(terminal_table(WIDE))
+        assert console.file.getvalue().count("drum(3)") == 1

@@ -14,8 +14,7 @@ from axhil.emulation.products.external import External
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError, Operand, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.simulation.mac import MacArray, run_mac_arrays
-from axhil.hwsim.verilog.ports import module_interface
-from axhil.hwsim.verilog.syntax import parse_modules
+from axhil.hwsim.verilog.elaboration import elaborate
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 
@@ -303,13 +302,14 @@ PORTS = {
 }  # fmt: skip
 
 
+@pytest.mark.sim
 @pytest.mark.parametrize("top", PORTS)
-def test_pyverilog_reads_the_ports(top):
+def test_the_ports_are_elaborated(top):
     parameters = {"WIDTH": 9, "ACC_BITS": 24}
     if top == "mac_array":
         parameters |= {"ROWS": 5, "COLS": 2}
-    modules = parse_modules((rtl_dir() / f"{top}.v").read_text(), where=top)
-    found = module_interface(modules[top], parameters, where=top).ports
+    text = "".join(path.read_text() for path in sorted(rtl_dir().glob("*.v")))
+    found = elaborate(text, [top], parameters=parameters, name=top)[top].ports
     assert {port.name: port.width for port in found} == PORTS[top]
     assert [port.name for port in found][:2] == ["clk_i", "rst_ni"]
     assert all(port.direction == ("output" if port.name.endswith("_o") else "input")

@@ -8,8 +8,7 @@ import pytest
 
 from axhil.hwsim import Catalogued, Operand
 from axhil.hwsim.designs.sources import rtl_dir
-from axhil.hwsim.verilog.ports import module_interface
-from axhil.hwsim.verilog.syntax import parse_modules
+from axhil.hwsim.verilog.elaboration import elaborate
 
 FILES = sorted(rtl_dir().glob("*.v"))
 MODULES = [path.stem for path in FILES]
@@ -67,14 +66,15 @@ def test_each_file_holds_one_module_of_its_name_and_the_agreed_frame(path):
 
 
 def interface(module, parameters):
-    """A module as pyverilog reads it."""
-    modules = parse_modules((rtl_dir() / f"{module}.v").read_text(), where=module)
-    return module_interface(modules[module], parameters, where=module)
+    """A module as Icarus elaborates it with all that it may use."""
+    text = "".join(path.read_text() for path in FILES)
+    return elaborate(text, [module], parameters=parameters, name=module)[module]
 
 
+@pytest.mark.sim
 @pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
 @pytest.mark.parametrize("spelling", ["exact", "drum(5)", "scaletrim(3,4)"])
-def test_pyverilog_reads_the_three_ports(spelling, signed):
+def test_the_three_ports_are_elaborated(spelling, signed):
     circuit = Catalogued.parse(spelling, operand=Operand(11, signed)).circuit()
     ports = interface(circuit.top, circuit.parameters).ports
     assert ports == circuit.interface.ports
@@ -85,7 +85,8 @@ def test_pyverilog_reads_the_three_ports(spelling, signed):
     }
 
 
-def test_pyverilog_reads_the_helper():
+@pytest.mark.sim
+def test_the_helper_is_elaborated():
     found = interface("leading_one", {"WIDTH": 9}).ports
     ports = {p.name: (p.direction, p.width) for p in found}
     assert ports == {"x_i": ("input", 9), "pos_o": ("output", 4)}

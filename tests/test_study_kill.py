@@ -20,6 +20,7 @@ import pytest
 
 from axhil import cli
 from axhil.hwsim import Catalogued, Lut, golden
+from axhil.study.storage import store
 
 STUDY = """
 name = "small"
@@ -32,6 +33,7 @@ l2 = [0.0, 1.0, 2.0]
 """
 CELLS = 7 * 3 * 2  # multipliers x attacks x norms
 KILLS = 10
+SIGNALS = [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGHUP,), (signal.SIGINT, signal.SIGINT)]
 FRESH = 2  # cells that a run may finish before it is killed
 PATIENCE = 120
 
@@ -48,6 +50,7 @@ def command(arguments: list[str], scratch: Path) -> None:
     # What a killed simulator leaves stays here.
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     sys.argv = ["axhil", *arguments]
+    store.SILENCE = 2.0
     for stream, name in ((sys.stdout, "out"), (sys.stderr, "err")):
         with (scratch / f"{os.getpid()}.{name}").open("w") as file:
             os.dup2(file.fileno(), stream.fileno())
@@ -88,6 +91,13 @@ def kill_when(condition: Callable[[], bool], arguments: list[str], *, scratch: P
     finally:
         kill(process)
     return process.exitcode
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def study(folder: Path) -> list[str]:
@@ -173,11 +183,62 @@ def test_a_study_killed_ten_times_ends_with_the_records_of_an_undisturbed_one(
 
 
 @pytest.mark.slow
-def test_two_runs_side_by_side_end_with_the_records_of_one(undisturbed, tmp_path):
-    processes = [start(study(tmp_path), scratch=tmp_path / "scratch") for _ in range(2)]
-    for process in processes:
-        end(process, scratch=tmp_path / "scratch")
+def test_three_runs_side_by_side_one_of_them_stopped_end_with_the_records_of_one(
+    undisturbed, tmp_path
+):
+    scratch = tmp_path / "scratch"
+    first, *others = [start(study(tmp_path), scratch=scratch) for _ in range(3)]
+    wait_until(lambda: len(finished(tmp_path)) >= FRESH)
+    os.kill(first.pid, signal.SIGSTOP)
+    for process in others:
+        end(process, scratch=scratch)
+    assert len(finished(tmp_path)) == CELLS  # what the stopped run was at as well
+    os.kill(first.pid, signal.SIGCONT)
+    end(first, scratch=scratch)
     same_results(tmp_path, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_study_ended_by_signals_says_so_once_and_a_rerun_ends_as_an_undisturbed_one(
+    undisturbed, tmp_path
+):
+    scratch = tmp_path / "scratch"
+    for numbers in SIGNALS:
+        before = len(finished(tmp_path))
+        process = start(study(tmp_path), scratch=scratch)
+        wait_until(lambda before=before: len(finished(tmp_path)) > before)
+        for number in numbers:
+            os.kill(process.pid, number)
+        process.join(PATIENCE)
+        assert process.exitcode == 128 + numbers[0]
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)  # nor is a process of it left
+        *progress, last = (scratch / f"{process.pid}.err").read_text().splitlines()
+        if len(numbers) == 1:
+            assert last == (
+                f"axhil: stopped by {numbers[0].name}; finished cells are kept, and the same "
+                "command goes on from there"
+            )
+        assert not any("Traceback" in line or "stopped" in line for line in progress)
+        assert not (tmp_path / "out" / "records.csv").exists()
+    assert FRESH <= len(finished(tmp_path)) < CELLS
+    run(study(tmp_path), scratch=scratch)
+    same_results(tmp_path, undisturbed)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_lut_ended_by_a_signal_says_so_and_leaves_neither_processes_nor_files(number, tmp_path):
+    scratch = tmp_path / "scratch"
+    process = start(["lut", "exact", "--out", str(tmp_path / "out")], scratch=scratch)
+    wait_until(lambda: any(scratch.glob("axhil-*/**/*.vvp")))
+    os.kill(process.pid, number)
+    process.join(PATIENCE)
+    assert process.exitcode == 128 + number
+    assert (scratch / f"{process.pid}.err").read_text() == f"axhil: stopped by {number.name}\n"
+    assert not [one for one in Path("/proc").glob("[0-9]*/cwd") if scratch in one.resolve().parents]
+    assert {path.suffix for path in scratch.iterdir()} == {".out", ".err"}
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["while writing", "anywhere"])

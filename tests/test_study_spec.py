@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from axhil.attacks import attack_names
+from axhil.errors import AxhilError
 from axhil.hwsim import HwsimError
 from axhil.study.engine.experiment import DEFAULT_BUDGETS
 from axhil.study.errors import StudyError
@@ -142,7 +143,7 @@ MISTAKES = {
 @pytest.mark.parametrize(("text", "sentence"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_is_one_sentence_with_the_file_and_the_key(text, sentence, written):
     path = written(LEAST + text + "\n")
-    with pytest.raises(StudyError, match=sentence) as caught:
+    with pytest.raises(AxhilError, match=sentence) as caught:
         read_spec(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)

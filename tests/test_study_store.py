@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pandas as pd
@@ -18,6 +20,7 @@ from study_samples import SETTINGS, cell
 from axhil.hwsim import HwsimError
 from axhil.study.errors import StudyError
 from axhil.study.statistics import proportion
+from axhil.study.storage import store as store_module
 from axhil.study.storage.cells import FORMAT_VERSION
 from axhil.study.storage.store import CellStore, read_cells, write_cells
 
@@ -231,3 +234,47 @@ def test_a_claim_ends_with_a_killed_process(tmp_path):
         holder.communicate()
     with CellStore(tmp_path).claim(SETTINGS) as mine:
         assert mine
+
+
+def test_a_claim_whose_holder_gives_no_sign_of_life_is_taken_over(tmp_path, monkeypatch):
+    holder, waiter = CellStore(tmp_path), CellStore(tmp_path)
+
+    def free():
+        with waiter.claim(SETTINGS) as mine:
+            return mine
+
+    now = 0.0
+    monkeypatch.setattr(store_module, "time", SimpleNamespace(monotonic=lambda: now))
+    with holder.claim(SETTINGS):
+        for _ in range(4):
+            assert not free()
+            time.sleep(0.02)  # the clock of files is coarse
+            holder.beat()
+            now += 0.9 * store_module.SILENCE
+        assert not free()
+        now += 0.9 * store_module.SILENCE
+        assert not free()
+        now += 0.2 * store_module.SILENCE
+        assert free()
+    # Nobody answers for what is not held any more.
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "locks").iterdir()}
+    holder.beat()
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_finding_cells_does_not_take_a_listing_of_the_store_each(tmp_path, monkeypatch):
+    store = CellStore(tmp_path)
+    cells = [cell(seed=seed) for seed in range(60)]
+    for one in cells:
+        store.put(one)
+    listings = []
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda path, what: listings.append(path) or glob(path, what))
+    # As slow as in a store of a hundred thousand.
+    monkeypatch.setattr(store_module, "_LISTING_SHARE", 1000)
+    assert [store.get(one.settings) for one in cells] == cells
+    assert len(listings) < len(cells) / 4
+    # What another run adds is found by its name at once.
+    other = cell(seed=99)
+    CellStore(tmp_path).put(other)
+    assert store.get(other.settings) == other

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from axhil.emulation.errors import EmulationError
+from axhil.errors import AxhilError
+from axhil.hwsim.files import DATA_LIMIT, IMAGE_LIMIT, opened, require_file
 
 from .torchvision_guard import torchvision
 
@@ -28,7 +31,9 @@ Split = Literal["train", "test"]
 EMBEDDED = "mnist5k"
 # The last 50 images of each class calibrate activation ranges; the rest are for evaluation.
 EMBEDDED_CALIBRATION_PER_CLASS = 50
-_SUFFIXES = {".png", ".jpg", ".jpeg"}
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+_FORMATS = ("PNG", "JPEG", "WEBP")  # by content: some of what Pillow reads is a program
+_MOST_PIXELS = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,11 +176,16 @@ def embedded_hashes() -> set[bytes]:
 
 def _from_torchvision(name: str, root: Path, split: Split, *, download: bool) -> Images:
     reader = getattr(torchvision("datasets"), {"mnist": "MNIST", "cifar10": "CIFAR10"}[name])
+    folder = root / {"mnist": "MNIST/raw", "cifar10": "cifar-10-batches-py"}[name]
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if not path.is_dir():
+            require_file(path, limit=DATA_LIMIT)
     try:
         source = reader(root=str(root), train=split == "train", download=download)
-    except (RuntimeError, OSError) as error:
+    except Exception as error:  # damaged files fail wherever torchvision uses what is in them
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise EmulationError(
-            f"no {name} under {root} ({str(error).splitlines()[0]}); "
+            f"no {name} under {root} ({reason}); "
             f"give --data-dir or AXHIL_DATA, or ask for --download"
         ) from error
     pixels = np.asarray(source.data)
@@ -186,18 +196,12 @@ def _from_torchvision(name: str, root: Path, split: Split, *, download: bool) ->
 
 
 def _from_tree(name: str, folder: Path, split: Split) -> Images:
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  (only this reader needs it)
-
     classes = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir()))
     pixels: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     for label, class_name in enumerate(classes):
         for path in sorted(p for p in (folder / class_name).iterdir() if p.suffix in _SUFFIXES):
-            try:
-                with Image.open(path) as image:
-                    array = np.asarray(image.convert("L" if image.mode in "1L" else "RGB"))
-            except (OSError, UnidentifiedImageError) as error:
-                raise EmulationError(f"cannot read the image {path}: {error}") from error
+            array = _image(path)
             array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
             if pixels and array.shape != pixels[0].shape:
                 raise EmulationError(
@@ -207,8 +211,34 @@ def _from_tree(name: str, folder: Path, split: Split) -> Images:
             pixels.append(array)
             labels.append(label)
     if not pixels:
-        raise EmulationError(f"no .png or .jpg images in the class folders of {folder}")
+        raise EmulationError(f"no .png, .jpg or .webp images in the class folders of {folder}")
     return _images(f"{name}/{split}", np.stack(pixels), np.array(labels, np.int64), classes)
+
+
+def _image(path: Path) -> NDArray[np.uint8]:
+    """(H, W) or (H, W, 3) pixels of a PNG, JPEG or WebP file, whatever its name says."""
+    from PIL import Image  # noqa: PLC0415  (only this reader needs it)
+
+    try:
+        with (
+            opened(path, limit=IMAGE_LIMIT) as file,
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")  # sizes are judged here, and details do not matter
+            with Image.open(file, formats=_FORMATS) as image:
+                if image.width * image.height > _MOST_PIXELS:
+                    raise EmulationError(
+                        f"it has {image.width:,} x {image.height:,} pixels, expected at most "
+                        f"{_MOST_PIXELS:,}"
+                    )
+                return np.asarray(image.convert("L" if image.mode in "1L" else "RGB"))
+    except AxhilError:
+        raise
+    except Exception as error:  # Pillow names no set of what a damaged image raises
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        if type(error).__name__ == "UnidentifiedImageError":
+            reason = f"it is none of {', '.join(_FORMATS)}"
+        raise EmulationError(f"cannot read the image {path}: {reason}") from error
 
 
 def data_dir(given: Path | None = None) -> Path:
@@ -223,7 +253,7 @@ def load(
 
     Args:
         name: ``mnist5k`` (embedded, no files needed), ``mnist``, ``cifar10``, or the name of a
-            folder laid out as ``<root>/<name>/{train,test}/<class>/*.png|jpg``.
+            folder laid out as ``<root>/<name>/{train,test}/<class>/*.png|jpg|webp``.
         split: ``train`` or ``test``; the embedded images have an evaluation part only (use
             `embedded_split` for the other).
         root: data folder, see `data_dir`.
@@ -241,5 +271,5 @@ def load(
         return _from_torchvision(name, data_dir(root), split, download=download)
     raise EmulationError(
         f"unknown data set {name!r}: expected {EMBEDDED}, mnist, cifar10, or a folder "
-        f"{data_dir(root)}/{name}/{split}/<class>/ of .png or .jpg files"
+        f"{data_dir(root)}/{name}/{split}/<class>/ of .png, .jpg or .webp files"
     )

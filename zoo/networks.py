@@ -13,7 +13,7 @@ import importlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from torch import nn
 
@@ -108,14 +108,25 @@ def _from_torchvision(name: str) -> Callable[[], nn.Module]:
 
 def _from_python(path: str) -> Callable[[], nn.Module]:
     module_name, _, factory_name = path.partition(":")
+    expected = (
+        f"expected python:<module>:<factory>, a function without arguments that returns an "
+        f"nn.Module; python:{path}"
+    )
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise EmulationError(
-            f"expected python:<module>:<factory>, a function without arguments that returns an "
-            f"nn.Module; python:{path} cannot be loaded ({error})"
-        ) from error
-    return cast(Callable[[], nn.Module], factory)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
+        raise EmulationError(f"{expected} cannot be loaded ({error})") from error
+
+    def build() -> nn.Module:
+        try:
+            built = factory()
+        except (Exception, SystemExit) as error:  # so may a user's function
+            raise EmulationError(f"{expected} raised {type(error).__name__}: {error}") from error
+        if not isinstance(built, nn.Module):
+            raise EmulationError(f"{expected} returned {type(built).__name__}")
+        return built
+
+    return build
 
 
 def network_names() -> tuple[str, ...]:

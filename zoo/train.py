@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from axhil.hwsim.files import write_atomically
 
 from .data import Images, embedded_hashes, load
 from .networks import network
-from .weights import own_state, save_state, sha256_of
+from .weights import own_state, read_torch, save_state, sha256_of
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,26 @@ def _save_checkpoint(path: Path, **state: Any) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+def _resumed(
+    checkpoint: Path, settings: Mapping[str, Any], parts: Mapping[str, Any]
+) -> tuple[int, float]:
+    """Puts model, optimizer and schedule back: the epochs that are done, and the test accuracy."""
+    state = read_torch(checkpoint, what="the checkpoint")
+    if not isinstance(state, dict) or state.get("settings") != settings:
+        raise EmulationError(
+            f"{checkpoint} belongs to a training with other settings; remove it to start anew"
+        )
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return int(state["epochs_done"]), float(state["test_accuracy"])
+    except Exception as error:  # torch checks little of what it is given
+        reason = str(error).partition("\n")[0]
+        raise EmulationError(
+            f"{checkpoint} is damaged ({reason:.200}); remove it to start anew"
+        ) from error
+
+
 @torch.random.fork_rng()  # layers draw from torch's own generator alone: the caller's goes on
 def train(
     name: str,
@@ -194,15 +214,8 @@ def train(
     settings = {"network": name, "recipe": asdict(recipe), "seed": seed}
     first, score = 0, 0.0
     if checkpoint.is_file():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        if state["settings"] != settings:
-            raise EmulationError(
-                f"{checkpoint} belongs to a training with other settings; remove it to start anew"
-            )
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        first, score = state["epochs_done"], state["test_accuracy"]
+        parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+        first, score = _resumed(checkpoint, settings, parts)
     pixels = torch.from_numpy(train_set.pixels).to(device)
     labels = torch.from_numpy(train_set.labels).to(device)
     mixed = device != "cpu"

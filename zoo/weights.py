@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
 from axhil.emulation.errors import EmulationError
 from axhil.emulation.quantise.normalization import Normalized
-from axhil.hwsim.files import write_atomically
+from axhil.errors import AxhilError
+from axhil.hwsim.files import WEIGHTS_LIMIT, MissingFileError, opened, write_atomically
 
 from .networks import network
 
@@ -46,24 +47,58 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
 
     Raises:
         EmulationError: the file is missing, damaged, or holds something else.
+        HwsimError: it is no file, or larger than any network's.
     """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise EmulationError(f"no weights at {path}") from error
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EmulationError(f"cannot read the weights in {path}: {reason}") from error
+    state = read_torch(path, what="the weights")
     # Checkpoints of training scripts keep the state dict under one of these keys.
     for key in ("state_dict", "model", "net"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise EmulationError(f"{path} holds no state dict (a mapping of names to tensors)")
+    for name, tensor in state.items():
+        kind = _no_values(tensor)
+        if kind:
+            raise EmulationError(f"{path}: expected a plain tensor of numbers, {name} is {kind}")
     # nn.DataParallel prefixes every key.
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def read_torch(path: Path, *, what: str) -> Any:
+    """What `torch.save` or safetensors wrote, tensors and plain Python alone, on the CPU.
+
+    Args:
+        path: of the file; the suffix ``.safetensors`` means that format.
+        what: it is, for the message.
+
+    Raises:
+        EmulationError: it is missing or damaged, or holds anything else.
+        HwsimError: it is no file, or larger than any network's.
+    """
+    try:
+        with opened(path, limit=WEIGHTS_LIMIT) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about formats that torch itself is to give up
+            if path.suffix == ".safetensors":
+                return load_file(path)
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except MissingFileError as error:
+        raise EmulationError(f"no weights at {path}") from error
+    except AxhilError:
+        raise
+    except Exception as error:  # a damaged pickle may raise anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise EmulationError(f"cannot read {what} in {path}: {reason:.300}") from error
+
+
+def _no_values(tensor: torch.Tensor) -> str:
+    """What keeps a tensor from being copied into a network; nothing where all is well."""
+    if tensor.is_meta:
+        return "without values (on the meta device)"
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        return "sparse or nested"
+    if tensor.is_quantized or tensor.is_complex():
+        return f"of {str(tensor.dtype).removeprefix('torch.')}"
+    return ""
 
 
 def load_state(model: nn.Module, state: Mapping[str, torch.Tensor], *, source: str) -> None:
@@ -99,6 +134,8 @@ def load_state(model: nn.Module, state: Mapping[str, torch.Tensor], *, source: s
                 f"{source}: {name} has shape {tuple(tensor.shape)}, "
                 f"the network needs {tuple(expected[name].shape)}"
             )
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise EmulationError(f"{source}: expected finite numbers, {name} has others")
     target.load_state_dict({**{name: expected[name] for name in counters}, **state})
 
 

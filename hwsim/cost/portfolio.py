@@ -6,7 +6,6 @@ goes through all ways, and each figure that is reported names the one that it is
 """
 
 import re
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from ..errors import HwsimError
 from ..multipliers.cache import figures_through_cache
 from ..netlist.synthesis import TOP
 from ..tools.pool import together
+from ..tools.scratch import scratch
 from ..tools.yosys import YosysError, require_yosys
 from .design import Design
 
@@ -158,8 +158,7 @@ def implementations(
 
 def _rows(design: Design, target: Target) -> list[list[Any]]:
     """The fields of every implementation, JSON-able; of the structure only how it was treated."""
-    with tempfile.TemporaryDirectory(prefix="axhil-") as place:
-        folder = Path(place)
+    with scratch("cost") as folder:
         # Up to here all ways are one; booth works on the multiplications that are left.
         design.read([_FIRST, f"write_rtlil {_COARSE}"], folder=folder)
         text = (folder / _COARSE).read_text(encoding="utf-8", errors="replace")

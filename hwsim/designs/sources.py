@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 from ..errors import HwsimError
+from ..files import TEXT_LIMIT, read_bytes
 
 
 def rtl_dir() -> Path:
@@ -46,7 +47,4 @@ def sha256(path: Path) -> str:
     Raises:
         HwsimError: the file cannot be read.
     """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    return hashlib.sha256(read_bytes(path, limit=TEXT_LIMIT)).hexdigest()

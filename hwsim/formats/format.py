@@ -13,6 +13,7 @@ from ..errors import HwsimError
 from ..lut import Lut
 from ..operands import MAX_BITS, Asked, Operands
 
+_C_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
@@ -81,16 +82,9 @@ def table_of(products: NDArray[Any], operands: Operands) -> Lut:
     return Lut(products, *operands)
 
 
-def text_of(data: bytes) -> str:
-    """The file's text.
-
-    Raises:
-        HwsimError: it is no text.
-    """
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise HwsimError(f"it is no text: byte {error.start} is not UTF-8") from error
+def without_c_comments(text: str) -> str:
+    """The text with a space for every comment of C; one without an end goes to the file's."""
+    return _C_COMMENT.sub(" ", text)
 
 
 def integers(tokens: Iterable[str], *, line: int) -> list[int]:

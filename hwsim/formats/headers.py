@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import text_of
 from ..lut import Lut
 from ..operands import Asked, Operands
-from .format import Format, bits_of, square, table_of, text_of
+from .format import Format, bits_of, square, table_of, without_c_comments
 
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _ARRAY = re.compile(
-    r"\b(?P<type>u?int(?:8|16|32|64)_t|(?:(?:unsigned|signed|long|short|int|char)\s+)+)"
-    r"\s*(?P<name>[A-Za-z_]\w*)\s*\[\s*(?P<rows>\d+)\s*\]\s*\[\s*(?P<columns>\d+)\s*\]"
+    r"\b(?P<type>u?int(?:8|16|32|64)_t|(?:(?:unsigned|signed|long|short|int|char)\s+){1,4})"
+    r"\s*(?P<name>[A-Za-z_]\w*)\s*\[\s*(?P<rows>\d{1,9})\s*\]\s*\[\s*(?P<columns>\d{1,9})\s*\]"
     r"\s*=\s*(?=\{)"
 )
 _LITERAL = re.compile(r"([+-]?)\s*(0[xX][0-9a-fA-F]+|[0-9]+)[uUlL]*")
@@ -36,7 +36,7 @@ def _read(data: bytes, asked: Asked) -> Lut:
     An unsigned element type means unsigned operands; a signed one means signed operands unless the
     user says otherwise, because both tools take signed operands only.
     """
-    text = _COMMENT.sub(" ", text_of(data))
+    text = " ".join(without_c_comments(text_of(data)).split())
     arrays = list(_ARRAY.finditer(text))
     if len(arrays) > 1:
         arrays = [array for array in arrays if array["name"] == "lut"] or arrays

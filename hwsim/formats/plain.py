@@ -11,9 +11,9 @@ import re
 from math import isqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import array_of, text_of
 from ..lut import Lut
 from ..operands import Asked, Operand, Operands
 from .format import (
@@ -22,24 +22,18 @@ from .format import (
     integers,
     require_range,
     table_of,
-    text_of,
+    without_c_comments,
 )
 
 _HEX_TITLE = re.compile(
-    r"//\s*axhil: (signed|unsigned) (\d+)-bit(?: x (signed|unsigned) (\d+)-bit)? operands"
+    r"//\s*axhil: (signed|unsigned) (\d{1,2})-bit(?: x (signed|unsigned) (\d{1,2})-bit)? operands"
 )
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _LONG = {("a", "b", "p"), ("a", "b", "product"), ("x", "y", "p"), ("a_i", "b_i", "p_o")}
 
 
 def _read_npy(data: bytes, asked: Asked) -> Lut:
     """Reads an (activations, weights) or flat array; an unsigned dtype means unsigned operands."""
-    try:
-        array: NDArray[np.generic] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise HwsimError(f"it is no NumPy array, or cut ({error})") from error
-    if array.dtype.kind not in "iu":
-        raise HwsimError(f"expected an array of integers, got {array.dtype}")
+    array = array_of(data)
     if array.ndim == 1:
         array = array.reshape(_sides(array.size, asked) or array.shape)
     if array.ndim != 2:
@@ -69,7 +63,7 @@ def _read_hex(data: bytes, asked: Asked) -> Lut:
     title = _HEX_TITLE.search(text)
     words: dict[int, int] = {}
     address = 0
-    for token in _COMMENT.sub(" ", text).split():
+    for token in without_c_comments(text).split():
         digits = token.lstrip("@").replace("_", "")
         if not re.fullmatch(r"[0-9a-fA-F]{1,15}", digits):
             raise HwsimError(f"expected hexadecimal words, got {token[:40]!r}")
@@ -115,7 +109,11 @@ def _write_hex(lut: Lut) -> bytes:
 
 def _read_csv(data: bytes, asked: Asked) -> Lut:
     """Reads a labelled matrix, rows `a,b,p`, or a bare matrix in the order of bit patterns."""
-    rows = [row for row in csv.reader(io.StringIO(text_of(data))) if any(map(str.strip, row))]
+    try:
+        lines = csv.reader(io.StringIO(text_of(data)))
+        rows = [row for row in lines if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise HwsimError(f"it is no CSV: {error}") from error
     if not rows:
         raise HwsimError("it is empty")
     head = tuple(cell.strip().lower() for cell in rows[0])

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ..errors import HwsimError
-from ..files import write_atomically
+from ..files import TABLE_LIMIT, read_bytes, write_atomically
 from ..lut import Lut
 from ..metrics import error_metrics
 from ..operands import Asked, UnknownOperandsError
@@ -73,15 +73,12 @@ def read_table(
         HwsimError: missing, cut, not a table, or contradicting what is asked.
     """
     file, asked = Path(path), asked or Asked()
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
-    name = form or _named_by(file, data)
-    if name == NPZ:
+    if (form or file.suffix.lower().removeprefix(".")) == NPZ:
         lut = Lut.load(file)
         _agree(asked, lut, path)
         return lut
+    data = read_bytes(file, limit=TABLE_LIMIT)
+    name = form or _named_by(file, data)
     try:
         bare = _format(name).read(data, asked)
     except UnknownOperandsError as error:
@@ -139,8 +136,6 @@ def _candidates(path: Path) -> list[Format]:
 
 
 def _named_by(path: Path, data: bytes) -> str:
-    if path.suffix.lower() == ".npz":
-        return NPZ
     for one in _candidates(path):
         if one.sniff is None or one.sniff(data):
             return one.name

@@ -15,6 +15,7 @@ skipped, and tables of gradients may follow. Sources: `simulator/src/main.cc` an
 import numpy as np
 
 from ..errors import HwsimError
+from ..files import text_of
 from ..lut import Lut
 from ..operands import Asked
 from .format import (
@@ -25,7 +26,6 @@ from .format import (
     require_range,
     square,
     table_of,
-    text_of,
 )
 
 _APPMULT_TITLE = "LUT for approximate multiplier:"

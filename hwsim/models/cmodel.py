@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 import signal
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import MissingFileError, read_bytes, read_text
 from ..lut import Lut
 from ..operands import Asked, Operand, Operands, UnknownOperandsError
+from ..tools.box import Box, unconfined
 from ..tools.process import OverLimitError, run
+from ..tools.scratch import scratch
 
 TIME_LIMIT = 60.0
 """Seconds that a model may take for all products."""
+MOST_WRITTEN = 1 << 26
+"""Bytes of any file that a model makes beside its products, what it prints among them."""
 
 _NOT_INTEGERS = {"void", "float", "double", "struct", "union", "bool", "_Bool"}
 _DECORATION = {"static", "inline", "extern", "const", "register", "volatile", "__inline"}
 _KEYWORDS = {"if", "for", "while", "switch", "return", "else", "sizeof"}
 _FUNCTION = re.compile(
-    r"(?P<type>(?:\b[A-Za-z_]\w*\s+)+)(?P<pointer>\**)\s*(?P<name>[A-Za-z_]\w*)\s*"
+    r"(?P<type>(?:\b[A-Za-z_]\w*\s+){1,8})(?P<pointer>\**)\s*(?P<name>[A-Za-z_]\w*)\s*"
     r"\((?P<parameters>[^()]*)\)\s*\{"
 )
 _NAMED = re.compile(r"mul(\d+)(?:x(\d+))?(s|u)(?:e?)_")
@@ -91,10 +95,7 @@ def find_function(path: Path, name: str | None = None) -> CFunction:
     Raises:
         HwsimError: no such function, or several and no name.
     """
-    try:
-        source = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    source = read_text(path, errors="replace")
     found: dict[str, CFunction] = {}
     for match in _FUNCTION.finditer(_top_level(source)):
         words = set(match["type"].split())
@@ -176,7 +177,7 @@ def c_model_table(
         )
     if which.parameters[0].lower() == "b" and which.parameters[1].lower() == "a":
         notes = (*notes, f"the first parameter of {which.name} is called {which.parameters[0]}")
-    manifest = {"top": which.name, "model": {"file": path.name, "language": "C"}}
+    manifest = {"top": which.name, "model": {"file": path.name, "language": "C"}, **unconfined()}
     lut = Lut(products.astype(np.int32), *operands, manifest)
     return lut, (*notes, *([note] if note else []))
 
@@ -231,13 +232,18 @@ def _run(
         wrap_a=values[0],
         wrap_b=values[1],
     )
-    with tempfile.TemporaryDirectory(prefix="axhil-cmodel-") as scratch:
-        folder = Path(scratch)
+    size = 8 * (_HEADER_WORDS + rows * columns)
+    with scratch("cmodel") as folder:
         (folder / "model.c").write_text(program)
         _compile(path, folder, which)
-        failure = _call([str(folder / "model"), str(folder / "out")], folder, time_limit)
-        file = folder / "out"
-        data = np.fromfile(file, dtype=np.int64) if file.exists() else np.empty(0, np.int64)
+        failure = _call([str(folder / "model"), str(folder / "out")], folder, size, time_limit)
+        try:
+            written = read_bytes(folder / "out", limit=size)
+        except MissingFileError:
+            written = b""
+        except HwsimError as error:
+            raise HwsimError(f"{path}: {which.name} writes to the file of its products") from error
+    data = np.frombuffer(written[: len(written) // 8 * 8], dtype=np.int64)
     finished = max(0, len(data) - _HEADER_WORDS) // columns
     if failure or finished != rows:
         at = finished - rows if finished >= values[0] else finished
@@ -245,7 +251,10 @@ def _run(
             f"{path}: {which.name} {failure or 'ended the program'}, the first operand being "
             f"{at} or shortly after"
         )
-    return data[:_HEADER_WORDS].tolist(), data[_HEADER_WORDS:].reshape(rows, columns)
+    types = data[:_HEADER_WORDS].tolist()
+    if not {*types[::2]} <= {8, 16, 32, 64, 128} or not {*types[1::2]} <= {0, 1}:
+        raise HwsimError(f"{path}: {which.name} writes to the file of its products")
+    return types, data[_HEADER_WORDS:].reshape(rows, columns)
 
 
 def _compile(path: Path, folder: Path, which: CFunction) -> None:
@@ -256,7 +265,7 @@ def _compile(path: Path, folder: Path, which: CFunction) -> None:
         raise HwsimError(f"{path}: no C compiler on PATH (Debian: apt-get install gcc; or set CC)")
     command = [*compiler, "-O1", "-w", "-std=gnu11", "-o", "model", "model.c", "-lm"]
     try:
-        done = run(command, folder=folder, seconds=120)
+        done = run(command, box=Box(folder, starts=True), seconds=120)
     except OverLimitError:
         raise HwsimError(f"{path}: the C compiler took more than 120 s") from None
     if done.code:
@@ -266,14 +275,16 @@ def _compile(path: Path, folder: Path, which: CFunction) -> None:
         raise HwsimError(f"{path}: {which.name} does not compile: {said}")
 
 
-def _call(command: list[str], folder: Path, time_limit: float) -> str | None:
-    """Runs the model's program; what went wrong, as a verb."""
+def _call(command: list[str], folder: Path, size: int, time_limit: float) -> str | None:
+    """Runs the model's program, which writes a file of some size; what went wrong, as a verb."""
+    box = Box(folder, file=MOST_WRITTEN + size)
     try:
-        code = run(command, folder=folder, seconds=time_limit, log=Path(os.devnull)).code
+        code = run(command, box=box, seconds=time_limit, log=Path(os.devnull)).code
     except OverLimitError:
         return f"took more than {time_limit:g} s for all products"
     if code < 0:
-        return f"crashed ({signal.Signals(-code).name})"
+        names = {number.value: number.name for number in signal.Signals}
+        return f"crashed ({names.get(-code, f'signal {-code}')})"
     return f"ended with exit code {code}" if code else None
 
 
@@ -308,7 +319,10 @@ def _top_level(source: str) -> str:
     """The source without comments, strings, directives and function bodies."""
     source = re.sub(r"\\\n", " ", source)
     source = re.sub(
-        r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', " ", source, flags=re.S
+        r'/\*.*?(?:\*/|\Z)|//[^\n]*|"(?:[^"\\\n]|\\.)*"?|\'(?:[^\'\\\n]|\\.)*\'?',
+        " ",
+        source,
+        flags=re.S,
     )
     source = re.sub(r"^[ \t]*#[^\n]*", "", source, flags=re.M)
     kept, depth, start = [], 0, 0
@@ -320,7 +334,7 @@ def _top_level(source: str) -> str:
         else:
             depth = max(0, depth - 1)
             start = brace.start() if depth == 0 else start
-    return " ".join([*kept, source[start:]])
+    return " ".join(" ".join([*kept, source[start:]]).split())
 
 
 def _parameter(text: str) -> tuple[str, str] | None:

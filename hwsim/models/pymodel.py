@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables from Python models, `module:function` or `path/to/file.py:function`.
 
-The model runs in a process of its own, so that whatever it does to its interpreter ends with it.
+The model runs in a box, in a process of its own, so that whatever it does to its interpreter ends
+with it; what it gives back is a number of bytes.
 """
 
+import os
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import HwsimError
+from ..files import read_bytes
 from ..lut import Lut
 from ..operands import Asked, UnknownOperandsError
+from ..tools.box import Box, unconfined
 from ..tools.process import OverLimitError, run
+from ..tools.scratch import scratch
+from .cmodel import MOST_WRITTEN, TIME_LIMIT
 from .pymodel_process import FAILED
-
-TIME_LIMIT = 60.0
-"""Seconds that a model may take for all products."""
 
 
 def python_model_table(
@@ -46,12 +48,17 @@ def python_model_table(
         operands = (asked or Asked()).settle()
     except UnknownOperandsError as error:
         raise UnknownOperandsError(f"{spec}: {error}") from error
-    with tempfile.TemporaryDirectory(prefix="axhil-pymodel-") as scratch:
-        result = Path(scratch) / "products.npy"
+    size = operands.product.count * 4
+    with scratch("pymodel") as folder:
+        result = folder / "products"
         command = [sys.executable, "-m", f"{__package__}.pymodel_process"]
-        command += [module, function, operands.code, str(result)]
+        command += [str(Path.cwd()), module, function, operands.code, str(result)]
+        # The folder that it runs in is none from which to import.
+        paths = [str(Path(path or ".").absolute()) for path in sys.path]
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        box = Box(folder, file=MOST_WRITTEN + size)
         try:
-            done = run(command, seconds=time_limit, quiet=True)
+            done = run(command, box=box, env=env, seconds=time_limit, quiet=True)
         except OverLimitError:
             raise HwsimError(
                 f"{spec} took more than {time_limit:g} s for all products of {operands}"
@@ -60,6 +67,12 @@ def python_model_table(
             lines = done.stderr.strip().splitlines()
             ended = f"it ended Python (exit code {done.code})"
             raise HwsimError(f"{spec}: {lines[-1] if lines and done.code == FAILED else ended}")
-        products = np.load(result)
-    manifest = {"top": function, "model": {"file": module, "language": "Python"}}
-    return Lut(products, *operands, manifest)
+        try:
+            data = read_bytes(result, limit=size)
+        except HwsimError as error:
+            raise HwsimError(f"{spec} writes to the file of its products") from error
+    if len(data) != size:
+        raise HwsimError(f"{spec}: expected {size:,} bytes of products, got {len(data):,}")
+    products = np.frombuffer(data, dtype="<i4").reshape(operands.shape)
+    model = {"file": module, "language": "Python"}
+    return Lut(products, *operands, {"top": function, "model": model, **unconfined()})

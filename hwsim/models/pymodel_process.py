@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process in which a Python model runs: arguments in, a `.npy` of products out."""
+"""The process in which a Python model runs: arguments in, a file of products out."""
 
 import importlib
 import importlib.util
@@ -24,10 +24,10 @@ class _ModelError(Exception):
     """A sentence for the user."""
 
 
-def _load(module: str, name: str) -> Callable[..., Any]:
+def _load(folder: str, module: str, name: str) -> Callable[..., Any]:
     try:
         if module.endswith(".py"):
-            path = Path(module)
+            path = Path(folder, module)
             if not path.is_file():
                 raise _ModelError(f"no such file {module}")
             sys.path.insert(0, str(path.resolve().parent))
@@ -37,6 +37,7 @@ def _load(module: str, name: str) -> Callable[..., Any]:
             loaded = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(loaded)
         else:
+            sys.path.insert(0, folder)
             loaded = importlib.import_module(module)
     except _ModelError:
         raise
@@ -90,9 +91,16 @@ def _integers(
         except (TypeError, ValueError, OverflowError):
             good = False
         if not good:
-            raise _ModelError(f"{a[i]} x {b[i]} is {answer!r:.60}, expected a 32-bit integer")
+            raise _ModelError(f"{a[i]} x {b[i]} is {_shown(answer)}, expected a 32-bit integer")
         products[i] = whole
     return products
+
+
+def _shown(answer: object) -> str:
+    try:
+        return repr(answer)[:60].replace("\n", " ")
+    except Exception:  # a number too long to be written, or a user's class
+        return f"a {type(answer).__name__}"
 
 
 def _said(error: Exception) -> str:
@@ -104,20 +112,21 @@ def main(arguments: list[str]) -> int:
     """Runs the model.
 
     Args:
-        arguments: module, function, operands such as `u8xs4`, path of the `.npy` to write.
+        arguments: folder to import from, module, function, operands such as `u8xs4`, path of the
+            file to write: the table, row by row, 32-bit little-endian.
     """
-    module, name, code, out = arguments
+    folder, module, name, code, out = arguments
     operands = Operands.parse(code)
     rows, columns = operands.shape
     a = np.repeat(operands.activation.values, columns)
     b = np.tile(operands.weight.values, rows)
     try:
-        function = _load(module, name)
+        function = _load(folder, module, name)
         products = _products(function, a, b)
     except _ModelError as failure:
         sys.stderr.write(f"\n{failure}\n")
         return FAILED
-    np.save(out, products.reshape(operands.shape))
+    products.astype("<i4").tofile(out)
     return 0
 
 

@@ -2,6 +2,7 @@
 """The one reader of everything that names a multiplier: words, files, models."""
 
 import difflib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from ..designs import families
 from ..errors import HwsimError
+from ..files import TABLE_LIMIT, TEXT_LIMIT, MissingFileError, require_file
 from ..formats import has_format, table_suffixes
 from ..lut import Lut
 from ..models.cmodel import TIME_LIMIT
@@ -208,7 +210,7 @@ def _from_formula(text: str, request: Request) -> Multiplier:
 def _from_verilog(text: str, request: Request) -> Multiplier:
     spelt = VerilogSource.parse(text)
     assert spelt.file is not None
-    _require(spelt.file)
+    _require(spelt.file, limit=TEXT_LIMIT)
     is_toml = spelt.file.suffix.lower() == TOML_SUFFIX
     beside = spelt.file if is_toml else spelt.file.with_suffix(TOML_SUFFIX)
     facts = read_toml(beside) if beside.is_file() else VerilogSource()
@@ -230,7 +232,7 @@ def _facts(request: Request) -> VerilogSource:
 
 
 def _from_file(text: str, request: Request) -> Multiplier:
-    _require(Path(text))
+    _require(Path(text), limit=TABLE_LIMIT)
     return FromFile(Path(text), requested=request.operands)
 
 
@@ -239,7 +241,7 @@ def _from_model(text: str, request: Request) -> Multiplier:
     if colon and not function:
         raise HwsimError(f"{text}: expected a function behind the colon")
     if module.lower().endswith((C_SUFFIX, ".py")):
-        _require(Path(module))
+        _require(Path(module), limit=TEXT_LIMIT)
     return FromModel(module, function or None, request.operands, time_limit=request.time_limit)
 
 
@@ -253,18 +255,17 @@ _BUILDERS: dict[Origin, Callable[[str, Request], Multiplier]] = {
 }
 
 
-def _require(path: Path) -> None:
-    if path.is_file():
-        return
-    if path.is_dir():
-        raise HwsimError(f"expected a file at {path}, but it is a folder")
+def _require(path: Path, *, limit: int) -> None:
     try:
-        names = [one.name for one in path.parent.iterdir()]
-    except OSError:
-        names = []
-    close = difflib.get_close_matches(path.name, names, n=1)
-    hint = f"; did you mean {path.with_name(close[0])}?" if close else ""
-    raise HwsimError(f"expected a file at {path}, but there is no such file{hint}")
+        require_file(path, limit=limit)
+    except MissingFileError:
+        try:
+            names = [one.name for one in path.parent.iterdir()]
+        except OSError:
+            names = []
+        close = difflib.get_close_matches(path.name, names, n=1)
+        hint = f"; did you mean {path.with_name(close[0])}?" if close else ""
+        raise HwsimError(f"expected a file at {path}, but there is no such file{hint}") from None
 
 
 def _nothing_known(text: str) -> str:
@@ -272,7 +273,7 @@ def _nothing_known(text: str) -> str:
         f"{name}({','.join(family.parameters)})" if family.parameters else name
         for name, family in families().items()
     ]
-    if text and Path(text).exists():
+    if text and os.path.exists(text):  # noqa: PTH110  (false for a name that no file can have)
         suffixes = ", ".join([*VERILOG_SUFFIXES, TOML_SUFFIX, *table_suffixes(), C_SUFFIX])
         return (
             f"{text}: expected a file that ends in one of {suffixes}; axhil convert reads a table "

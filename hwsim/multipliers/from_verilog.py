@@ -9,6 +9,7 @@ from ..models.cmodel import TIME_LIMIT
 from ..operands import Asked, Operands
 from ..verilog.circuit import Circuit, read_circuit
 from .cache import circuit_facts, through_cache
+from .controls import settled
 from .multiplier import KeptTable, Progress
 from .source import VerilogSource
 from .tabulation import tabulate, with_signs
@@ -49,9 +50,10 @@ class FromVerilog(KeptTable):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was concluded from the Verilog, and where the table was taken from."""
-        read = self.__dict__.get("_circuit")
-        concluded = () if read is None else tuple(f"{self.name}: {one}" for one in read.notes)
-        return (*concluded, *super().notes)
+        if made := super().notes:
+            return made
+        read = self.__dict__.get("_settled") or self.__dict__.get("_circuit")
+        return () if read is None else tuple(f"{self.name}: {one}" for one in read.notes)
 
     def circuit(self) -> Circuit:
         """What a simulator sees: the core, or the wrapper around it."""
@@ -59,7 +61,11 @@ class FromVerilog(KeptTable):
 
     @cached_property
     def _simulated(self) -> Circuit:
-        return with_signs(self._circuit, limit=self.time_limit) if self._wrap else self._circuit
+        return with_signs(self._settled, limit=self.time_limit) if self._wrap else self._settled
+
+    @cached_property
+    def _settled(self) -> Circuit:
+        return settled(self._circuit, limit=self.time_limit)
 
     @property
     def _wrap(self) -> bool:
@@ -79,7 +85,9 @@ class FromVerilog(KeptTable):
             asked=self._asked,
             parameters=source.parameters,
             includes=source.includes,
+            defines=source.defines,
             ties=source.ties,
+            product_shift=source.product_shift or 0,
         )
 
     @property
@@ -98,4 +106,6 @@ class FromVerilog(KeptTable):
             enabled=self.cache,
         )
         wrapped = " in a sign-magnitude wrapper, as requested" if self._wrap else ""
-        return lut, (f"{self.name}{wrapped}: {origin}",)
+        concluded = (f"{self.name}: {one}" for one in lut.manifest.get("notes", ()))
+        warnings = (f"warning: {self.name}: {one}" for one in lut.manifest.get("warnings", ()))
+        return lut, (*concluded, *warnings, f"{self.name}{wrapped}: {origin}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import HwsimError
+from ..files import TABLE_LIMIT, opened
 from ..lut import Lut
 from ..metrics import ErrorMetrics, error_metrics
 from ..operands import Operands
@@ -26,14 +27,14 @@ _LONG_NAMES = {
     "ER": "EP",
 }
 _LINE = re.compile(
-    r"^[\s/*#;-]*(?:INFO:\s*)?(?P<name>MAE|WCE|WCRE|EP|MRE|MSE|NMED|MED|MRED|ER|Error rate|"
+    r"^[ \t/*#;-]*(?:INFO:\s*)?(?P<name>MAE|WCE|WCRE|EP|MRE|MSE|NMED|MED|MRED|ER|Error rate|"
     r"Mean error distance|Normalized mean error distance|Mean square error)[ \t]*"
-    r"(?P<before>%?)[ \t]*[=:][ \t]*(?P<value>[+-]?\d+(?:\.(?P<decimals>\d+))?"
-    r"(?:[eE](?P<exponent>[+-]?\d+))?)[ \t]*(?P<after>%?)[ \t]*;?[ \t]*$",
+    r"(?P<before>%?)[ \t]*[=:][ \t]*(?P<value>[+-]?\d{1,400}(?:\.(?P<decimals>\d{1,400}))?"
+    r"(?:[eE](?P<exponent>[+-]?\d{1,3}))?)[ \t]*(?P<after>%?)[ \t]*;?[ \t]*$",
     re.MULTILINE,
 )
 _SCANNED = 1 << 16
-"""Characters at the start of a file in which figures are looked for."""
+"""Bytes at the start of a file in which figures are looked for."""
 
 PREFIX = "figures:"
 """Before a file: the figures that are printed in it, and not what it is."""
@@ -108,11 +109,8 @@ def read_figures(path: Path) -> tuple[Figure, ...]:
     Raises:
         HwsimError: the file cannot be read, or there are none in it.
     """
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            text = file.read(_SCANNED)
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
+    with opened(path, limit=TABLE_LIMIT) as file:
+        text = file.read(_SCANNED).decode(errors="replace")
     found = []
     for match in _LINE.finditer(text):
         value = float(match["value"])
@@ -121,7 +119,7 @@ def read_figures(path: Path) -> tuple[Figure, ...]:
         exponent = int(match["exponent"] or 0) - len(match["decimals"] or "")
         name = _LONG_NAMES.get(match["name"], match["name"])
         percent = bool(match["before"] or match["after"])
-        found.append(Figure(name, percent, match["value"], value, 10.0**exponent))
+        found.append(Figure(name, percent, match["value"], value, float(f"1e{exponent}")))
     if not found:
         raise HwsimError(
             f"{path}: expected figures like `// MAE = 53` or `// EP% = 74.61 %` in its header "

@@ -4,7 +4,7 @@
 In brackets behind the file: `mul.v[top=mul8,a=x,b=y,K=3,signed,tie.en=1,with=cells.v,include=inc]`.
 
     top=MODULE                   the top module; else the one that no other instantiates
-    a=PORT, b=PORT, p=PORT       first operand, second operand, product
+    a=PORT, b=PORT, p=PORT       first operand, second operand, product; ab[15:8] is a part of one
     weight=PORT                  the operand that is the weight, the table's column; else the second
     NAME=VALUE                   a parameter of the top; parameter.NAME=VALUE where NAME is one of
                                  the words of this list; a text that looks like a number in quotes
@@ -12,8 +12,11 @@ In brackets behind the file: `mul.v[top=mul8,a=x,b=y,K=3,signed,tie.en=1,with=ce
     operands=u8xs8               likewise, where they differ
     wrap                         an unsigned core, to be put into a sign-magnitude wrapper
     tie.PORT=NUMBER              an input held at a value
-    with=FILE                    another file of the design, in compilation order; repeatable
+    product_shift=NUMBER         bits that the output lacks at its lower end
+    with=FILE                    another file of the design, in compilation order, or a file list
+                                 of other tools, design.f; repeatable
     include=FOLDER               a folder of included files; repeatable
+    define.NAME=VALUE            a macro
 
 The same in TOML, `mul.toml` beside `mul.v`, where it is read unasked, or anywhere with
 `verilog = "mul.v"` in it:
@@ -23,31 +26,37 @@ The same in TOML, `mul.toml` beside `mul.v`, where it is read unasked, or anywhe
     with = ["cells.v"]
     parameters = { K = 3 }
     ties = { en = 1 }
+    defines = { WIDTH = 8 }
 """
 
 import difflib
 import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from .. import files
 from ..errors import HwsimError
 from ..operands import Operands
+from ..verilog.filelist import LIST_SUFFIXES
 from ..verilog.parameters import Parameter
 
 Sign = Literal["signed", "unsigned", "wrap"]
 SIGNS: tuple[Sign, ...] = get_args(Sign)
-VERILOG_SUFFIXES = (".v", ".sv")
+VERILOG_SUFFIXES = (".v", ".sv", *LIST_SUFFIXES)
 TOML_SUFFIX = ".toml"
 
 _NAMES = ("top", "a", "b", "p", "weight")
 _PATHS = ("with", "include")
-_WORDS = {*_NAMES, *_PATHS, *SIGNS, "operands"}
-_KEYS = ("verilog", *_NAMES, "parameters", "operands", "signed", "wrap", "ties", *_PATHS)
+_WORDS = {*_NAMES, *_PATHS, *SIGNS, "operands", "product_shift"}
+_TABLES = ("parameters", "ties", "defines")
+_KEYS = (
+    "verilog", *_NAMES, "operands", "signed", "wrap", "product_shift", *_PATHS, *_TABLES,
+)  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w$]*", re.ASCII)
 _NUMBER = re.compile(r"-?\d+|0[xX][0-9a-fA-F]+", re.ASCII)
+_LONGEST = 1000
 _WORD = re.compile(r"[\w.+-]+", re.ASCII)
 
 
@@ -74,6 +83,8 @@ class VerilogSource:
         sign: what the operands are; `wrap` for an unsigned core to be put into a wrapper.
         ties: inputs to hold at a value.
         includes: folders of included files.
+        defines: macros by name.
+        product_shift: bits that the output lacks at its lower end.
 
     Raises:
         HwsimError: a value that has no spelling.
@@ -91,11 +102,16 @@ class VerilogSource:
     sign: Sign | None = None
     ties: Mapping[str, int] = field(default_factory=dict, hash=False)
     includes: tuple[Path, ...] = ()
+    defines: Mapping[str, Parameter] = field(default_factory=dict, hash=False)
+    product_shift: int | None = None
 
     def __post_init__(self) -> None:
         # One order of names, so that equal facts have equal spellings.
-        for name in ("parameters", "ties"):
+        for name in _TABLES:
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
+            for fact, value in getattr(self, name).items():
+                if isinstance(value, int) and value.bit_length() > _LONGEST:
+                    raise HwsimError(f"{fact}: expected a number of at most {_LONGEST:,} bits")
         for path in (*self.more, *self.includes):
             if set(str(path)) & set('[],"'):
                 raise HwsimError(f"expected a path without brackets, commas and quotes, got {path}")
@@ -117,7 +133,7 @@ class VerilogSource:
             return cls(Path(file))
         if not inside.endswith("]"):
             raise HwsimError(f"{text}: expected ] at the end of the facts")
-        facts: dict[str, Any] = {"parameters": {}, "ties": {}}
+        facts: dict[str, Any] = {name: {} for name in _TABLES}
         for item in split_items(inside[:-1]):
             _add(facts, item, where=text)
         return cls(Path(file), **facts)
@@ -145,8 +161,10 @@ class VerilogSource:
         items += [f"operands={self.operands.code}"] if self.operands else []
         items += [self.sign] if self.sign else []
         items += [f"tie.{name}={value}" for name, value in self.ties.items()]
+        items += [] if self.product_shift is None else [f"product_shift={self.product_shift}"]
         items += [f"with={shown(path)}" for path in self.more]
         items += [f"include={shown(path)}" for path in self.includes]
+        items += [f"define.{name}={_spelt(value)}" for name, value in self.defines.items()]
         file = "" if self.file is None else shown(self.file)
         return f"{file}[{','.join(items)}]" if items else file
 
@@ -160,9 +178,13 @@ class VerilogSource:
             more=tuple(dict.fromkeys((*self.more, *others.more))),
             parameters={**others.parameters, **self.parameters},
             ties={**others.ties, **self.ties},
+            defines={**others.defines, **self.defines},
             includes=tuple(dict.fromkeys((*self.includes, *others.includes))),
             operands=words.operands,
             sign=words.sign,
+            product_shift=others.product_shift
+            if self.product_shift is None
+            else self.product_shift,
             **own,
         )
 
@@ -189,12 +211,30 @@ def setting(text: str, *, where: str) -> tuple[str, Parameter]:
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not _IDENTIFIER.fullmatch(name) or not value:
         raise HwsimError(f"{where}: expected NAME=VALUE, got {text}")
+    if len(value) > _LONGEST:
+        raise HwsimError(
+            f"{where:.60}: expected a value of at most {_LONGEST:,} characters, got {len(value):,}"
+        )
     if _NUMBER.fullmatch(value):
         return name, int(value, 16 if value[:2].lower() == "0x" else 10)
     if len(value) > 1 and value[0] == value[-1] == '"' and '"' not in value[1:-1]:
         return name, value[1:-1]
     if not _WORD.fullmatch(value):
         raise HwsimError(f"{where}: expected a number or a word as the value, got {text}")
+    return name, value
+
+
+def define(text: str, *, where: str) -> tuple[str, Parameter]:
+    """Reads `NAME=TEXT`, or `NAME`, which is 1.
+
+    Raises:
+        HwsimError: it is anything else.
+    """
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not _IDENTIFIER.fullmatch(name):
+        raise HwsimError(f"{where}: expected NAME=TEXT, got {text}")
+    if not equals or _NUMBER.fullmatch(value) or '"' in value:
+        return setting(text if equals else f"{name}=1", where=where)
     return name, value
 
 
@@ -216,12 +256,7 @@ def read_toml(path: Path) -> VerilogSource:
     Raises:
         HwsimError: it cannot be read, or a key is unknown or of another type.
     """
-    try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise HwsimError(f"cannot read {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise HwsimError(f"{path} is no TOML file: {error}") from error
+    body = files.read_toml(path)
     for key in body:
         if key not in _KEYS:
             raise HwsimError(
@@ -263,6 +298,8 @@ def read_toml(path: Path) -> VerilogSource:
         parameters=table("parameters", (int, str), "a number or a text"),
         sign=sign,
         ties=table("ties", (int,), "a number"),
+        defines=table("defines", (int, str), "a number or a text"),
+        product_shift=typed("product_shift", int, "a number"),
         includes=paths("include"),
         **{name: typed(name, str, "a text") for name in _NAMES},
     )
@@ -308,6 +345,14 @@ def _spelt(value: Parameter) -> str:
     return value if _WORD.fullmatch(value) and not _NUMBER.fullmatch(value) else f'"{value}"'
 
 
+# What stands before the name of one of several.
+_PREFIXES: dict[str, tuple[str, Callable[..., tuple[str, Any]]]] = {
+    "parameter": ("parameters", setting),
+    "tie": ("ties", tie),
+    "define": ("defines", define),
+}
+
+
 def _add(facts: dict[str, Any], item: str, *, where: str) -> None:
     """Adds one item between the brackets to the facts."""
 
@@ -337,11 +382,15 @@ def _add(facts: dict[str, Any], item: str, *, where: str) -> None:
         facts[name] = (*facts.get(name, ()), Path(value))
     elif key == "operands":
         once(key, facts, Operands.parse(value))
-    elif key.startswith("tie."):
-        name, number = tie(item.removeprefix("tie."), where=where)
-        once(name, facts["ties"], number)
+    elif key == "product_shift":
+        if not value.isdecimal():
+            raise HwsimError(f"{where}: expected product_shift of a number, got {value}")
+        once(key, facts, int(value))
+    elif key in SIGNS:
+        raise HwsimError(f"{where}: expected {key} alone, got {item}")
     else:
-        name, given = setting(item.removeprefix("parameter."), where=where)
-        if key in SIGNS:
-            raise HwsimError(f"{where}: expected {key} alone, got {item}")
-        once(name, facts["parameters"], given)
+        kind, dot, rest = item.partition(".")
+        known = dot and kind in _PREFIXES
+        field_name, read = _PREFIXES[kind if known else "parameter"]
+        name, given = read(rest if known else item, where=where)
+        once(name, facts[field_name], given)

@@ -4,7 +4,7 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -15,14 +15,19 @@ from numpy.typing import NDArray
 from ..errors import HwsimError
 from ..lut import Lut
 from ..metrics import error_metrics
-from ..operands import MAX_BITS, Operands
-from ..simulation.latency import MAX_LATENCY, PROBE_CYCLES, measure, probe
-from ..simulation.stream import Outputs, run_stream
+from ..operands import MAX_BITS
+from ..simulation.latency import measure, probe
+from ..simulation.stream import compiled_stream
+from ..simulation.stream_harness import Rig
+from ..tools.box import unconfined
 from ..tools.pool import together
 from ..tools.simulators import Simulator, chosen
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import jsonable
 from ..verilog.wrapper import wrapped
+from .findings import in_table, judged
+from .visiting import Share, simulate
+from .visits import sweep_order
 
 TIME_LIMIT = 60.0
 """Seconds without a sign of life after which a simulation is ended."""
@@ -33,9 +38,6 @@ Progress = Callable[[int, int], None]
 _SHARE = 1 << 18
 """Fewest products worth a simulator of their own."""
 
-_AGAIN = 1024
-_SEED = 20250101
-
 
 @dataclass(frozen=True)
 class Products:
@@ -45,11 +47,13 @@ class Products:
         values: (N,) the products; int64 where signed, else uint64.
         latency: cycles between operands and product; 0 without a clock.
         simulator: that ran.
+        warnings: sentences about what a user does not expect of the circuit.
     """
 
     values: NDArray[Any]
     latency: int
     simulator: Simulator
+    warnings: tuple[str, ...] = ()
 
 
 def tabulate(
@@ -87,26 +91,12 @@ def tabulate(
         raise HwsimError(f"{circuit.name}: expected products that fit 32-bit signed integers")
     table = np.empty(circuit.operands.shape, np.int32)
     table[a, b] = found.values
+    roles = (circuit.core or circuit).roles
+    findings = in_table(table, circuit.operands, product=roles.product, bits=roles.product_bits)
+    found = replace(found, warnings=(*found.warnings, *judged(circuit.name, findings)))
     bare = Lut(table, *circuit.operands)
     manifest = {**manifest_of(circuit, found, hashes), "metrics": error_metrics(bare).as_dict()}
     return Lut(bare.table, *circuit.operands, manifest)
-
-
-def sweep_order(operands: Operands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Every operand pair once, in an order that an event-driven simulator likes.
-
-    One operand bit changes from pair to pair, in a Gray code, and the lowest bits change most
-    often: what an approximate multiplier cuts off costs nothing.
-
-    Args:
-        operands: of at most 12 bits.
-
-    Returns:
-        a, b: (2^(bits together),) bit patterns.
-    """
-    step = np.arange(operands.product.count, dtype=np.int64)
-    step ^= step >> 1
-    return step >> operands.weight.bits, operands.weight.pattern(step)
 
 
 def simulate_pairs(
@@ -133,11 +123,12 @@ def simulate_together(
 ) -> list[Products]:
     """Products of circuits that stand side by side, for given operand pairs.
 
-    Every simulation is followed by some of its pairs again in a random order: a product that then
-    differs depends on earlier operands, as behind a latch.
+    A circuit that may keep something of earlier operands meets every pair in several orders, see
+    `visits`; any other is a function, and meets some pairs again. A circuit with delays gets more
+    time than they take together.
 
     Args:
-        circuits: of equal operands, all combinational if there are several.
+        circuits: of equal operands, all with a clock or none.
         a: (N,) activation operands, bit patterns; N at least 1.
         b: (N,) weight operands, bit patterns.
         jobs: simulators at a time; None is one per processor core.
@@ -155,39 +146,26 @@ def simulate_together(
     parts = np.array_split(np.arange(len(a)), shares)
     counter = _Counter(len(a), shares, progress)
 
-    def part(number: int) -> list[tuple[NDArray[np.uint64], int]]:
+    def part(number: int) -> list[Share]:
         mine = parts[number]
-        again = np.random.default_rng(_SEED).choice(mine, size=min(_AGAIN, len(mine)))
-        order = np.concatenate([mine, again])
-        streams = _stream(
+        return simulate(
             circuits,
-            a[order],
-            b[order],
+            a[mine],
+            b[mine],
             simulator=simulator,
             limit=limit,
             progress=lambda done: counter.tell(number, min(done, len(mine))),
         )
-        for circuit, (words, _) in zip(circuits, streams, strict=True):
-            differs = words[len(mine) :] != words[again - mine[0]]
-            if differs.any():
-                pair = again[int(differs.argmax())]
-                raise HwsimError(
-                    f"{circuit.name}: expected one product for each operand pair, got two for "
-                    f"{_pair(circuit, a[pair], b[pair])}: it depends on earlier operands, as "
-                    "behind a latch"
-                )
-        return [(words[: len(mine)], latency) for words, latency in streams]
 
     by_part = together({number: partial(part, number) for number in range(shares)}, jobs=jobs)
     products = []
-    for circuit, streams in zip(circuits, zip(*by_part.values(), strict=True), strict=True):
-        latencies = {latency for _, latency in streams}
+    for circuit, shares_of_it in zip(circuits, zip(*by_part.values(), strict=True), strict=True):
+        latencies = {share.latency for share in shares_of_it}
         if len(latencies) != 1:
             raise HwsimError(f"{circuit.name}: expected one latency, measured {sorted(latencies)}")
-        values: NDArray[Any] = np.concatenate([words for words, _ in streams])
-        if circuit.product.signed:
-            values = circuit.product.value(values)
-        products.append(Products(values, latencies.pop(), simulator))
+        values = circuit.products(np.concatenate([share.words for share in shares_of_it]))
+        warnings = dict.fromkeys(line for share in shares_of_it for line in share.warnings)
+        products.append(Products(values, latencies.pop(), simulator, tuple(warnings)))
     return products
 
 
@@ -200,7 +178,8 @@ def with_signs(circuit: Circuit, *, limit: float = TIME_LIMIT) -> Circuit:
     if circuit.product.signed or circuit.roles.clock is None:
         return wrapped(circuit)
     a, b = probe(circuit.roles.bits)
-    (outputs,) = run_stream([circuit], a, b, simulator=chosen(), limit=limit)
+    with compiled_stream([circuit], Rig(), simulator=chosen()) as stream:
+        ((outputs,),) = stream.run(a[None], b[None], limit=limit)
     latency = measure(outputs, bits=circuit.roles.bits, name=circuit.name)
     return wrapped(circuit, latency=latency)
 
@@ -214,6 +193,7 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
     roles, simulator = inner.roles, found.simulator
     said = {
         "product_width": (roles.product_bits, sum(roles.bits)),
+        "product_shift": (roles.product_shift, 0),
         "signed_from": (circuit.signed_from, "declared"),
         "wrapper": ("sign-magnitude" if circuit.core else None, None),
         "wrapper_verilog": (circuit.wrapper, None),
@@ -223,9 +203,10 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
         "enables": ([vars(enable) for enable in roles.enables], []),
         "ties": (dict(roles.ties), {}),
         "outputs_left_open": (list(roles.unread), []),
-        "read_by": (inner.reader, "pyverilog"),
+        "defines": (dict(inner.defines), {}),
         "vectors_taken_apart": (list(inner.scalarized), []),
         "notes": (list(inner.notes), []),
+        "warnings": (list(found.warnings), []),
     }
     return {
         "multiplier": inner.multiplier,
@@ -241,67 +222,8 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
         },
         "cocotb": version("cocotb"),
         **{key: value for key, (value, usual) in said.items() if value != usual},
+        **unconfined(),
     }
-
-
-def _stream(
-    circuits: Sequence[Circuit],
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    *,
-    simulator: Simulator,
-    limit: float,
-    progress: Callable[[int], None],
-) -> list[tuple[NDArray[np.uint64], int]]:
-    """Each circuit's output words of the pairs, and its latency measured in the same simulation."""
-    bits = circuits[0].roles.bits
-    clocked = circuits[0].roles.clock is not None
-    lead = PROBE_CYCLES if clocked else 0
-    if clocked:
-        probe_a, probe_b = probe(bits)
-        a_all = np.concatenate([probe_a, a, np.repeat(a[-1:], MAX_LATENCY)])
-        b_all = np.concatenate([probe_b, b, np.repeat(b[-1:], MAX_LATENCY)])
-    else:
-        a_all, b_all = a, b
-    every = run_stream(
-        circuits,
-        a_all,
-        b_all,
-        simulator=simulator,
-        limit=limit,
-        progress=lambda done: progress(max(0, done - lead)),
-    )
-    streams = []
-    for circuit, outputs in zip(circuits, every, strict=True):
-        latency = measure(outputs, bits=bits, name=circuit.name) if clocked else 0
-        start = lead + latency
-        _refuse_unknown(circuit, outputs, a, b, start=start)
-        streams.append((outputs.words[start : start + len(a)], latency))
-    return streams
-
-
-def _refuse_unknown(
-    circuit: Circuit,
-    outputs: Outputs,
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    *,
-    start: int,
-) -> None:
-    for cycle, bits in outputs.unknown.items():
-        if start <= cycle < start + len(a):
-            where = cycle - start
-            product = (circuit.core or circuit).roles.product
-            raise HwsimError(
-                f"{circuit.name}: expected 0 and 1 only on {product}, got {bits} for "
-                f"{_pair(circuit, a[where], b[where])}"
-            )
-
-
-def _pair(circuit: Circuit, a: int, b: int) -> str:
-    roles = (circuit.core or circuit).roles
-    first, second = circuit.operands.activation.value(a), circuit.operands.weight.value(b)
-    return f"{roles.activation}={first}, {roles.weight}={second}"
 
 
 class _Counter:

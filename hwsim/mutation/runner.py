@@ -7,7 +7,6 @@ does not compile takes no other with it.
 """
 
 import re
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -16,12 +15,15 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import HwsimError
+from ..tools.box import Box
 from ..tools.logs import first_error
 from ..tools.process import Done, OverLimitError, run
+from ..tools.scratch import scratch
 from ..verilog.parameters import literal
 from .check import MARK, TOP, Check, Gate
 
-_MEMORY_KIB = 4 * 1024 * 1024
+_PROGRAM = "out.vvp"
+_MEMORY = 4 << 30
 """Address space of a compiler or simulator: a mutated width may ask for anything."""
 _SECONDS = 5
 """Processor seconds for what takes a hundredth of one."""
@@ -147,17 +149,16 @@ class Runner:
     def _refused(self, path: Path, index: int) -> str:
         """All sentences that the design stops with, or what happened instead."""
         try:
-            with tempfile.TemporaryDirectory(prefix="axhil-mutant-") as scratch:
-                output = Path(scratch) / "out.vvp"
+            with scratch("mutant") as folder:
                 refusal = self.gate.refusals[index]
                 given = [
                     f"-P{refusal.module}.{name}={literal(value)}"
                     for name, value in refusal.parameters.items()
                 ]
-                compiled = self._compile(path, output, refusal.module, *given)
+                compiled = self._compile(path, folder, refusal.module, *given)
                 if compiled.code:
                     return f"it does not compile: {_error(compiled.stderr)}"
-                return _fatal(_limited("vvp", "-n", str(output)).stdout) or "it is accepted"
+                return _fatal(_simulated(folder).stdout) or "it is accepted"
         except OverLimitError:
             return "it does not end"
 
@@ -171,10 +172,9 @@ class Runner:
             return Kill(by, check.name, wrong, check.total, detail)
 
         try:
-            with tempfile.TemporaryDirectory(prefix="axhil-mutant-") as scratch:
-                output = Path(scratch) / "out.vvp"
+            with scratch("mutant") as folder:
                 harness, _ = self._harness(index)
-                compiled = self._compile(path, output, TOP, str(harness), seconds=limit)
+                compiled = self._compile(path, folder, TOP, str(harness), seconds=limit)
                 if compiled.code:
                     return kill(Killer.compile, f"it does not compile: {_error(compiled.stderr)}")
                 ports = re.search(
@@ -183,7 +183,7 @@ class Runner:
                 )
                 if ports:
                     return kill(Killer.ports, ports[1])
-                text = _limited("vvp", "-n", str(output), seconds=limit).stdout
+                text = _simulated(folder, seconds=limit).stdout
         except OverLimitError:
             return kill(Killer.timeout, f"it does not end within {limit} s")
         fatal = _fatal(text)
@@ -195,16 +195,18 @@ class Runner:
         return _differences(check, text, kill)
 
     def _compile(
-        self, path: Path, output: Path, top: str, *more: str, seconds: int = _SECONDS
+        self, path: Path, folder: Path, top: str, *more: str, seconds: int = _SECONDS
     ) -> Done:
-        sources = map(str, (path, *self.gate.others))
-        options = ("-g2012", "-Wportbind", "-s", top, "-o", str(output))
-        return _limited("iverilog", *options, *more, *sources, seconds=seconds)
+        sources = [str(file.absolute()) for file in (path, *self.gate.others)]
+        options = ("-g2012", "-Wportbind", "-s", top, "-o", _PROGRAM)
+        box = Box(folder, starts=True, memory=_MEMORY, seconds=seconds)
+        # Wall time in plenty: it is for what neither ends nor works.
+        return run(["iverilog", *options, *more, *sources], box=box, seconds=100 * seconds)
 
 
-def _limited(*command: str, seconds: int = _SECONDS) -> Done:
-    # Wall time in plenty: it is for what neither ends nor works.
-    return run(command, seconds=100 * seconds, processor_seconds=seconds, memory_kib=_MEMORY_KIB)
+def _simulated(folder: Path, *, seconds: int = _SECONDS) -> Done:
+    box = Box(folder, memory=_MEMORY, seconds=seconds)
+    return run(["vvp", "-n", _PROGRAM], box=box, seconds=100 * seconds)
 
 
 def _differences(check: Check, text: str, kill: Callable[..., Kill]) -> Kill | None:

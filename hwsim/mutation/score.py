@@ -2,7 +2,6 @@
 """How good is the gate? Every small change of a design must be noticed, or change nothing."""
 
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -14,7 +13,9 @@ from typing import Any
 
 from ..designs.sources import sha256
 from ..errors import HwsimError
+from ..files import read_text
 from ..tools.pool import together
+from ..tools.scratch import scratch
 from ..tools.simulators import require_simulator, simulator_version
 from .gate import gate
 from .mutants import Mutant, mutants
@@ -164,10 +165,10 @@ def mutate(
     chosen = draw(path, count=count, seed=seed, only=only)
     require_simulator()
     began = time.monotonic()
-    text, digest = _read(path), sha256(path)
+    text, digest = read_text(path), sha256(path)
     judges = gate(path.stem, rtl=path.parent, widest=widest)
-    with tempfile.TemporaryDirectory(prefix="axhil-mutate-") as scratch:
-        runner = Runner(judges, path, Path(scratch))
+    with scratch("mutate") as folder:
+        runner = Runner(judges, path, folder)
         runner.control()
         verdicts = together(
             {mutant.number: partial(_verdict, runner, mutant, text) for mutant in chosen},
@@ -201,7 +202,7 @@ def draw(
     """
     if not path.is_file():
         raise HwsimError(f"expected a Verilog file at {path}, but there is none")
-    every = mutants(_read(path), where=str(path))
+    every = mutants(read_text(path), where=str(path))
     if not every:
         raise HwsimError(f"{path}: expected something to mutate, found nothing")
     if only is not None:
@@ -226,10 +227,3 @@ def _verdict(runner: Runner, mutant: Mutant, text: str) -> Verdict:
         return Verdict(mutant, Outcome.killed, kill)
     kill = runner.prove(path)
     return Verdict(mutant, Outcome.survived if kill else Outcome.equivalent, kill)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise HwsimError(f"cannot read {path}: {error}") from error

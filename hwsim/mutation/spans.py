@@ -2,11 +2,11 @@
 """Where in the text every node of a syntax tree comes from."""
 
 import re
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import HwsimError
+from ..tools.scratch import scratch
 from ..verilog.syntax import UnreadableVerilogError
 
 Span = tuple[int, int]
@@ -26,8 +26,8 @@ def parse_with_spans(text: str, *, where: str) -> tuple[Any, Mapping[int, Span]]
     )
 
     # The parser generator writes its tables where it is told to.
-    with tempfile.TemporaryDirectory(prefix="axhil-parser-") as scratch:
-        parser = VerilogParser(outputdir=scratch, debug=False)
+    with scratch("parser") as folder:
+        parser = VerilogParser(outputdir=str(folder), debug=False)
     spans: dict[int, Span] = {}
 
     def followed(action: Any) -> Any:

@@ -7,19 +7,17 @@ that depends on it may still not.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import HwsimError
-from ..tools.simulators import require_simulator
-from ..verilog.circuit import choose_top
 from ..verilog.constants import NotConstantError
-from ..verilog.elaboration import elaborate
 from ..verilog.parameters import Parameter
-from ..verilog.ports import Interface, module_interface
+from ..verilog.ports import Interface
+from ..verilog.reading import read_design
 from ..verilog.roles import Roles, recognise
-from ..verilog.syntax import UnreadableVerilogError, parse_modules, preprocess
+from ..verilog.syntax import UnreadableVerilogError, parse_modules
 from .bitgraph import BitGraph, bits_of, ranges
 from .expressions import UnsupportedVerilogError
 from .logic import Instance, build_logic
@@ -108,6 +106,7 @@ def inspect(
     top: str | None = None,
     parameters: Mapping[str, Parameter] | None = None,
     includes: Sequence[Path] = (),
+    defines: Mapping[str, Parameter] | None = None,
 ) -> Inspection:
     """Looks into a design.
 
@@ -116,56 +115,35 @@ def inspect(
         top: top module; None for the one that nobody instantiates.
         parameters: in place of the top's defaults.
         includes: folders of included files.
+        defines: macros by name.
 
     Raises:
         HwsimError: a file that does not exist or compile, no top or two.
     """
-    if not sources:
-        raise HwsimError("expected at least one Verilog file")
-    require_simulator()
-    parameters = dict(parameters or {})
-    text = preprocess(sources, includes=includes)
-    label = ", ".join(path.name for path in sources)
-    files = tuple(path.name for path in text.files)
+    design = read_design(
+        sources,
+        top=top,
+        parameters=parameters,
+        includes=includes,
+        defines=defines,
+        recognise=recognise,
+    )
+    top, interface = design.top, design.interface
+    roles, no_roles = _recognised(interface, design.name)
+    files = tuple(path.name for path in design.files)
+    seen = Inspection(top, files, "Icarus Verilog", interface, roles, no_roles)
     try:
-        modules = parse_modules(text.text, where=label)
-        top = choose_top(modules, top, where=label)
-        interface = module_interface(modules[top], parameters, where=label)
-    except (UnreadableVerilogError, NotConstantError) as error:
-        folders = [*dict.fromkeys([*includes, *(path.parent for path in sources)])]
-        return _elaborated(
-            sources, folders=folders, top=top, parameters=parameters, files=files, reason=str(error)
-        )
-    roles, no_roles = _recognised(interface, f"{top} ({label})")
+        modules = parse_modules(design.text, where=design.name)
+    except UnreadableVerilogError as error:
+        return replace(seen, no_logic=str(error))
     used = _used(modules, top)
     operators = {name: _operators(modules[name]) for name in modules if name in used}
-    seen = Inspection(top, files, "pyverilog", interface, roles, no_roles, operators=operators)
+    seen = replace(seen, reader="pyverilog", operators=operators)
     try:
-        graph, instance = build_logic(modules, top, parameters, where=label)
+        graph, instance = build_logic(modules, top, dict(parameters or {}), where=design.name)
     except (UnsupportedVerilogError, NotConstantError) as error:
-        return Inspection(**{**vars(seen), "no_logic": f"beyond this analysis: {error}"})
-    return Inspection(**{**vars(seen), "hierarchy": instance, **_logic(graph, instance, roles)})
-
-
-def _elaborated(
-    sources: Sequence[Path],
-    *,
-    folders: Sequence[Path],
-    top: str | None,
-    parameters: Mapping[str, Parameter],
-    files: tuple[str, ...],
-    reason: str,
-) -> Inspection:
-    """What Icarus' elaboration tells where pyverilog cannot read."""
-    label = ", ".join(path.name for path in sources)
-    if top is None:
-        roots = elaborate(sources, includes=folders, top=None, parameters={}, name=label)
-        top = choose_top(roots, None, where=label)
-    interface = elaborate(sources, includes=folders, top=top, parameters=parameters, name=label)[
-        top
-    ]
-    roles, no_roles = _recognised(interface, f"{top} ({label})")
-    return Inspection(top, files, "Icarus Verilog", interface, roles, no_roles, no_logic=reason)
+        return replace(seen, no_logic=f"beyond this analysis: {error}")
+    return replace(seen, hierarchy=instance, **_logic(graph, instance, roles))
 
 
 def _recognised(interface: Interface, where: str) -> tuple[Roles | None, str | None]:

@@ -4,11 +4,12 @@
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..operands import Operand
+from ..tools.scratch import scratch
 from ..tools.yosys import YosysError, require_yosys
 from ..verilog.circuit import Circuit
 from .module import Module
@@ -48,8 +49,7 @@ def synthesise(circuit: Circuit) -> Netlist:
         YosysError: Yosys cannot read the Verilog; the sentence is its own.
         HwsimError: there is no Yosys.
     """
-    with tempfile.TemporaryDirectory(prefix="axhil-") as place:
-        folder = Path(place)
+    with scratch("gates") as folder:
         reader = run_on(circuit, _COMMANDS, folder=folder)
         words, gates = (_module(folder / name) for name in (_WORDS, _GATES))
     return _netlist(circuit, words, gates, reader)
@@ -76,7 +76,7 @@ def run_on(circuit: Circuit, commands: Sequence[str], *, folder: Path) -> str:
     title, listed = f"Yosys {yosys.version()}", " ".join((*files, f"{TOP}.v"))
 
     def run(read: str) -> None:
-        read = f"{read} -I include {listed}"
+        read = f"{read} {listed}"
         yosys.run(
             [read, f"hierarchy -check -top {TOP}", *commands], folder=folder, name=circuit.name
         )
@@ -113,14 +113,6 @@ def _placed(circuit: Circuit, folder: Path) -> list[str]:
             name = name if name not in files else f"{len(files)}_{name}"
             shutil.copyfile(path, folder / name)
         files.append(name)
-    for path in circuit.files:
-        for parent in circuit.includes:
-            included = folder / "include"
-            if path.resolve().is_relative_to(parent.resolve()):
-                target = included / path.resolve().relative_to(parent.resolve())
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if not target.exists():  # the first folder wins, as for a compiler
-                    shutil.copyfile(path, target)
     return files
 
 
@@ -147,11 +139,13 @@ def _harness(circuit: Circuit) -> str:
 def _netlist(circuit: Circuit, words: Module, gates: Module, reader: str) -> Netlist:
     found = order(gates, a=A, b=B, p=P, clock=_CLOCK)
     a, b, p = (tuple(found.net[bit] for bit in gates.port(port)) for port in (A, B, P))
+    # Bits that the output lacks are 0.
+    p = (0,) * circuit.roles.product_shift + p
     names = {found.net[bit]: name for bit, name in gates.names.items() if bit in found.net}
     return Netlist(
         name=circuit.name,
         operands=circuit.operands,
-        product=circuit.product,
+        product=Operand(len(p), circuit.product.signed),
         a=a,
         b=b,
         p=p,

@@ -67,9 +67,16 @@ def measure(outputs: Outputs, *, bits: tuple[int, int], name: str) -> int:
     if (rest != rest[:, :1]).any():
         raise HwsimError(
             f"{name}: expected a product that stands still {MAX_LATENCY} cycles after its "
-            "operands, but it goes on changing: no pipelined multiplier"
+            "operands, which is the longest latency that is measured, but it goes on changing: an "
+            "accumulator, or a longer pipeline"
         )
     expected = rest[:, 0][order]
+    if (expected == expected[0]).all():
+        raise HwsimError(
+            f"{name}: expected a product that follows its operands, got {expected[0]} for "
+            f"{_PAIRS} pairs of which each was held for {_HOLD} cycles: a multiplier that has to "
+            "be started for each pair takes a module around it that does so"
+        )
     start = _PAIRS * _HOLD
     for latency in range(MAX_LATENCY + 1):
         seen = outputs.words[start + latency : start + latency + len(expected)]
@@ -79,6 +86,15 @@ def measure(outputs: Outputs, *, bits: tuple[int, int], name: str) -> int:
         f"{name}: expected one new operand pair a cycle and a latency of 0..{MAX_LATENCY} cycles, "
         "but products of streamed pairs never match those of held ones"
     )
+
+
+def rested(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """(pairs,) the product of each pair of a probe that is held.
+
+    Args:
+        words: outputs from that of the probe's first pair on.
+    """
+    return words[_HOLD - 1 : _PAIRS * _HOLD : _HOLD]
 
 
 def _probe_pairs(bits: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

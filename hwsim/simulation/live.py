@@ -36,7 +36,7 @@ class LiveMultiplier:
         patience: seconds that a batch may take before the simulator is given up.
         progress: told after every batch.
         trace: VCD file to write when closed, with the operands and every wire of the multiplier
-            for the products of `window`; one product a nanosecond.
+            for the products of `window`; one product a nanosecond, or twice its delays.
         window: products to trace.
 
     Raises:

@@ -39,11 +39,13 @@ class Window:
         return self.start + self.count
 
 
-def live_harness(circuit: Circuit, *, instances: int, batch: int, window: Window | None) -> str:
+def live_harness(
+    circuit: Circuit, *, instances: int, batch: int, window: Window | None, step: int = 1
+) -> str:
     """A module that takes `count` operand pairs from a file and puts their products in another.
 
     A change of `go` starts a batch. Instance l multiplies the l-th of `instances` equal stretches
-    of it, one pair a nanosecond, so a stretch's operands arrive in the order given. A change of
+    of it, one pair a step, so a stretch's operands arrive in the order given. A change of
     `done` ends the batch; `unknown` then says whether a product had an X or Z bit, `bad` which
     was the first and `bad_product` what it was.
 
@@ -55,6 +57,7 @@ def live_harness(circuit: Circuit, *, instances: int, batch: int, window: Window
         instances: side by side; `count` must be a multiple.
         batch: most pairs of a batch.
         window: the products to trace, with one instance only.
+        step: nanoseconds that a product may take.
     """
     roles, lanes = circuit.roles, range(instances)
     (a_bits, b_bits), bits = roles.bits, roles.product_bits
@@ -118,7 +121,7 @@ module {TOP};
     seen = 0;
     steps = count / {instances};
     for (step = 0; step < steps; step = step + 1) begin
-{begin_trace}{drive}      #1;
+{begin_trace}{drive}      #{step};
 {record}{end_trace}    end
     unknown = (^seen === 1'bx);
     if (unknown) begin

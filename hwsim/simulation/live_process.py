@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import math
 import os
 import select
 import shutil
@@ -15,9 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import read_bytes
 from ..tools.runner import Simulation
+from ..tools.scratch import scratch
 from ..tools.simulators import SIMULATORS
 from ..verilog.circuit import Circuit
+from ..verilog.program import read_program
+from ..verilog.state import read_compiled
 from .live_harness import OPERANDS, PRODUCTS, TOP, VCD, Window, live_harness
 
 _BENCH = Path(__file__).with_name("live_bench.py")
@@ -47,7 +52,8 @@ class LiveProcess:
     ) -> None:
         self._circuit, self._instances, self._patience = circuit, instances, patience
         self._window = window
-        self._folder = Path(tempfile.mkdtemp(prefix="axhil-live-"))
+        self._scratch = contextlib.ExitStack()
+        self._folder = self._scratch.enter_context(scratch("live"))
         self._simulation = Simulation(
             self._folder,
             TOP,
@@ -55,15 +61,14 @@ class LiveProcess:
             bench=_BENCH,
             name=circuit.name,
             simulator=SIMULATORS["icarus"],
-            includes=circuit.includes,
         )
         self._pending: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         self._busy = False  # with something that only its end or a kill can end
         self._deadline = 0.0
         self._unread = b""
         self._served = 0
-        text = live_harness(circuit, instances=instances, batch=batch, window=window)
-        (self._folder / f"{TOP}.v").write_text(text)
+        self._batch = batch
+        self._write_harness(step=1)
         for fifo in ("commands", "answers"):
             os.mkfifo(self._folder / fifo)
         # Both ways, so that opening does not wait for the simulator; its own end closes alone.
@@ -77,11 +82,31 @@ class LiveProcess:
             HwsimError: the Verilog does not compile, or stops the simulation.
         """
         self._simulation.build()
+        if (step := self._step()) > 1:
+            self._write_harness(step=step)
+            self._simulation.build()
         self._simulation.start(dump=self._window is not None)
         self._deadline, self._busy = time.monotonic() + self._patience, True
         while self._answer() is None:
             select.select([self._answers], [], [], _POLL)
         self._busy = False
+
+    def _write_harness(self, *, step: int) -> None:
+        text = live_harness(
+            self._circuit,
+            instances=self._instances,
+            batch=self._batch,
+            window=self._window,
+            step=step,
+        )
+        (self._folder / f"{TOP}.v").write_text(text)
+
+    def _step(self) -> int:
+        """Nanoseconds that a product may take: twice what all delays take together."""
+        text = self._simulation.program
+        assert text is not None, "the live simulator is Icarus"
+        delay = read_compiled(read_program(text), "u_0", self._circuit.roles.product).delay
+        return max(1, math.ceil(2 * delay))
 
     @property
     def pid(self) -> int | None:
@@ -108,10 +133,17 @@ class LiveProcess:
         # Every instance needs as many pairs: the last one is repeated.
         pairs = np.pad(pairs, ((0, padding), (0, 0)), mode="edge")
         # $fread fills a word from its top byte: the first operand stands in the upper half.
-        (self._folder / OPERANDS).write_bytes(pairs.astype(">u2").tobytes())
+        self._replace(OPERANDS, pairs.astype(">u2").tobytes())
         self._pending, self._busy = (a, b), True
         self._deadline = time.monotonic() + self._patience
         os.write(self._commands, json.dumps({"count": count + padding}).encode() + b"\n")
+
+    def _replace(self, name: str, data: bytes) -> None:
+        """Puts a file into the folder, in place of a link too: others can write there."""
+        fresh = self._folder / f"{name}.{os.urandom(8).hex()}"
+        with fresh.open("xb") as file:
+            file.write(data)
+        fresh.replace(self._folder / name)
 
     def receive(self) -> NDArray[np.int64] | None:
         """Products of the batch that was sent, signed where the circuit is; None: not yet.
@@ -133,8 +165,10 @@ class LiveProcess:
                 f"{self._circuit.name}: expected 0 and 1 only on {roles.product}, got {shown} for "
                 f"{roles.activation}={a[first]}, {roles.weight}={b[first]}"
             )
-        words = np.fromfile(self._folder / PRODUCTS, dtype=np.uint32)[: len(a)]
-        products = self._circuit.product.value(words)
+        size = 4 * (len(a) + self._instances)
+        data = read_bytes(self._folder / PRODUCTS, limit=size)
+        words = np.frombuffer(data[: len(data) // 4 * 4], dtype=np.uint32)[: len(a)]
+        products = self._circuit.products(words)
         if len(products) != len(a):
             raise HwsimError(
                 f"{self._circuit.name}: expected {len(a)} products from the simulator, got "
@@ -195,10 +229,12 @@ class LiveProcess:
             if trace is not None:
                 self._keep(trace)
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._scratch.close()
 
     def _keep(self, trace: Path) -> None:
         try:
+            if (self._folder / VCD).is_symlink():
+                raise OSError("the simulator put a link in its place")
             shutil.move(self._folder / VCD, trace)
         except OSError as error:
             raise HwsimError(

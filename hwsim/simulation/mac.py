@@ -2,7 +2,6 @@
 """Weight-stationary MAC arrays (`rtl/mac_array.v`) in simulation: operands in, sums out."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from ..designs import mac
 from ..designs.sources import source
 from ..errors import HwsimError
+from ..files import DATA_LIMIT, array_of, read_bytes
 from ..multipliers import Catalogued
 from ..tools.runner import Simulation
+from ..tools.scratch import scratch
 from ..tools.simulators import SIMULATORS, require_simulator
 from ..verilog.circuit import Circuit
 from ..verilog.parameters import literal
@@ -121,8 +122,7 @@ def run_mac_arrays(
         "stalls": stalls,
         "seed": seed,
     }
-    with tempfile.TemporaryDirectory(prefix="axhil-mac-") as scratch:
-        folder = Path(scratch)
+    with scratch("mac") as folder:
         (folder / "mac.json").write_text(json.dumps(settings))
         np.save(folder / "activations.npy", x)
         np.save(folder / "weights.npy", w)
@@ -132,8 +132,8 @@ def run_mac_arrays(
             folder, TOP, sources, bench=_BENCH, name=several, simulator=SIMULATORS["icarus"]
         )
         simulation.run(limit=_LIMIT)
-        sums: NDArray[np.int64] = np.load(folder / "sums.npy")
-    return sums
+        sums = array_of(read_bytes(folder / "sums.npy", limit=DATA_LIMIT))
+    return sums.astype(np.int64)
 
 
 def _harness(

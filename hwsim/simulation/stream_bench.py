@@ -25,9 +25,9 @@ class WrongPortError(Exception):
 async def stream(dut: Any) -> None:
     """Sends every operand pair through the design."""
     settings = json.loads(Path("stream.json").read_text())
-    for i, circuit in enumerate(settings["circuits"]):
+    for circuit in settings["circuits"]:
         for name, width in circuit["ports"].items():
-            found = len(getattr(getattr(dut, f"u_{i}"), name))
+            found = len(getattr(getattr(dut, circuit["instance"]), name))
             if found != width:
                 message = (
                     f"{circuit['name']}: expected {name} of {width} bits as its Verilog was read, "
@@ -36,7 +36,7 @@ async def stream(dut: Any) -> None:
                 Path("failure.txt").write_text(message)
                 raise WrongPortError(message)
     cycles, done, chunk, go = settings["cycles"], 0, _FIRST_CHUNK, 0
-    while done < cycles:
+    while done < cycles and dut.moves.value == 0:
         began, go, count = time.monotonic(), 1 - go, min(chunk, cycles - done)
         dut.count.value = count
         await Timer(1, "ns")  # the count stands before the chunk starts

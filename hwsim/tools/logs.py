@@ -13,7 +13,7 @@ def first_error(log: str, *, compiler: str = "iverilog") -> str:
         log: what it printed.
         compiler: named if it printed nothing.
     """
-    lines = [line for line in log.splitlines() if line.strip()]
+    lines = [line for line in log.splitlines() if line.strip() and "warning:" not in line]
     errors = [line for line in lines if re.search(r"error|sorry|No such", line, re.IGNORECASE)]
     return (errors or lines or [f"{compiler} said nothing"])[0]
 

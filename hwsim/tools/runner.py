@@ -16,14 +16,19 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..comments import without_comments
+from ..comments import located_lines, without_comments
 from ..errors import HwsimError
+from ..files import opened, read_text
+from .box import Box
 from .logs import first_error, how_it_ended
-from .process import OverLimitError, Process, run
+from .process import OverLimitError, Process, printed, run
 from .simulators import Simulator
 
 _BUILD_LIMIT = 1800.0  # seconds; Verilator takes minutes for a large netlist
 _POLL = 0.02  # seconds between looks at the progress
+_MOST_WRITTEN = 1 << 30  # bytes of a file beyond what the bench makes: a log, a memory's image
+_MOST_TRACED = 1 << 36  # bytes of a VCD
+_PROGRAM = "sim.vvp"
 _BUILD_LOG, _RUN_LOG, _RESULTS, _FAILURE = "build.log", "run.log", "results.xml", "failure.txt"
 
 
@@ -37,7 +42,6 @@ class Simulation:
         bench: the file with the one cocotb test.
         name: what is simulated, for messages.
         simulator: that runs it.
-        includes: folders of included files.
     """
 
     def __init__(
@@ -49,11 +53,9 @@ class Simulation:
         bench: Path,
         name: str,
         simulator: Simulator,
-        includes: Iterable[Path] = (),
     ) -> None:
         self.folder, self._top, self._bench, self._name = folder, top, bench, name
         self._sources = [*dict.fromkeys(sources)]
-        self._includes = [*dict.fromkeys(includes)]
         self._simulator = simulator
         self._runner: Any = None
         self._process: Process | None = None
@@ -75,7 +77,6 @@ class Simulation:
             lambda: self._runner.build(
                 sources=[*files, self.folder / f"{self._top}.v"],
                 hdl_toplevel=self._top,
-                includes=self._includes,
                 build_dir=self.folder,
                 build_args=self._simulator.build_args,
                 always=True,
@@ -86,7 +87,7 @@ class Simulation:
             try:
                 done = run(
                     command,
-                    folder=self.folder,
+                    box=Box(self.folder, starts=True),
                     env=self._runner.env,
                     seconds=_BUILD_LIMIT,
                     log=self.folder / _BUILD_LOG,
@@ -95,7 +96,9 @@ class Simulation:
                 raise HwsimError(
                     f"{self._name}: expected the Verilog to compile in {_BUILD_LIMIT:g} s"
                 ) from None
-            log = self._read(_BUILD_LOG).replace(f"{self.folder}/", "")
+            log = re.sub(
+                rf"{re.escape(str(self.folder))}/(design/\w+/)?", "", self._read(_BUILD_LOG)
+            )
             if done.code:
                 found = first_error(log, compiler=self._simulator.title)
                 raise HwsimError(f"{self._name}: the Verilog does not compile: {found}")
@@ -118,11 +121,12 @@ class Simulation:
         assert commands, "cocotb's runner announces nothing"
         return commands
 
-    def start(self, *, dump: bool = False) -> None:
+    def start(self, *, dump: bool = False, writes: int = 0) -> None:
         """Run the bench; returns at once.
 
         Args:
             dump: let the Verilog write a VCD.
+            writes: bytes of the largest file that the bench makes.
         """
         assert self._runner is not None
         # The bench is imported by itself, not as a part of this package, which would be read whole.
@@ -140,7 +144,19 @@ class Simulation:
             command = [*(word for word in command if word != "-none"), "-vcd"]
         env = {**self._runner.env}
         env["PYTHONPATH"] = os.pathsep.join([str(self.folder), env["PYTHONPATH"]])
-        self._process = Process(command, folder=self.folder, env=env, log=self.folder / _RUN_LOG)
+        box = Box(self.folder, file=_MOST_TRACED if dump else _MOST_WRITTEN + writes)
+        self._process = Process(command, box=box, env=env, log=self.folder / _RUN_LOG)
+
+    @property
+    def program(self) -> str | None:
+        """What Icarus compiled; None of another simulator."""
+        path = self.folder / _PROGRAM
+        return read_text(path, limit=_MOST_WRITTEN, errors="replace") if path.is_file() else None
+
+    @property
+    def build_log(self) -> str:
+        """What the compiler printed."""
+        return self._read(_BUILD_LOG)
 
     @property
     def pid(self) -> int | None:
@@ -226,18 +242,21 @@ class Simulation:
     def _ender(self) -> str | None:
         """Where the sources end a simulation: Icarus does not always say who did."""
         for path in self._sources:
-            text = without_comments(path.read_text(encoding="utf-8", errors="replace"))
-            for number, line in enumerate(text.splitlines(), start=1):
+            text = without_comments(read_text(path, errors="replace"))
+            for file, number, line in located_lines(text, path.name):
                 if task := re.search(r"\$(?:finish|stop)\b", line):
-                    return f"{path.name}:{number} calls {task[0]}"
+                    return f"{file}:{number} calls {task[0]}"
         return None
 
     def _progress(self) -> int:
         try:
-            return int((self.folder / "progress").read_text())
-        except (OSError, ValueError):  # not there yet, or just being written
+            return int(self._read("progress"))
+        except ValueError:  # not there yet, or just being written
             return 0
 
     def _read(self, name: str) -> str:
-        path = self.folder / name
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        try:
+            with opened(self.folder / name, limit=_MOST_TRACED) as file:
+                return printed(file)
+        except HwsimError:  # not there, or what no bench makes
+            return ""

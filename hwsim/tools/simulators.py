@@ -4,13 +4,18 @@
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from ..errors import HwsimError
+from .box import Box
 from .process import Done, OverLimitError, run
 
+_MOST_WRITTEN = 1 << 28  # bytes of what a compiler makes of a design
+_EXPANDED = set('"$`\\\n')  # what a shell does not leave as it is between double quotes
 _COMPILE_LIMIT = 600.0  # seconds that a compiler may take for what it does in one
 
 
@@ -42,8 +47,14 @@ class Simulator:
         """Refuses to go on without the simulator.
 
         Raises:
-            HwsimError: it is not on PATH, or too old.
+            HwsimError: it is not on PATH, or too old, or could not name its temporary files.
         """
+        place = tempfile.gettempdir()
+        if _EXPANDED & set(place):  # its compiler hands them to a shell
+            raise HwsimError(
+                f"{self.title} cannot work in a temporary folder with such a name, {place}: set "
+                "TMPDIR to another"
+            )
         for program in self.programs:
             if shutil.which(program) is None:
                 raise HwsimError(f"{program} not found on PATH ({self.install})")
@@ -88,6 +99,7 @@ SIMULATORS = {
         "Icarus Verilog",
         ("iverilog", "vvp"),
         "Debian: apt-get install iverilog",
+        build_args=("-Wall",),
         test_args=("-n",),  # $stop ends the simulation instead of waiting for a person
     ),
     "verilator": Simulator(
@@ -135,18 +147,21 @@ def simulator_version() -> str:
     return SIMULATORS["icarus"].version()
 
 
-def run_icarus(command: Sequence[str], *, name: str) -> Done:
+def run_icarus(command: Sequence[str], *, name: str, folder: Path) -> Done:
     """Icarus' compiler, for its preprocessor and its elaborator.
 
     Args:
         command: `iverilog` and its options.
         name: what it reads, for messages.
+        folder: to run in, and the only one that it can write to.
 
     Raises:
         HwsimError: it takes too long.
     """
     try:
-        return run(command, seconds=_COMPILE_LIMIT)
+        return run(
+            command, box=Box(folder, starts=True, file=_MOST_WRITTEN), seconds=_COMPILE_LIMIT
+        )
     except OverLimitError:
         raise HwsimError(
             f"{name}: expected iverilog to read the Verilog in {_COMPILE_LIMIT:g} s"

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import HwsimError
+from .box import Box
 from .process import OverLimitError, run
 
 INSTALL = "pip install 'axhil[hardware]', or Debian: apt-get install yosys"
@@ -72,7 +73,7 @@ class Yosys:
         try:
             done = run(
                 [*self.command, _SCRIPT],
-                folder=folder,
+                box=Box(folder, starts=True),  # abc
                 # A script's folder must not offer modules in place of Python's own.
                 env={**os.environ, "PYTHONSAFEPATH": "1"},
                 seconds=_LIMIT,

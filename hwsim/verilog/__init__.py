@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a Verilog file says: its modules, ports, parameters and values.
 
-`circuit` is the way in: from files to all that a simulator sees. What a port's name means is in
-`roles`, what is refused before anything runs in `safety`.
+`circuit` is the way in: from files to all that a simulator sees. `reading` makes one text of them,
+with the top and what it uses: that is what is read, judged and simulated. What a port's name means
+is in `roles`, what is refused before anything runs in `safety`. `state` judges the compiled
+`program`.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modules and ports as Icarus elaborates them, for Verilog that is beyond pyverilog's grammar.
+"""Modules, ports and parameters as Icarus Verilog elaborates them.
 
 Icarus writes scopes, ports and parameters into the program it compiles; the directions of ports
 stand nowhere else, as the simulator's procedural interface does not tell them to cocotb. Names and
@@ -7,15 +7,15 @@ widths are checked again through cocotb when the design is simulated.
 """
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from ..errors import HwsimError
-from ..tools.logs import first_error
+from ..tools.scratch import scratch
 from ..tools.simulators import run_icarus
+from .complaints import complaint
 from .parameters import Parameter
 from .ports import Interface, Port
+from .syntax import OPTIONS
 
 _SCOPE = re.compile(
     r'^S_\w+ \.scope (?P<kind>[\w.]+), "(?P<name>[^"]*)" "(?P<module>[^"]*)"'
@@ -23,41 +23,42 @@ _SCOPE = re.compile(
     re.MULTILINE,
 )
 _PORT = re.compile(r'\.port_info \d+ /(INPUT|OUTPUT|INOUT) (\d+) "([^"]+)"')
-_SIGNED = re.compile(r'\.(?:net|var|array)\S*/s "([^"]+)"')
+# /s is signed; /2s is a two-state one, such as byte and int.
+_SIGNED = re.compile(r'\.(?:net|var|array)\S*/2?s \*?"([^"]+)"')
 _PARAMETER = re.compile(r'\.param/(l|str) "([^"]+)" (\S+) [\d ]+, ([^;]+);')
 
 
 def elaborate(
-    sources: Sequence[Path],
+    text: str,
+    tops: Sequence[str],
     *,
-    includes: Sequence[Path],
-    top: str | None,
-    parameters: Mapping[str, Parameter],
+    parameters: Mapping[str, Parameter] | None = None,
     name: str,
 ) -> dict[str, Interface]:
-    """The interfaces of the modules that nobody instantiates.
+    """The interfaces of modules.
 
     Args:
-        sources: Verilog or SystemVerilog files, in compilation order.
-        includes: folders of included files.
-        top: the one module to elaborate; None for every one that nobody instantiates.
-        parameters: values that replace the top's defaults.
+        text: preprocessed Verilog or SystemVerilog.
+        tops: the modules.
+        parameters: values that replace their defaults.
         name: for messages.
 
     Raises:
-        HwsimError: the Verilog does not compile, or the top has no such parameter.
+        HwsimError: the Verilog does not compile, or a top has no such parameter.
     """
-    command = ["iverilog", "-g2012", *(f"-I{folder}" for folder in includes)]
-    if top is not None:
-        command += ["-s", top]
-        command += [f"-P{top}.{key}={_override(value)}" for key, value in parameters.items()]
-    with tempfile.TemporaryDirectory(prefix="axhil-elaborate-") as scratch:
-        program = Path(scratch, "design.vvp")
-        done = run_icarus([*command, "-o", str(program), *map(str, sources)], name=name)
+    parameters = dict(parameters or {})
+    with scratch("elaborate") as folder:
+        source = folder / "design.v"
+        source.write_text(text, encoding="utf-8", errors="surrogateescape")
+        command = ["iverilog", *OPTIONS, "-o", "design.vvp"]
+        for top in tops:
+            command += ["-s", top]
+            command += [f"-P{top}.{key}={_override(value)}" for key, value in parameters.items()]
+        done = run_icarus([*command, source.name], name=name, folder=folder)
         if done.code:
-            raise HwsimError(f"{name}: the Verilog does not compile: {first_error(done.stderr)}")
-        found = _interfaces(program.read_text())
-    if top is not None and top in found:
+            raise HwsimError(complaint(done.stderr, text, name=name))
+        found = _interfaces((folder / "design.vvp").read_text(errors="surrogateescape"))
+    for top in tops:
         for key in parameters:
             if key not in found[top].parameters:
                 known = ", ".join(found[top].parameters) or "none"

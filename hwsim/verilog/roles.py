@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which port of somebody's multiplier does what: operands, product, clock, reset, enable.
+"""Which port of a user's multiplier does what: operands, product, clock, reset, enable.
 
 Names are a convention and not a fact, so whatever is concluded from one is told as a note.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import HwsimError
+from .parts import one_bus, single_wires, with_parts
 from .ports import Interface, Port
 
 MAX_OPERAND = 32
@@ -42,11 +43,12 @@ class Roles:
     """Which port does what.
 
     Attributes:
-        activation: operand that is the table's row.
-        weight: operand that is the table's column.
+        activation: operand that is the table's row: a port, or bits of one, `ab[15:8]`.
+        weight: operand that is the table's column, likewise.
         product: output.
         bits: of the activation and of the weight.
         product_bits: output bits.
+        product_shift: bits that the output lacks at its lower end.
         declared: whether the Verilog declares the activation and the weight `signed`; False says
             nothing where both are, as netlists leave it out.
         clock: clock port; None for a combinational design.
@@ -63,6 +65,7 @@ class Roles:
     bits: tuple[int, int]
     product_bits: int
     declared: tuple[bool, bool]
+    product_shift: int = 0
     clock: str | None = None
     reset: Control | None = None
     enables: tuple[Control, ...] = ()
@@ -80,42 +83,52 @@ def recognise(
     p: str | None = None,
     weight: str | None = None,
     ties: Mapping[str, int] | None = None,
+    product_shift: int = 0,
 ) -> Roles:
     """Finds the operands, the product and the controls among a module's ports.
 
     Args:
         interface: of the top, parameters in place.
         where: top and file, for messages.
-        a: first operand, where its name does not tell.
-        b: second operand.
+        a: first operand, where its name does not tell; a port, or bits of one, `ab[15:8]`.
+        b: second operand, likewise.
         p: product.
         weight: the operand that is the weight, the table's column; the second one otherwise.
         ties: inputs to hold at a value.
+        product_shift: bits that the output lacks at its lower end.
 
     Raises:
         HwsimError: not two operands, no product or one that is too narrow, an input without a role,
             a name that is no port.
     """
     ties = dict(ties or {})
-    ports = {port.name: port for port in interface.ports}
+    every = with_parts(interface.ports, [part for part in (a, b) if part], where=where)
+    ports = {port.name: port for port in every}
     for name in filter(None, [a, b, p, weight, *ties]):
         if name not in ports:
             known = ", ".join(ports) or "none"
             raise HwsimError(f"{where}: expected a port, got {name}; it has {known}")
     both_ways = [port.name for port in interface.ports if port.direction == "inout"]
     if both_ways:
-        raise HwsimError(f"{where}: expected inputs and outputs, got inout {both_ways[0]}")
+        raise HwsimError(
+            f"{where}: expected inputs and outputs, got inout {both_ways[0]}; declare it as what "
+            "it is, or write a wrapper around the module"
+        )
     notes: list[str] = []
-    inputs = [q for q in interface.ports if q.direction == "input"]
+    inputs = [q for q in every if q.direction == "input"]
+    outputs = [q for q in every if q.direction == "output"]
     controls = _controls([q for q in inputs if q.name not in {a, b, *ties}], notes)
     taken = {controls.clock, *(c.name for c in controls.all), *ties}
-    first, second = _operands([q for q in inputs if q.name not in taken], a, b, where, notes)
+    free = [q for q in inputs if q.name not in taken]
+    first, second = _operands(free, outputs, a, b, where=where, notes=notes)
     for name, value in ties.items():
         if ports[name].direction != "input" or name in {first.name, second.name}:
             raise HwsimError(f"{where}: expected a control input to tie, got {ports[name]}")
         if not 0 <= value < 2 ** ports[name].width:
             raise HwsimError(f"{where}: expected a value for {ports[name]}, got {value}")
-    product = _product(interface.ports, p, first.width + second.width, where, notes)
+    product = _product(
+        outputs, p, first.width + second.width, shift=product_shift, where=where, notes=notes
+    )
     if weight is not None:
         if weight not in {first.name, second.name}:
             raise HwsimError(
@@ -124,21 +137,22 @@ def recognise(
             )
         if weight == first.name:
             first, second = second, first
-    outputs = [q.name for q in interface.ports if q.direction == "output" and q != product]
-    if outputs:
-        notes.append(f"outputs left open: {', '.join(outputs)}")
+    unread = [q.name for q in outputs if q != product]
+    if unread:
+        notes.append(f"outputs left open: {', '.join(unread)}")
     return Roles(
         activation=first.name,
         weight=second.name,
         product=product.name,
         bits=(first.width, second.width),
         product_bits=product.width,
+        product_shift=product_shift,
         declared=(first.signed, second.signed),
         clock=controls.clock,
         reset=controls.reset,
         enables=controls.enables,
         ties=ties,
-        unread=tuple(outputs),
+        unread=tuple(unread),
         notes=tuple(notes),
     )
 
@@ -187,7 +201,13 @@ def _controls(inputs: Iterable[Port], notes: list[str]) -> _Controls:
 
 
 def _operands(
-    inputs: Sequence[Port], a: str | None, b: str | None, where: str, notes: list[str]
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    a: str | None,
+    b: str | None,
+    *,
+    where: str,
+    notes: list[str],
 ) -> tuple[Port, Port]:
     """The two operands among the inputs that are no controls."""
     shown = ", ".join(f"{port.name}[{port.width}]" for port in inputs) or "none"
@@ -199,10 +219,12 @@ def _operands(
     pair = [given[name] if name else None for name in (a, b)]
     missing = pair.count(None)
     if len(wide) != missing or (a is not None and a == b):
-        raise HwsimError(
-            f"{where}: expected two operands, got {shown}; name two with --a and --b, "
-            "and hold other inputs with --tie NAME=VALUE"
+        way_out = (
+            single_wires(inputs, outputs, where=where)
+            or one_bus(wide)
+            or "name two with --a and --b, and hold other inputs with --tie NAME=VALUE"
         )
+        raise HwsimError(f"{where}: expected two operands, got {shown}; {way_out}")
     if missing == 2 and bare(wide[0].name) in _SECOND and bare(wide[1].name) in _FIRST:
         wide = wide[::-1]
         notes.append(f"{wide[0].name} is taken as the first operand, by its name")
@@ -226,34 +248,56 @@ def _operands(
 
 
 def _product(
-    ports: Iterable[Port], p: str | None, least: int, where: str, notes: list[str]
+    outputs: Sequence[Port],
+    p: str | None,
+    least: int,
+    *,
+    shift: int,
+    where: str,
+    notes: list[str],
 ) -> Port:
     """The product among the outputs."""
-    outputs = [port for port in ports if port.direction == "output"]
     shown = ", ".join(f"{port.name}[{port.width}]" for port in outputs) or "none"
     if p is not None:
         chosen = [port for port in outputs if port.name == p]
         if not chosen:
             raise HwsimError(f"{where}: expected an output as the product, got {p}; it has {shown}")
     elif len(outputs) == 1:
-        chosen = outputs
+        chosen = [*outputs]
     else:
-        enough = [port for port in outputs if port.width >= least] or outputs
-        named = [port for port in enough if bare(port.name) in _PRODUCT]
-        chosen = enough if len(enough) == 1 else named
+        enough = [port for port in outputs if port.width + shift >= least] or outputs
+        named = [port for port in outputs if _like_product(port)]
+        chosen = [port for port in enough if bare(port.name) in _PRODUCT]
+        # A wide output of another name is no product where a narrow one is called so.
+        if len(enough) == 1 and all(port in enough for port in named):
+            chosen = [*enough]
         if len(chosen) != 1:
             raise HwsimError(
                 f"{where}: expected one output as the product, got {shown}; name it with --p"
             )
         notes.append(f"{chosen[0].name} is taken as the product, by its width or name")
-    if chosen[0].width < least:
+    (product,) = chosen
+    if product.width + shift < least:
+        lacking = least - product.width
+        beyond = f" behind a shift of {shift}" if shift else ""
         raise HwsimError(
-            f"{where}: expected a product of {least} bits, got {chosen[0].name} of "
-            f"{chosen[0].width}: a narrower output cannot hold every product"
+            f"{where}: expected a product of {least} bits, got {product.name} of "
+            f"{product.width}{beyond}: a narrower output cannot hold every product; if its lowest "
+            f"bit weighs 2^{lacking}, say --product-shift {lacking}, or [product_shift={lacking}] "
+            "behind the file"
         )
-    if chosen[0].width > 2 * MAX_OPERAND:
+    if product.width + shift > 2 * MAX_OPERAND:
         raise HwsimError(
             f"{where}: expected a product of at most {2 * MAX_OPERAND} bits, got "
-            f"{chosen[0].name} of {chosen[0].width}"
+            f"{product.name} of {product.width + shift}"
         )
-    return chosen[0]
+    if shift:
+        notes.append(f"{product.name} is the product without its lower {shift} bits, as requested")
+    return product
+
+
+def _like_product(port: Port) -> bool:
+    """Whether a port of several bits is called a product, or a part of one: `prod_hi`."""
+    return port.width > 1 and not {bare(port.name), *bare(port.name).split("_")}.isdisjoint(
+        _PRODUCT
+    )

@@ -2,7 +2,8 @@
 """What a design under test may ask of the simulator, judged before anything runs.
 
 A Verilog file of unknown origin is a program: `$system` runs commands, `$fopen` writes files. A
-multiplier needs neither, so what is not on the list is refused.
+multiplier needs neither, so what is not on the list is refused. The text that is judged is the text
+that is simulated, and what two readers of Verilog could read differently is refused as well.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..comments import without_comments
+from ..designs.sources import sha256
 from ..errors import HwsimError
 
 _ALLOWED = """
@@ -26,8 +28,29 @@ ALLOWED = frozenset(_ALLOWED.split())
 """System tasks and functions without effect outside the simulation: values, sentences, the end of a
 simulation (told as what it is), memories (each checked), timing checks of cell libraries."""
 
-_TASK = re.compile(r"\\\S+|\$([A-Za-z_][\w$]*)")
-_MEMORY = re.compile(r'\$(readmem[hb])\s*\(\s*(?:"((?:\\.|[^"\\])*)"|([^",)]*))')
+_DIRECTIVES = """
+    line timescale default_nettype celldefine endcelldefine resetall unconnected_drive
+    nounconnected_drive begin_keywords end_keywords delay_mode_distributed delay_mode_path
+    delay_mode_unit delay_mode_zero suppress_faults nosuppress_faults enable_portfaults
+    disable_portfaults
+"""
+DIRECTIVES = frozenset(_DIRECTIVES.split())
+"""Directives that the preprocessor leaves to the compiler; no other can be left."""
+
+HARNESS = "axhil_"
+"""What the modules around a design are called."""
+
+# Icarus ends an escaped name at these characters and no other.
+_ESCAPED = r"\\[^ \t\b\f\r\n]+"
+_STRING = r'"(?:\\.|[^"\\\n])*"'
+_PRINTED = re.compile(
+    r"\$(?:display|write|strobe|monitor|error|warning|info|fatal)[bho]?\s*\([^;]*;"
+)
+_MEMORY = re.compile(
+    rf"(?P<other>{_STRING}|{_ESCAPED})|"
+    rf"(?P<task>\$readmem[hb])(?P<gap>\s*\(?\s*)(?:(?P<name>{_STRING})|(?P<expression>[^\",;)]*))",
+    re.DOTALL,
+)
 
 
 def check_tasks(text: str, *, where: str) -> None:
@@ -38,45 +61,92 @@ def check_tasks(text: str, *, where: str) -> None:
         where: for the message.
 
     Raises:
-        HwsimError: the first system task that is not allowed.
+        HwsimError: the first system task that is not allowed, or what readers of Verilog could
+            understand differently.
     """
-    for match in _TASK.finditer(without_comments(text, strings=False)):
-        # An escaped identifier, \$system , is a plain name.
-        if match[1] is not None and match[1] not in ALLOWED:
+    # Strings are "" now, and comments blanks.
+    plain = without_comments(text, strings=False)
+    for name in re.findall(_ESCAPED, plain):
+        if re.search(r'//|/\*|["`]', name):
             raise HwsimError(
-                f"{where}: ${match[1]} is refused before anything runs: a multiplier may compute, "
+                f"{where}: the escaped name {name:.40} is refused: some readers take it for a "
+                "comment, a string or a macro; rename it"
+            )
+    plain = re.sub(_ESCAPED, lambda name: name[0] if HARNESS in name[0] else r"\name", plain)
+    if '"' in plain.replace('""', "") or '""""' in plain or "/*" in plain:
+        raise HwsimError(f"{where}: expected a string or a comment to end, found none that does")
+    for task in re.findall(r"\$([A-Za-z_][\w$]*)", plain):
+        if task not in ALLOWED:
+            raise HwsimError(
+                f"{where}: ${task} is refused before anything runs: a multiplier may compute, "
                 "read memories and print, nothing else; remove it"
             )
+    if clock := re.search(r"\$(?:s|real)?time\b", _PRINTED.sub("", plain)):
+        raise HwsimError(
+            f"{where}: {clock[0]} is refused outside what is printed: a product may depend on the "
+            "operands only, not on the time; remove it"
+        )
+    for directive in re.findall(r"`(\w*)", plain):
+        if directive not in DIRECTIVES:
+            raise HwsimError(
+                f"{where}: `{directive} is refused: it is still there behind the preprocessor; "
+                "remove it"
+            )
+    if re.search(r'\b(?:import|export)\s*""', plain):
+        raise HwsimError(
+            f"{where}: functions of another language (DPI) are refused; write them in Verilog"
+        )
+    if reserved := re.search(rf"(?<![\w$]){HARNESS}\w*", plain):
+        raise HwsimError(
+            f"{where}: expected no name that begins with {HARNESS}, which the simulation around "
+            f"the design has for itself, got {reserved[0]}; rename it"
+        )
 
 
-def memories(text: str, *, folders: Sequence[Path], where: str) -> dict[str, Path]:
-    """The files that a design loads into memories.
+def memories(text: str, *, folders: Sequence[Path], where: str) -> tuple[str, dict[str, Path]]:
+    """The files that a design loads into memories, under names that no other file has.
 
     Args:
-        text: preprocessed Verilog.
+        text: preprocessed Verilog without comments.
         folders: where relative names may be, best first.
         where: for messages.
 
     Returns:
-        The file of each name that the Verilog uses.
+        The text with the new names, and the file of each.
 
     Raises:
-        HwsimError: a file does not exist, or its name is not written out.
+        HwsimError: a file does not exist, is outside the folders or too large, or its name is not
+            written out.
     """
     found: dict[str, Path] = {}
-    for match in _MEMORY.finditer(without_comments(text)):
-        task, name, expression = match.groups()
-        if name is None:
+
+    def renamed(match: re.Match[str]) -> str:
+        if match["other"] is not None:
+            return match[0]
+        if match["name"] is None:
             raise HwsimError(
-                f"{where}: expected ${task} of a file name in quotes, got {expression.strip()}"
+                f"{where}: expected {match['task']} of a file name in quotes, got "
+                f"{match['expression'].strip() or 'none'}"
             )
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise HwsimError(
-                f"{where}: expected ${task} of a file beside the Verilog or below it, got {name}"
-            )
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if path is None:
-            places = " or ".join(str(folder) for folder in folders)
-            raise HwsimError(f"{where}: ${task} needs {name}, found no such file in {places}")
+        path = _memory(match["name"][1:-1], match["task"], folders=folders, where=where)
+        name = f"memory_{sha256(path)[:16]}.txt"
         found[name] = path
-    return found
+        return f'{match["task"]}{match["gap"]}"{name}"'
+
+    return _MEMORY.sub(renamed, text), found
+
+
+def _memory(name: str, task: str, *, folders: Sequence[Path], where: str) -> Path:
+    if Path(name).is_absolute() or ".." in Path(name).parts or "\\" in name:
+        raise HwsimError(
+            f"{where}: expected {task} of a file beside the Verilog or below it, got {name}"
+        )
+    for folder in folders:
+        path = folder / name
+        if not path.is_file():
+            continue
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise HwsimError(f"{where}: {task} of {name} is refused: it is a link out of {folder}")
+        return path
+    places = " or ".join(str(folder) for folder in folders)
+    raise HwsimError(f"{where}: {task} needs {name}, found no such file in {places}")

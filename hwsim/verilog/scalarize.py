@@ -9,8 +9,6 @@ two are the same circuit.
 
 import re
 
-from ..comments import without_comments
-
 LEAST = 32
 """Narrower vectors stay as they are."""
 
@@ -22,11 +20,10 @@ def scalarized(text: str) -> tuple[str, tuple[str, ...]]:
     """The text with every such vector taken apart.
 
     Args:
-        text: preprocessed Verilog.
+        text: preprocessed Verilog without comments.
 
     Returns:
-        The new text, without comments, and the vectors as `module.vector`; none if there is nothing
-        to take apart.
+        The new text, and the vectors as `module.vector`; none if there is nothing to take apart.
     """
     found: list[str] = []
 
@@ -57,6 +54,4 @@ def scalarized(text: str) -> tuple[str, tuple[str, ...]]:
             found.append(f"{match[1]}.{name}")
         return body
 
-    plain = without_comments(text)
-    rewritten = _MODULE.sub(one_module, plain)
-    return (rewritten, tuple(found)) if found else (text, ())
+    return _MODULE.sub(one_module, text), tuple(found)

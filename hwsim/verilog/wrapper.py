@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sign-magnitude wrapper around any unsigned multiplier, printed by pyverilog.
+"""A sign-magnitude wrapper around any unsigned multiplier, in generated Verilog.
 
 Two's complement in, magnitudes through the core, the product negated where the signs differ: what
 `rtl/mul_signed.v` is for the cores that it knows. The wrapper is simulated with its core.
 """
 
 import hashlib
+import itertools
 from dataclasses import replace
 
 from ..designs import FIRST, PRODUCT, SECOND
 from ..errors import HwsimError
-from .circuit import Circuit
-from .parameters import literal
+from .circuit import Circuit, identifier
+from .ports import Interface, Port
 
 _TOP = "axhil_sign_magnitude"
 
@@ -35,9 +36,13 @@ def wrapped(core: Circuit, *, latency: int = 0) -> Circuit:
             "signed one; it serves signed networks as it is"
         )
     roles = replace(
-        core.roles, activation=FIRST, weight=SECOND, product=PRODUCT, ties={}, unread=(),
-        declared=(True, True),
+        core.roles, activation=FIRST, weight=SECOND, product=PRODUCT, enables=(), ties={},
+        unread=(), declared=(True, True),
     )  # fmt: skip
+    bits = {FIRST: roles.bits[0], SECOND: roles.bits[1]}
+    ports = [Port(name, "input", 1) for name in _edges(core)]
+    ports += [Port(name, "input", width, signed=True) for name, width in bits.items()]
+    ports.append(Port(PRODUCT, "output", roles.product_bits, signed=True))
     # Several wrappers can be compiled together.
     digest = hashlib.sha256(repr((core.top, *core.parameters.items())).encode()).hexdigest()
     top = f"{_TOP}_{digest[:8]}"
@@ -45,6 +50,7 @@ def wrapped(core: Circuit, *, latency: int = 0) -> Circuit:
         core,
         top=top,
         parameters={},
+        interface=Interface(tuple(ports), {}),
         roles=roles,
         operands=core.operands.as_signed(),
         signed_from="wrapper",
@@ -53,91 +59,34 @@ def wrapped(core: Circuit, *, latency: int = 0) -> Circuit:
     )
 
 
+def _edges(core: Circuit) -> list[str]:
+    """Clock and reset, where there are any."""
+    reset = None if core.roles.reset is None else core.roles.reset.name
+    return [name for name in (core.roles.clock, reset) if name is not None]
+
+
 def _verilog(core: Circuit, top: str, latency: int) -> str:
-    import pyverilog.vparser.ast as v  # noqa: PLC0415  (slow import)
-    from pyverilog.ast_code_generator.codegen import ASTCodeGenerator  # noqa: PLC0415  (same)
-
     roles = core.roles
-    a_bits, b_bits = roles.bits
-    bits = roles.product_bits
-
-    def span(high: int) -> v.Width:
-        return v.Width(v.IntConst(str(high)), v.IntConst("0"))
-
-    def wire(name: str, size: int) -> v.Decl:
-        return v.Decl([v.Wire(name, width=span(size - 1))])
-
-    def assign(name: str, value: v.Node) -> v.Assign:
-        return v.Assign(v.Lvalue(v.Identifier(name)), v.Rvalue(value))
-
-    def top_bit(name: str, size: int) -> v.Pointer:
-        return v.Pointer(v.Identifier(name), v.IntConst(str(size - 1)))
-
-    def negated_if(sign: v.Node, name: str) -> v.Cond:
-        return v.Cond(sign, v.Uminus(v.Identifier(name)), v.Identifier(name))
-
-    ports: list[v.Ioport] = []
-    connections = {
-        roles.activation: v.Identifier("magnitude_a"),
-        roles.weight: v.Identifier("magnitude_b"),
-        roles.product: v.Identifier("magnitude_p"),
-    }
-    controls = [name for name in (roles.clock, roles.reset and roles.reset.name) if name]
-    controls += [enable.name for enable in roles.enables]
-    for name in controls:
-        ports.append(v.Ioport(v.Input(name)))
-        connections[name] = v.Identifier(name)
-    for name, value in roles.ties.items():
-        connections[name] = v.IntConst(str(value))
-    for name in roles.unread:
-        connections[name] = None
-    ports += [
-        v.Ioport(v.Input(FIRST, width=span(a_bits - 1))),
-        v.Ioport(v.Input(SECOND, width=span(b_bits - 1))),
-        v.Ioport(v.Output(PRODUCT, width=span(bits - 1))),
-    ]
-    items = [
-        wire("magnitude_a", a_bits),
-        wire("magnitude_b", b_bits),
-        wire("magnitude_p", bits),
-        wire("sign", 1),
-        assign("magnitude_a", negated_if(top_bit(FIRST, a_bits), FIRST)),
-        assign("magnitude_b", negated_if(top_bit(SECOND, b_bits), SECOND)),
-        assign("sign", v.Xor(top_bit(FIRST, a_bits), top_bit(SECOND, b_bits))),
-        v.InstanceList(
-            core.top,
-            [
-                v.ParamArg(name, v.Identifier(literal(value)))
-                for name, value in core.parameters.items()
-            ],
-            [
-                v.Instance(
-                    core.top,
-                    "u_core",
-                    [v.PortArg(port, net) for port, net in connections.items()],
-                    [],
-                )
-            ],
-        ),
-    ]
-    late = "sign"
-    for stage in range(latency):
-        delayed = f"sign_{stage + 1}"
-        items += [
-            v.Decl([v.Reg(delayed)]),
-            v.Always(
-                v.SensList([v.Sens(v.Identifier(roles.clock), "posedge")]),
-                v.Block(
-                    [
-                        v.NonblockingSubstitution(
-                            v.Lvalue(v.Identifier(delayed)), v.Rvalue(v.Identifier(late))
-                        )
-                    ]
-                ),
-            ),
-        ]
-        late = delayed
-    items.append(assign(PRODUCT, negated_if(v.Identifier(late), "magnitude_p")))
-    module = v.ModuleDef(top, v.Paramlist(()), v.Portlist(tuple(ports)), tuple(items))
-    text = ASTCodeGenerator().visit(v.Source("", v.Description([module])))
-    return f"`default_nettype wire\n{text}\n"
+    (a, b), p = (bits - 1 for bits in roles.bits), roles.product_bits - 1
+    nets = {roles.activation: "magnitude_a", roles.weight: "magnitude_b"}
+    nets[roles.product] = "magnitude_p"
+    nets |= {name: identifier(name) for name in _edges(core)}
+    ports = [f"input {identifier(name)}" for name in _edges(core)]
+    ports += [f"input [{a}:0] {FIRST}", f"input [{b}:0] {SECOND}", f"output [{p}:0] {PRODUCT}"]
+    waits = [f"sign_{stage}" for stage in range(latency + 1)]
+    stages = "".join(
+        f"  reg {late};\n  always @(posedge {identifier(roles.clock or '')}) {late} <= {early};\n"
+        for early, late in itertools.pairwise(waits)
+    )
+    return (
+        "`default_nettype wire\n"
+        f"module {top} ({', '.join(ports)});\n"
+        f"  wire [{a}:0] magnitude_a = {FIRST}[{a}] ? -{FIRST} : {FIRST};\n"
+        f"  wire [{b}:0] magnitude_b = {SECOND}[{b}] ? -{SECOND} : {SECOND};\n"
+        f"  wire [{p}:0] magnitude_p;\n"
+        f"  wire {waits[0]} = {FIRST}[{a}] ^ {SECOND}[{b}];\n"
+        f"{core.instance('u_core', nets)}"
+        f"{stages}"
+        f"  assign {PRODUCT} = {waits[-1]} ? -magnitude_p : magnitude_p;\n"
+        "endmodule\n"
+    )

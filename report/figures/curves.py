@@ -84,7 +84,7 @@ def curve_panel(
             linewidth=1.3,
             linestyle=look.line,
             color=look.colour,
-            label=label,
+            label=f" {label}" if label.startswith("_") else label,  # else matplotlib hides it
             zorder=3 - number / 100,
             gid=f"line-{number}" if name else None,
         )

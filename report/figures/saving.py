@@ -7,10 +7,14 @@ import io
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.axis import Tick
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from axhil.hwsim.files import write_atomically
+
+from ..table import visible
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
@@ -32,14 +36,14 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
 def png(figure: Figure) -> bytes:
     """Draw as PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    _literal(figure).savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     return buffer.getvalue()
 
 
 def small_png(figure: Figure) -> bytes:
     """Draw as PNG of few pixels and colours, for files that carry pictures in them."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
+    _literal(figure).savefig(buffer, format="png", dpi=100)
     drawn = Image.open(buffer).convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE)
     small = io.BytesIO()
     drawn.save(small, format="png", optimize=True)
@@ -56,5 +60,14 @@ def svg(figure: Figure, *, salt: str = "axhil") -> str:
     buffer = io.StringIO()
     # A fixed salt and no date: the same records give the same file.
     with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
+        _literal(figure).savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
     return buffer.getvalue()
+
+
+def _literal(figure: Figure) -> Figure:
+    """The figure with names as they are: no formula between dollar signs, no control character."""
+    ticks = {text for tick in figure.findobj(Tick) for text in (tick.label1, tick.label2)}
+    for text in set(figure.findobj(Text)) - ticks:  # matplotlib writes powers of ten as formulas
+        text.set_parse_math("$" not in text.get_text())
+        text.set_text(visible(text.get_text()))
+    return figure

@@ -24,6 +24,7 @@ from .. import accuracy, differences, findings, measurements, provenance
 from ..claims import claims_table
 from ..figures.errors import tables_figure
 from ..figures.saving import small_png
+from ..selection import MOST_ROWS, selection, shown
 from ..table import visible
 from ..titles import network_title, plural
 from .charts import HEIGHT, WIDTH, charts, css_class, symbols
@@ -62,12 +63,18 @@ def write_page(
     return path
 
 
-def report_page(results: Results, *, pictures: Mapping[str, bytes] | None = None) -> str:
+def report_page(
+    results: Results,
+    *,
+    pictures: Mapping[str, bytes] | None = None,
+    records: str = "records.csv",
+) -> str:
     """Build the report.
 
     Args:
         results: see `write_page`.
         pictures: see `write_page`.
+        records: the file beside the page that has every record, to link where it is too much.
 
     Returns:
         The HTML document.
@@ -76,7 +83,9 @@ def report_page(results: Results, *, pictures: Mapping[str, bytes] | None = None
         StudyError: no cells, cells whose images or networks differ, or two of one curve.
     """
     _check(results)
-    panels = charts(results.records, results.labels)
+    part = shown(results)
+    panels = charts(part.records, part.labels)
+    compared = differences.all_differences(results, most=MOST_ROWS)
     script = _asset("page.js")
     # The policy names the script by its hash: a script that slipped in through a record is dead.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -89,22 +98,29 @@ def report_page(results: Results, *, pictures: Mapping[str, bytes] | None = None
         script=script,
         data={
             "samples": results.images,
-            "labels": results.labels,
+            "labels": part.labels,
             "panels": [{"title": panel.title, "curves": panel.curves} for panel in panels],
         },
         symbols=symbols(),
-        looks={label: number for number, label in enumerate(results.labels)},
+        looks={label: number for number, label in enumerate(part.labels)},
         plural=plural,
         width=WIDTH,
         height=HEIGHT,
         results=results,
+        part=part,
+        selection=selection(part),
+        records=records,
+        compared=compared,
+        compared_labels=sorted(
+            {row[0].text for row in compared.rows}, key=results.labels.index
+        ),
         title=f"{network_title(results.network)} built from "
         f"{plural(len(results.labels), 'multiplier')}",
         facts=_facts(results),
         charts=panels,
         claims=claims_table([results]),
         pictures={caption: _inline(png) for caption, png in (pictures or {}).items()},
-        error_map=_inline(small_png(tables_figure(results.tables))) if results.tables else "",
+        error_map=_inline(small_png(tables_figure(part.tables))) if part.tables else "",
         # The template takes its tables and sentences from where they are made.
         accuracy=accuracy,
         differences=differences,

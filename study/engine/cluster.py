@@ -9,10 +9,15 @@ common disk.
 from __future__ import annotations
 
 import os
+import re
+import signal
+import socket
+import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,6 +33,35 @@ from .worker import CellWorker
 
 # How long to wait for a result before looking whether another run has let go of a cell.
 _POLL_SECONDS = 0.5
+
+
+# How long a head may take to answer at its port.
+_ANSWER_SECONDS = 5.0
+
+
+def _reach(address: str) -> None:
+    """Knock at a port: ``host:port``, with or without ``ray://``; any other text is not looked at.
+
+    Raises:
+        OSError: nobody listens.
+    """
+    if match := re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address):
+        socket.create_connection((match[1], int(match[2])), timeout=_ANSWER_SECONDS).close()
+
+
+def _descendants() -> set[int]:
+    """Process numbers of all that this process started, and of what that started."""
+    children: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            _, parent, *_ = file.read_text(encoding="latin-1").rpartition(")")[2].split()
+            children.setdefault(int(parent), []).append(int(file.parent.name))
+    found: set[int] = set()
+    waiting = [os.getpid()]
+    while waiting:
+        waiting += (own := children.get(waiting.pop(), []))
+        found.update(own)
+    return found
 
 
 class _Actor:
@@ -47,7 +81,8 @@ class RayCluster:
 
     Args:
         address: of a running cluster, e.g. ``auto`` or ``ray://head:10001``; None starts one on
-            this machine and ends it afterwards.
+            this machine, which no other can reach unless Ray was imported before, and ends it
+            afterwards.
         jobs: workers; None: one per CPU (or GPU) of the cluster.
         device: where networks run.
 
@@ -56,6 +91,8 @@ class RayCluster:
     """
 
     def __init__(self, *, address: str | None, jobs: int | None, device: str) -> None:
+        if address is None:  # Ray looks at this once: ports on loopback, as it is elsewhere
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         try:
             import ray  # noqa: PLC0415  (an extra that need not be installed)
         except ImportError as error:
@@ -68,14 +105,21 @@ class RayCluster:
     ) -> None:
         """See `Engine`; what a cell raised is raised here."""
         ray = self._ray
-        mine = not ray.is_initialized()
-        if mine:
-            self._connect()
+        if ray.is_initialized():
+            self._work(experiment, units, store, meter)
+            return
+        before, handler = _descendants(), signal.getsignal(signal.SIGTERM)
         try:
+            self._connect()
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)  # not Ray's, which hides who ended it
             self._work(experiment, units, store, meter)
         finally:
-            if mine:
-                ray.shutdown()
+            started = _descendants() - before
+            ray.shutdown()
+            for pid in started:  # agents stay behind whose head died before them
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def _connect(self) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -83,10 +127,26 @@ class RayCluster:
         if self._address is None:
             options |= {"num_cpus": self._jobs, "include_dashboard": False}
         try:
+            _reach(self._address or "")
             self._ray.init(logging_level="ERROR", log_to_driver=False, **options)
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-            text = str(error).splitlines()[0]
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            text = getattr(error, "strerror", None) or str(error).splitlines()[0]
             raise StudyError(f"cannot reach the Ray cluster {self._address}: {text}") from error
+
+    def _check_head(self) -> None:
+        """Refuse to wait for a cluster whose head is dead: Ray itself would do so for minutes.
+
+        Raises:
+            StudyError: it is.
+        """
+        try:
+            _reach(self._ray.get_runtime_context().gcs_address)
+        except OSError as error:
+            raise StudyError(
+                f"the head of the Ray cluster {self._address or 'on this machine'} is gone "
+                f"({error.strerror or error}); finished cells are kept, and the same command goes "
+                "on from there"
+            ) from error
 
     def _work(
         self, experiment: Experiment, units: Sequence[Unit], store: CellStore, meter: Meter
@@ -105,6 +165,8 @@ class RayCluster:
         running: dict[Any, tuple[Unit, Any, ExitStack]] = {}
         with ExitStack() as held:
             while waiting or running:
+                store.beat()
+                self._check_head()
                 for unit in list(waiting):
                     if not idle:
                         break

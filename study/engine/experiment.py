@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from axhil.attacks import Attack, AttackError, Norm, canonical, network_rows, parse_attack
@@ -32,7 +35,8 @@ DEFAULT_BUDGETS = {
     "linf": (0.0, 0.05, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.5, 1.0, 2.0),
     "l2": (0.0, 0.5, 0.75, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0),
 }
-# How often to look whether another run has finished a cell that it holds.
+# How often to look whether another run has finished a cell that it holds, and to tell it that this
+# one is at work on its own.
 _POLL_SECONDS = 0.5
 
 
@@ -189,13 +193,16 @@ class Meter:
         self._report, self._total = report, total
         self._lock = threading.Lock()
         self._rows: dict[str, int] = {}
+        self._done = 0
 
     def tell(self, unit: Unit, done: int) -> None:
         """So many rows of this cell are done."""
+        key = unit.settings.key
         with self._lock:
-            self._rows[unit.settings.key] = done
+            self._done += done - self._rows.get(key, 0)
+            self._rows[key] = done
             if self._report is not None:
-                self._report(sum(self._rows.values()), self._total, unit.title)
+                self._report(self._done, self._total, unit.title)
 
 
 class Engine(Protocol):
@@ -244,7 +251,7 @@ def run(
 
 
 class _StoppedError(Exception):
-    """A cell was given up because another one failed, or somebody pressed Ctrl-C."""
+    """A cell was given up because another one failed, or the process is to end."""
 
 
 class Threads:
@@ -305,16 +312,20 @@ class Threads:
                 stop.set()
                 raise
 
+        def result(future: Future[Unit | None]) -> Unit | None:
+            while wait_for([future], _POLL_SECONDS).not_done:
+                store.beat()
+            return future.result()
+
         with shared_out(self._jobs) as (pool, _):
             left = list(units)
             # Cells that another run holds come last: mostly it will have finished them by then.
             for wait in (False, True):
                 futures = [pool.submit(guarded, unit, wait=wait) for unit in left]
                 try:
-                    left = [unit for future in futures if (unit := future.result()) is not None]
+                    left = [unit for future in futures if (unit := result(future)) is not None]
                 except BaseException:
                     stop.set()
-                    pool.shutdown(wait=False, cancel_futures=True)
                     raise
 
 
@@ -331,22 +342,29 @@ def cross_checks(cells: Sequence[Cell]) -> list[str]:
         does in the same norm: a sign of masked gradients, not of robustness.
     """
     found = []
-    steps = [(cell, _gradients(cell.settings)) for cell in cells]
-    for single in (cell for cell, count in steps if count == 1):
-        for many in (cell for cell, count in steps if count > 1):
-            a, b = single.settings, many.settings
-            if (a.multiplier, a.norm, a.budgets) != (b.multiplier, b.norm, b.budgets):
-                continue
+    iterated: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in cells:
+        if _gradients(cell.settings) > 1:
+            iterated.setdefault(_curve(cell.settings), []).append(cell)
+    for single in cells:
+        if _gradients(single.settings) != 1:
+            continue
+        for many in iterated.get(_curve(single.settings), []):
             warning = iterated_weaker(
-                a.budgets,
+                single.settings.budgets,
                 _flags(single),
                 _flags(many),
-                single_name=a.attack,
-                iterated_name=b.attack,
+                single_name=single.settings.attack,
+                iterated_name=many.settings.attack,
             )
             if warning is not None:
-                found.append(f"{single.label} {a.norm}: {warning}")
+                found.append(f"{single.label} {single.settings.norm}: {warning}")
     return found
+
+
+def _curve(settings: CellSettings) -> tuple[object, ...]:
+    """What two attacks have in common whose curves are compared."""
+    return settings.multiplier, settings.norm, settings.budgets
 
 
 def _gradients(settings: CellSettings) -> int:
@@ -357,4 +375,5 @@ def _gradients(settings: CellSettings) -> int:
 
 def _flags(cell: Cell) -> torch.Tensor:
     """(budgets, N) bool."""
-    return torch.tensor([[digit == "1" for digit in row] for row in cell.correct])
+    digits = np.frombuffer("".join(cell.correct).encode(), np.uint8)
+    return torch.from_numpy(digits == ord("1")).reshape(len(cell.correct), -1)

@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from axhil.hwsim import Catalogued, HwsimError, golden
-from axhil.hwsim.files import write_atomically
+from axhil.hwsim.files import (
+    DATA_LIMIT,
+    MissingFileError,
+    json_of,
+    read_bytes,
+    write_atomically,
+)
 from axhil.hwsim.multipliers import NETWORKS, Assignment, Request, Tabulated, make_tables
-from axhil.zoo.data import load
 
 from ..assignments import distinct, network_assignments
 from ..errors import StudyError
 from ..results import Results
 from ..spec import StudySpec
-from ..storage.cells import FORMAT_VERSION, CellSettings, check_version, read_settings
+from ..storage.cells import FORMAT_VERSION, CellSettings, check_version, read_settings, typed
 from ..storage.store import CellStore, reading
 from ..subject import load_subject, set_threads
 from .experiment import Engine, Experiment, Progress, Threads, run, total_rows
@@ -95,9 +100,7 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
         )
         for one in multipliers:
             subject.prepared.check(one.mapping())
-        everything = load(
-            spec.data or subject.network.data, root=machine.data_dir, download=machine.download
-        )
+        everything = subject.images(spec.data, root=machine.data_dir, download=machine.download)
         images = everything.select(spec.images)
         found += [
             Experiment(subject, images, multipliers, spec.grid(threat_model))
@@ -222,18 +225,20 @@ class Plan:
         """
         path = folder / _PLAN
         try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
+            content = read_bytes(path, limit=DATA_LIMIT)
+        except MissingFileError as error:
             raise StudyError(f"no study was run in {folder}: axhil study run FILE") from error
         with reading(path, "is damaged ({}): run the study again"):
-            body = json.loads(content)
+            body = json_of(content)
             version = body["format_version"]
             check_version(version)
             parts = tuple(
-                _Part(
-                    part["network"],
-                    part["threat_model"],
-                    tuple(read_settings(cell, version=version) for cell in part["cells"]),
+                typed(
+                    _Part,
+                    {
+                        **part,
+                        "cells": tuple(read_settings(c, version=version) for c in part["cells"]),
+                    },
                 )
                 for part in body["parts"]
             )
@@ -244,13 +249,7 @@ class Plan:
         golden = _golden_tables(self.parts)
         found = []
         for part in self.parts:
-            cells = []
-            for settings in part.cells:
-                missing = store.missing(settings)
-                left = tuple(eps for eps in settings.budgets if eps not in missing)
-                cell = store.get(replace(settings, budgets=left)) if left else None
-                if cell is not None:
-                    cells.append(cell)
+            cells = [cell for one in part.cells if (cell := store.finished(one)) is not None]
             found.append(
                 Results(
                     network=part.network,

@@ -18,6 +18,9 @@ import torch
 def shared_out(workers: int) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     """Run `workers` threads, with torch's threads shared out among them.
 
+    When the block raises, what has not begun is not begun; what is at work is waited for, unless
+    it is the whole process that is to end.
+
     Yields:
         The pool, and how many torch threads each worker has. torch's setting is put back after.
     """
@@ -25,10 +28,13 @@ def shared_out(workers: int) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     threads = max(1, total // workers)
     # The number is the process's, but OpenMP also keeps one for each thread.
     torch.set_num_threads(threads)
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,))
     try:
-        with ThreadPoolExecutor(
-            workers, initializer=torch.set_num_threads, initargs=(threads,)
-        ) as pool:
-            yield pool, threads
+        yield pool, threads
+    except BaseException as error:
+        pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
+        raise
+    else:
+        pool.shutdown()
     finally:
         torch.set_num_threads(total)

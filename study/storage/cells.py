@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any, Literal, get_args
+from functools import cache
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
+from axhil.attacks import Norm
 from axhil.attacks.checks import rising_accuracy
 
 from ..errors import StudyError
@@ -36,6 +40,9 @@ _FORMAT_2_ATTACKS: Mapping[str, Mapping[str, Any]] = {
     "bim": {"steps": 50, "rel_step": 0.2, "random_start": False},
     "pgd": {"steps": 50, "rel_step": 0.01 / 0.3, "random_start": True},
 }
+
+
+_Kind = TypeVar("_Kind")
 
 
 class NewerError(StudyError):
@@ -141,7 +148,32 @@ def read_settings(body: Mapping[str, Any], *, version: int) -> CellSettings:
             f"has the setting {', '.join(sorted(unknown))}, which this axhil does not know: "
             "upgrade axhil to the one that wrote it, or choose another --out"
         )
-    return CellSettings(**{**settings, "budgets": tuple(settings["budgets"])})
+    found = typed(CellSettings, {**settings, "budgets": tuple(settings["budgets"])})
+    Norm(found.norm)
+    if found.images < 1 or not all(math.isfinite(eps) and eps >= 0 for eps in found.budgets):
+        raise ValueError("expected at least one image, and budgets of 0 or more")
+    return found
+
+
+def typed(kind: Callable[..., _Kind], body: Mapping[str, Any]) -> _Kind:
+    """A dataclass from what a file says, each value of its field's type.
+
+    Raises:
+        TypeError: a field is missing or unknown.
+        ValueError: a value is of another type; it names the field.
+    """
+    for name, check in _checks(kind).items():
+        try:
+            if name in body:
+                check.validate_python(body[name], strict=True)
+        except ValidationError as error:
+            raise ValueError(f"{name}: {error.errors(include_url=False)[0]['msg']}") from error
+    return kind(**body)
+
+
+@cache
+def _checks(kind: Callable[..., Any]) -> Mapping[str, TypeAdapter[Any]]:
+    return {name: TypeAdapter(hint) for name, hint in get_type_hints(kind).items()}
 
 
 def _read_2(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,8 @@ from axhil.hwsim.files import write_atomically
 from ..statistics import Proportion, proportion
 from .cells import Cell
 from .store import rows_of, schema_of
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,12 @@ def write_records(cells: Sequence[Cell], path: Path) -> Path:
     frame = pd.DataFrame(rows, columns=schema_of(cells).names)
     frame["correct"] = ["".join("01"[flag] for flag in flags) for flags in frame["correct"]]
     frame["warnings"] = [" | ".join(found) for found in frame["warnings"]]
+    frame = frame.map(_inert)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, frame.to_csv(index=False).encode())
     return path
+
+
+def _inert(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula, behind a quote; all else as it is."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -18,8 +18,10 @@ import fcntl
 import hashlib
 import io
 import json
+import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from axhil.hwsim.files import write_atomically
+from axhil.hwsim.files import DATA_LIMIT, json_of, read_bytes, write_atomically
 
 from ..errors import StudyError
 from ..statistics import proportion
@@ -39,9 +41,16 @@ from .cells import (
     check_version,
     joined,
     read_settings,
+    typed,
 )
 
+SILENCE = 30.0
+"""Seconds without a sign of life after which another run's cell is taken over."""
+
 _MARK = "store.json"
+_MARK_LIMIT = 1 << 16
+_MOST_VALUES = 1 << 28  # flags of images, a file's metadata says how many: 2 GiB as they are read
+_LISTING_SHARE = 20  # so many times as long as it took to make, a listing is believed
 _LABEL = b"axhil_format"
 _QUANTISATION = "quantisation_"
 _QUANTISATIONS = {"activations", "batch_norm", "weights"}  # that every record has
@@ -130,15 +139,42 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
     }
     budgets = [row["eps"] for row in rows]
     body = {**settings, "quantisation": quantisation, "budgets": budgets}
-    return Cell(
-        settings=read_settings(body, version=version),
-        label=first["label"],
-        correct=tuple("".join("01"[flag] for flag in row["correct"]) for row in rows),
-        zero_gradient=first["zero_gradient"],
-        warnings=tuple(first["warnings"]),
-        seconds=tuple(row["seconds"] for row in rows),
-        environment={key: first[key] for key in ENVIRONMENT if first[key] is not None},
+    return typed(
+        Cell,
+        {
+            "settings": read_settings(body, version=version),
+            "label": first["label"],
+            "correct": tuple("".join("01"[flag] for flag in row["correct"]) for row in rows),
+            "zero_gradient": first["zero_gradient"],
+            "warnings": tuple(first["warnings"]),
+            "seconds": tuple(row["seconds"] for row in rows),
+            "environment": {key: first[key] for key in ENVIRONMENT if first[key] is not None},
+        },
     )
+
+
+class _Listing:
+    """The names in a folder by what stands before their hyphen.
+
+    Of ten thousand files it takes longer to list them than to read one. A listing is kept for a
+    multiple of the time it took: what another run adds meanwhile is at worst computed twice.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[str, list[str]] = {}
+        self._until = 0.0
+
+    def names(self, key: str) -> list[str]:
+        """Those of one key."""
+        began = time.monotonic()
+        if began > self._until:
+            found: dict[str, list[str]] = {}
+            for path in self._folder.glob("*.parquet"):
+                found.setdefault(path.name.partition("-")[0], []).append(path.name)
+            ended = time.monotonic()
+            self._names, self._until = found, ended + _LISTING_SHARE * (ended - began)
+        return self._names.get(key, [])
 
 
 class CellStore:
@@ -154,14 +190,18 @@ class CellStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.records = folder / "records"
+        self._listing = _Listing(self.records)
+        self._held: set[Path] = set()
+        self._beats: dict[Path, tuple[int, float]] = {}
         self._check_format()
 
     def _check_format(self) -> None:
         mark = self.folder / _MARK
         if not mark.exists():
             return
+        content = read_bytes(mark, limit=_MARK_LIMIT)
         with reading(mark, "is no mark of a store of axhil ({}); choose another --out"):
-            check_version(json.loads(mark.read_bytes())["format_version"])
+            check_version(json_of(content)["format_version"])
 
     def get(self, settings: CellSettings) -> Cell | None:
         """Return the cell with these settings at all of these budgets, if it is finished.
@@ -169,20 +209,29 @@ class CellStore:
         Raises:
             StudyError: a file of it is damaged.
         """
-        found = self._all_of(settings)
-        if found is None or not set(settings.budgets) <= set(found.settings.budgets):
-            return None
-        return found.at(settings.budgets)
+        found = self.finished(settings)
+        return found if found and found.settings.budgets == settings.budgets else None
 
     def missing(self, settings: CellSettings) -> tuple[float, ...]:
         """The budgets of a cell that are not finished yet."""
-        found = self._all_of(settings)
-        finished = () if found is None else found.settings.budgets
-        return tuple(eps for eps in settings.budgets if eps not in finished)
+        found = self.finished(settings)
+        have = () if found is None else found.settings.budgets
+        return tuple(eps for eps in settings.budgets if eps not in have)
 
-    def _all_of(self, settings: CellSettings) -> Cell | None:
-        paths = sorted(self.records.glob(f"{settings.key}-*.parquet"))
-        return joined([_read(path, settings) for path in paths]) if paths else None
+    def finished(self, settings: CellSettings) -> Cell | None:
+        """The cell at those of its budgets that are finished; None where none is.
+
+        Raises:
+            StudyError: a file of it is damaged.
+        """
+        key = settings.key
+        paths = {self._path(settings), *(self.records / name for name in self._listing.names(key))}
+        parts = [_read(path, settings) for path in sorted(paths) if path.exists()]
+        if not parts:
+            return None
+        whole = joined(parts)
+        have = [eps for eps in settings.budgets if eps in whole.settings.budgets]
+        return whole.at(have) if have else None
 
     def put(self, cell: Cell) -> None:
         """Make a finished cell durable.
@@ -204,18 +253,40 @@ class CellStore:
     def claim(self, settings: CellSettings) -> Iterator[bool]:
         """Hold the right to compute a cell, which ends with the block or the process.
 
+        Whoever holds it calls `beat` now and then. From a holder that is stopped it is taken over:
+        both come to the same result.
+
         Yields:
-            Whether it was free; False: somebody else is at it.
+            Whether it was free; False: another run is at it.
         """
         folder = self.folder / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{settings.key}.lock").open("wb") as lock:
+        path = folder / f"{settings.key}.lock"
+        with path.open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield False
-            else:
+                if not self._silent(path):
+                    yield False
+                    return
+            self._held.add(path)
+            try:
                 yield True  # closing the file lets it go
+            finally:
+                self._held.discard(path)
+
+    def beat(self) -> None:
+        """Tell other runs that this one is at work on the cells it holds."""
+        with suppress(OSError):  # a full disk stops nobody from computing
+            for path in tuple(self._held):
+                os.utime(path)
+
+    def _silent(self, path: Path) -> bool:
+        """Whether a holder has given no sign for as long as this run has looked."""
+        now, beat = time.monotonic(), path.stat().st_mtime_ns
+        if self._beats.get(path, (None,))[0] != beat:
+            self._beats[path] = (beat, now)
+        return now - self._beats[path][1] > SILENCE
 
     def cells(self) -> list[Cell]:
         """Every cell of the store, each with all of its budgets, ordered by the files' names."""
@@ -245,15 +316,13 @@ def read_cells(path: Path) -> list[Cell]:
         StudyError: it is damaged, newer, or no such file at all.
     """
     parts: dict[str, list[Cell]] = {}
+    content = read_bytes(path, limit=DATA_LIMIT)
     with reading(path, "is no file of records of axhil ({})"):
-        rows, version = _rows(path)
+        rows, version = _rows(content)
         for row in rows:
             cell = cell_of([row], version=version)
             parts.setdefault(cell.settings.key, []).append(cell)
     return [joined(found) for found in parts.values()]
-
-
-_DAMAGE = (ValueError, TypeError, KeyError, IndexError, pa.ArrowException)
 
 
 @contextmanager
@@ -272,14 +341,21 @@ def reading(path: Path, damaged: str) -> Iterator[None]:
         yield
     except NewerError as error:
         raise NewerError(f"{path} {error}") from error
-    except _DAMAGE as error:
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        raise StudyError(f"{path} {damaged.format(reason)}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # what is there may be of any type, and Arrow raise anything
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise StudyError(f"{path} {damaged.format(f'{reason:.300}')}") from error
 
 
-def _rows(path: Path) -> tuple[list[dict[str, Any]], int]:
+def _rows(content: bytes) -> tuple[list[dict[str, Any]], int]:
     """A file's rows and its format; not through a data set, so that nothing beside it matters."""
-    table = pq.ParquetFile(path).read()
+    file = pq.ParquetFile(pa.BufferReader(content))
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    values = sum(one.column(n).num_values for one in groups for n in range(one.num_columns))
+    if max(values, file.metadata.num_rows) > _MOST_VALUES:
+        raise ValueError(f"it claims {values:,} values, expected at most {_MOST_VALUES:,}")
+    table = file.read()
     version = int((table.schema.metadata or {}).get(_LABEL, b"0"))
     check_version(version)
     rows: list[dict[str, Any]] = table.to_pylist()
@@ -296,8 +372,9 @@ def _encoded(cells: Sequence[Cell]) -> bytes:
 
 def _read(path: Path, settings: CellSettings | None = None) -> Cell:
     """One file's cell; with settings given, it must be theirs."""
+    content = read_bytes(path, limit=DATA_LIMIT)
     with reading(path, "is no finished cell of axhil ({}); remove it to compute it again"):
-        rows, version = _rows(path)
+        rows, version = _rows(content)
         cell = cell_of(rows, version=version)
         if settings is not None and replace(cell.settings, budgets=settings.budgets) != settings:
             raise ValueError("its settings are not those of its name")
