@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The text of a Liberty file as groups within groups; a group is read when it is looked into."""
 
-import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
+from ..files import TEXT_LIMIT, read_bytes
 
 _GZIP = b"\x1f\x8b"
+_UNPACKED_LIMIT = 1 << 28  # bytes
 _SKIPPED = r"/\*.*?\*/|//[^\n]*"
 _BRACES = re.compile(rf'"[^"]*"|{_SKIPPED}|[{{}}]', re.S)
 # name : value   or   name ( values )   or   name ( values ) {
@@ -116,13 +118,7 @@ def read_liberty(path: Path) -> Group:
     Raises:
         HwsimError: it cannot be read, or is no Liberty file.
     """
-    try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if raw.startswith(_GZIP) else raw).decode("latin-1")
-    except (OSError, EOFError) as error:
-        raise HwsimError(
-            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
-        ) from error
+    text = _unpacked(read_bytes(path, limit=TEXT_LIMIT), path).decode("latin-1")
     try:
         found = read_group(text)
     except HwsimError as error:
@@ -154,6 +150,21 @@ def read_group(text: str) -> Group:
     if not groups:
         raise HwsimError("expected a Liberty file, library (...) { ... }, got no group")
     return groups[0]
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """Text as it is, or what gzip made of it, as far as that is of a sane size."""
+    if not data.startswith(_GZIP):
+        return data
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        text = unpack.decompress(data, _UNPACKED_LIMIT)
+    except zlib.error as error:
+        raise HwsimError(f"cannot read {path}: {error}") from error
+    if not unpack.eof:
+        problem = "it is cut off" if len(text) < _UNPACKED_LIMIT else "it unpacks to too much"
+        raise HwsimError(f"cannot read {path}: {problem}")
+    return text
 
 
 def _values(text: str) -> tuple[str, ...]:
