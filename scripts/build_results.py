@@ -209,15 +209,20 @@ COSTS = {
 
 
 def hardware_cost() -> str:
-    """What the seven cost, signed with LeNet-5's operands and unsigned, beside the best exact."""
+    """What the seven cost, on operands of networks and unsigned, beside the best exact one."""
     parts = []
-    for name, title in (("signed", "Signed 8-bit operands"), ("unsigned", "Unsigned ones")):
+    shown = {
+        "signed": ("Signed 8-bit operands, those of LeNet-5 among them", COSTS),
+        "resnet50": ("On the operands of ResNet-50", list(COSTS)[3:]),
+        "unsigned": ("Unsigned operands", COSTS),
+    }
+    for name, (title, wanted) in shown.items():
         record = _read(f"cost_{name}.json")
         if record is None:
             continue
         (cells,) = record["costs"]
         (best,) = cells["exact"]
-        figures = [figure for figure in COSTS if figure in best["least"]]
+        figures = [figure for figure in wanted if figure in best["least"]]
         headings = ["multiplier"]
         for figure in figures:
             headings += [COSTS[figure][0], "vs exact %"]

@@ -79,6 +79,20 @@ BAD = {
 }  # fmt: skip
 
 
+def test_a_packed_library_that_is_cut_off_or_endless_is_refused(tmp_path):
+    path = tmp_path / "small.lib.gz"
+    packed = gzip.compress(liberty().encode())
+    path.write_bytes(packed[:-20])
+    with pytest.raises(HwsimError, match="it is cut off"):
+        Library(path)
+    path.write_bytes(packed[:20] + b"?" + packed[21:])
+    with pytest.raises(HwsimError, match="Error -3"):
+        Library(path)
+    path.write_text(liberty().replace("!(A B)", "(" * 9999 + "A" + ")" * 9999))
+    with pytest.raises(HwsimError, match="got one of 19,999 signs"):
+        Library(path)
+
+
 @pytest.mark.parametrize(("text", "sentence"), BAD.values(), ids=BAD)
 def test_what_is_no_library_is_refused_in_one_sentence(text, sentence, tmp_path):
     path = tmp_path / "small.lib"

@@ -121,6 +121,7 @@ class Cells(Target):
         path = folder / _file(recipe)
         module = json.loads(path.read_text(encoding="utf-8"))["modules"][TOP]
         cells = connections(module, a=A, b=B, p=P)
+        cells["p"] = ["0"] * design.shift + cells["p"]
         mapped = self.mapped(cells, design)
         checked = design.check(mapped.netlist, made_by=recipe)
         figures = {

@@ -41,6 +41,7 @@ class Design:
         product: what comes out.
         source: a circuit, or the text of a module as `netlist.synthesis` puts around circuits.
         expected: (N,) bit patterns of activation and of weight to (N,) products.
+        shift: bits that the output lacks at its lower end, and are 0.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Design:
     product: Operand
     source: Circuit | str
     expected: Callable[[Patterns, Patterns], NDArray[Any]]
+    shift: int = 0
 
     @classmethod
     def of(cls, multiplier: Multiplier) -> "Design":
@@ -63,7 +65,9 @@ class Design:
             expected = partial(_looked_up, multiplier)
         else:
             expected = partial(_by_gates, circuit)
-        return cls("", circuit.operands, circuit.product, circuit, expected)
+        shift = circuit.roles.product_shift
+        product = Operand(circuit.product.bits + shift, circuit.product.signed)
+        return cls("", circuit.operands, product, circuit, expected, shift)
 
     @property
     def title(self) -> str:
@@ -152,8 +156,8 @@ def _looked_up(multiplier: Multiplier, a: Patterns, b: Patterns) -> NDArray[Any]
 
 
 def _by_gates(circuit: Circuit, a: Patterns, b: Patterns) -> NDArray[Any]:
-    program = Program.of(synthesise(circuit))
-    return circuit.product.value(products(program, a, b))
+    netlist = synthesise(circuit)
+    return netlist.product.value(products(Program.of(netlist), a, b))
 
 
 def _multiplied(operands: Operands, a: Patterns, b: Patterns) -> NDArray[Any]:

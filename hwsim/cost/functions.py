@@ -11,6 +11,7 @@ from ..netlist.netlist import Kind
 _TOKEN = re.compile(r"\s*([A-Za-z_]\w*(?:\[\d+\])?|[01]|[!'&*+|^()])")
 _OPERATORS = {"^": (Kind.xor, 3), "&": (Kind.and_, 2), "*": (Kind.and_, 2),
               "|": (Kind.or_, 1), "+": (Kind.or_, 1)}  # fmt: skip
+_MOST_TOKENS = 500
 _JOINED = _OPERATORS["&"]  # what stands side by side
 _INVERTED = {Kind.and_: Kind.nand, Kind.or_: Kind.nor, Kind.xor: Kind.xnor, Kind.nand: Kind.and_,
              Kind.nor: Kind.or_, Kind.xnor: Kind.xor}  # fmt: skip
@@ -101,6 +102,8 @@ def parse_function(text: str) -> Function:
             raise HwsimError(f"expected a Boolean function, got {text!r:.60}")
         tokens.append(match[1])
         place = match.end()
+    if len(tokens) > _MOST_TOKENS:
+        raise HwsimError(f"expected a function of a cell, got one of {len(tokens):,} signs")
     tokens.append("")  # the end
     function, end = _binary(tokens, 0, 0, text)
     if tokens[end]:

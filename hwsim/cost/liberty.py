@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The text of a Liberty file as groups within groups; a group is read when it is looked into."""
 
-import gzip
-import io
 import re
 import zlib
 from collections.abc import Iterator
@@ -14,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HwsimError
-from ..files import read_bytes
+from ..files import TEXT_LIMIT, read_bytes
 
 _GZIP = b"\x1f\x8b"
-_LIMIT = 1 << 27  # bytes of a library
+_UNPACKED_LIMIT = 1 << 28  # bytes
 _SKIPPED = r"/\*.*?\*/|//[^\n]*"
 _BRACES = re.compile(rf'"[^"]*"|{_SKIPPED}|[{{}}]', re.S)
 # name : value   or   name ( values )   or   name ( values ) {
@@ -120,10 +118,7 @@ def read_liberty(path: Path) -> Group:
     Raises:
         HwsimError: it cannot be read, or is no Liberty file.
     """
-    raw = read_bytes(path, limit=_LIMIT)
-    if raw.startswith(_GZIP):
-        raw = _unpacked(path, raw)
-    text = raw.decode("latin-1")
+    text = _unpacked(read_bytes(path, limit=TEXT_LIMIT), path).decode("latin-1")
     try:
         found = read_group(text)
     except HwsimError as error:
@@ -131,17 +126,6 @@ def read_liberty(path: Path) -> Group:
     if found.kind != "library":
         raise HwsimError(f"{path}: expected a Liberty file, library (...) {{ ... }}, got {found}")
     return found
-
-
-def _unpacked(path: Path, raw: bytes) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
-            text = file.read(_LIMIT + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise HwsimError(f"cannot read {path}: {error}") from error
-    if len(text) > _LIMIT:
-        raise HwsimError(f"{path}: expected at most {_LIMIT:,} bytes of Liberty")
-    return text
 
 
 def read_group(text: str) -> Group:
@@ -166,6 +150,21 @@ def read_group(text: str) -> Group:
     if not groups:
         raise HwsimError("expected a Liberty file, library (...) { ... }, got no group")
     return groups[0]
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """Text as it is, or what gzip made of it, as far as that is of a sane size."""
+    if not data.startswith(_GZIP):
+        return data
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        text = unpack.decompress(data, _UNPACKED_LIMIT)
+    except zlib.error as error:
+        raise HwsimError(f"cannot read {path}: {error}") from error
+    if not unpack.eof:
+        problem = "it is cut off" if len(text) < _UNPACKED_LIMIT else "it unpacks to too much"
+        raise HwsimError(f"cannot read {path}: {problem}")
+    return text
 
 
 def _values(text: str) -> tuple[str, ...]:
