@@ -32,7 +32,7 @@ from axhil.hwsim.files import (
 )
 from axhil.hwsim.formats import read_table
 from axhil.hwsim.models.cmodel import find_function
-from axhil.hwsim.multipliers.printed import read_figures
+from axhil.hwsim.multipliers.comparing.printed import read_figures
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
@@ -306,8 +306,8 @@ OWN = {
     ("hwsim/files.py", ""): "the one place",
     ("hwsim/tools/", ""): "in the folder of our own simulation",
     ("hwsim/simulation/", ""): "in the folder of our own simulation",
-    ("hwsim/verilog/syntax.py", "read_text"): "in the folder of our own simulation",
-    ("hwsim/verilog/elaboration.py", "read_text"): "in the folder of our own simulation",
+    ("hwsim/verilog/reading/syntax.py", "read_text"): "in the folder of our own simulation",
+    ("hwsim/verilog/reading/elaboration.py", "read_text"): "in the folder of our own simulation",
     ("hwsim/verilog/circuit.py", "shutil.copyfile"): "judged before",
     ("hwsim/cost/", "read_text"): "in the folder of our own synthesis",
     ("hwsim/multipliers/cache.py", "read_bytes"): "our own cache",
