@@ -374,6 +374,7 @@ def test_several_files_includes_parameters_ties_and_memories(tmp_path):
     assert lut.manifest["operands"] == {"b": "activation", "a": "weight"}
     assert lut.manifest["parameters"] == {"K": 2, "S": "yes"}
     assert lut.manifest["ties"] == {"mode": 2}
+    assert "warnings" not in lut.manifest  # of the harness, such as of its width
     assert set(lut.manifest["sources"]) == {"mine.v", "look.v", "size.vh", "t.hex"}
 
 

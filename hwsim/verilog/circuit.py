@@ -140,10 +140,11 @@ class Circuit:
             nets: expressions by port; enables, ties and outputs that nobody reads are filled in.
         """
         roles = self.roles
+        bits = {port.name: port.width for port in self.interface.ports}
         wired = {
             **nets,
             **{enable.name: f"1'b{enable.active}" for enable in roles.enables},
-            **{port: str(value) for port, value in roles.ties.items()},
+            **{port: f"{bits[port]}'d{value}" for port, value in roles.ties.items()},
             **dict.fromkeys(roles.unread, ""),
         }
         for bus in {port.partition("[")[0] for port in wired if "[" in port}:
