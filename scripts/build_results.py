@@ -328,9 +328,8 @@ and as unsigned cores more than as signed ones, since an exact multiplier in two
 without the wrapper.
 
 The ranking changes with the operands. On uniform ones DR3 takes the least energy, and sT(3,0) and
-DR4 less than an exact multiplier; on those of LeNet-5 and ResNet-50, most of whose activations are
-0 or small, an exact multiplier is quiet and those that normalise their operands are not, and it
-takes the least of all but for DR3 on LeNet-5 with held weights. No published table of DRUM or
+DR4 less than an exact multiplier; on those of LeNet-5 and ResNet-50 an exact multiplier takes the
+least, but for DR3 on LeNet-5 with held weights. No published table of DRUM or
 scaleTRIM with the same operands, technology and exact multiplier was at hand, so these neither
 confirm nor refute one; they hold for the Verilog in `rtl/`. Operands are of 100 images; ResNet-50's
 are runs of 64 from each layer and image.
