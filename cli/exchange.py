@@ -18,10 +18,14 @@ from axhil.hwsim.multipliers import (
     find,
     find_pair,
 )
-from axhil.hwsim.multipliers.comparison import Comparison, FigureComparison, compare_tables
-from axhil.hwsim.multipliers.exhaustive import compare_wide, is_wide
-from axhil.hwsim.multipliers.opinion import Opinion, second_opinions
-from axhil.hwsim.multipliers.printed import PREFIX, check_figures, read_figures
+from axhil.hwsim.multipliers.comparing.comparison import (
+    Comparison,
+    FigureComparison,
+    compare_tables,
+)
+from axhil.hwsim.multipliers.comparing.exhaustive import compare_wide, is_wide
+from axhil.hwsim.multipliers.comparing.opinion import Opinion, second_opinions
+from axhil.hwsim.multipliers.comparing.printed import PREFIX, check_figures, read_figures
 from axhil.study.errors import StudyError
 
 from .console import Json, emit, out, progress

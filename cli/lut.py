@@ -13,8 +13,8 @@ import typer
 from axhil.hwsim import Catalogued, Circuit, compare, error_metrics, golden, sample
 from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import FromVerilog, Multiplier, Request, find
-from axhil.hwsim.multipliers.opinion import Opinion, second_opinions
-from axhil.hwsim.multipliers.sampling import DRAWS, Sample
+from axhil.hwsim.multipliers.comparing.opinion import Opinion, second_opinions
+from axhil.hwsim.multipliers.comparing.sampling import DRAWS, Sample
 from axhil.hwsim.operands import MAX_BITS
 from axhil.study.errors import StudyError
 

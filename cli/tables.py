@@ -9,7 +9,7 @@ import typer
 
 from axhil.hwsim import Catalogued, ErrorMetrics, Operand, error_metrics, standalone
 from axhil.hwsim.multipliers import FromVerilog, Multiplier, Request, find
-from axhil.hwsim.multipliers.exhaustive import is_wide, metrics_of
+from axhil.hwsim.multipliers.comparing.exhaustive import is_wide, metrics_of
 from axhil.hwsim.netlist.inspection import Inspection, inspect
 from axhil.study.errors import StudyError
 

@@ -13,10 +13,10 @@ from .errors import HwsimError
 from .lut import Lut
 from .metrics import ErrorMetrics, QuadrantError, error_metrics
 from .multipliers import PAPER_MULTIPLIERS, Catalogued, extract, golden, legal_multipliers
-from .multipliers.difference import Difference
-from .multipliers.sampling import Sample, sample
-from .multipliers.tabulation import tabulate
-from .multipliers.verify import VerifyReport, compare, verify
+from .multipliers.comparing.difference import Difference
+from .multipliers.comparing.sampling import Sample, sample
+from .multipliers.comparing.verify import VerifyReport, compare, verify
+from .multipliers.tabulating.tabulation import tabulate
 from .netlist.inspection import Inspection, inspect
 from .operands import Operand, Operands
 from .simulation.live import LiveMultiplier

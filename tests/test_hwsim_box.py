@@ -17,13 +17,13 @@ from process_samples import inside
 from axhil.hwsim import HwsimError
 from axhil.hwsim.models.cmodel import c_model_table
 from axhil.hwsim.models.pymodel import python_model_table
-from axhil.hwsim.multipliers.tabulation import tabulate
+from axhil.hwsim.multipliers.tabulating.tabulation import tabulate
 from axhil.hwsim.operands import Asked
 from axhil.hwsim.tools import box as box_module
 from axhil.hwsim.tools.box import GUARANTEES, Box, means, missing
 from axhil.hwsim.tools.process import OverLimitError, Process, run
-from axhil.hwsim.verilog import reading as reading_module
 from axhil.hwsim.verilog.circuit import read_circuit
+from axhil.hwsim.verilog.reading import reading as reading_module
 
 FOUR = Asked(width=2, signed=False)
 SPEAKS = [sys.executable, "-I", "-S", "-c"]

@@ -20,8 +20,8 @@ from axhil.hwsim.formats import write_table
 from axhil.hwsim.models.cmodel import c_model_table, find_function
 from axhil.hwsim.models.pymodel import python_model_table
 from axhil.hwsim.multipliers import Request, find, find_pair
-from axhil.hwsim.multipliers.comparison import compare_tables
-from axhil.hwsim.multipliers.printed import check_figures, read_figures
+from axhil.hwsim.multipliers.comparing.comparison import compare_tables
+from axhil.hwsim.multipliers.comparing.printed import check_figures, read_figures
 from axhil.hwsim.operands import Asked, UnknownOperandsError
 
 SIGNED = np.r_[0:128, -128:0]

@@ -6,7 +6,7 @@ import pytest
 
 from axhil.hwsim import Catalogued, HwsimError, MacArray, Operand, designs, standalone
 from axhil.hwsim.designs import families
-from axhil.hwsim.multipliers.tabulation import simulate_together, tabulate
+from axhil.hwsim.multipliers.tabulating.tabulation import simulate_together, tabulate
 from axhil.hwsim.operands import Asked
 from axhil.hwsim.verilog.circuit import read_circuit
 

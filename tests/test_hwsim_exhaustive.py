@@ -12,7 +12,7 @@ import pytest
 from axhil.hwsim import Catalogued, HwsimError, Operand, Operands
 from axhil.hwsim.designs.drum import product as drum
 from axhil.hwsim.multipliers import Request, find
-from axhil.hwsim.multipliers.exhaustive import compare_wide, metrics_of
+from axhil.hwsim.multipliers.comparing.exhaustive import compare_wide, metrics_of
 from axhil.hwsim.operands import Asked
 
 PUBLISHED = {3: 11.90, 4: 5.89, 5: 2.94, 6: 1.47, 7: 0.73, 8: 0.37}

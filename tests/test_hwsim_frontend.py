@@ -9,14 +9,14 @@ from netlist_samples import numbered_netlist
 
 from axhil.hwsim import HwsimError
 from axhil.hwsim.multipliers import Request, find
-from axhil.hwsim.multipliers.sampling import classes, corners, draw, sample
-from axhil.hwsim.multipliers.tabulation import simulate_pairs, tabulate, with_signs
-from axhil.hwsim.multipliers.visits import sweep_order
+from axhil.hwsim.multipliers.comparing.sampling import classes, corners, draw, sample
+from axhil.hwsim.multipliers.tabulating.tabulation import simulate_pairs, tabulate, with_signs
+from axhil.hwsim.multipliers.tabulating.visits import sweep_order
 from axhil.hwsim.operands import Asked, Operand, Operands
 from axhil.hwsim.verilog.circuit import read_circuit, short_names
 from axhil.hwsim.verilog.ports import Interface, Port
+from axhil.hwsim.verilog.reading.safety import check_tasks, memories
 from axhil.hwsim.verilog.roles import Control, recognise
-from axhil.hwsim.verilog.safety import check_tasks, memories
 from axhil.hwsim.verilog.scalarize import scalarized
 
 

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from axhil.cli.main import app
 from axhil.hwsim import Catalogued, Circuit, HwsimError, Operand
 from axhil.hwsim.designs.sources import rtl_dir, sha256
-from axhil.hwsim.multipliers.tabulation import simulate_together
+from axhil.hwsim.multipliers.tabulating.tabulation import simulate_together
 from axhil.hwsim.mutation import MODULES, Change, Killer, Outcome, draw, mutants, mutate
 from axhil.hwsim.mutation.gate import gate
 from axhil.hwsim.mutation.runner import Runner
-from axhil.hwsim.verilog.syntax import parse_modules
+from axhil.hwsim.verilog.reading.syntax import parse_modules
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "records" / "mutation.json"

@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 from axhil.hwsim import HwsimError, read_circuit
-from axhil.hwsim.multipliers.tabulation import simulate_pairs, simulate_together, with_signs
+from axhil.hwsim.multipliers.tabulating.tabulation import (
+    simulate_pairs,
+    simulate_together,
+    with_signs,
+)
 from axhil.hwsim.operands import Asked, Operands
 from axhil.hwsim.simulation.live import LiveMultiplier
-from axhil.hwsim.verilog.complaints import complaint
-from axhil.hwsim.verilog.early import used_early
-from axhil.hwsim.verilog.modules import cone, definitions, without_noise
+from axhil.hwsim.verilog.reading.complaints import complaint
+from axhil.hwsim.verilog.reading.early import used_early
+from axhil.hwsim.verilog.reading.modules import cone, definitions, without_noise
 
 pytestmark = pytest.mark.sim
 

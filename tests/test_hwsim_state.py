@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from axhil.hwsim import Circuit, HwsimError, Operand, tabulate
-from axhil.hwsim.multipliers.findings import in_table
-from axhil.hwsim.multipliers.tabulation import simulate_together
-from axhil.hwsim.multipliers.visiting import Share, visit
-from axhil.hwsim.multipliers.visits import LANES, sweep_order, visits
+from axhil.hwsim.multipliers.tabulating.findings import in_table
+from axhil.hwsim.multipliers.tabulating.tabulation import simulate_together
+from axhil.hwsim.multipliers.tabulating.visiting import Share, visit
+from axhil.hwsim.multipliers.tabulating.visits import LANES, sweep_order, visits
 from axhil.hwsim.operands import Asked, Operands
 from axhil.hwsim.simulation.stream import compiled_stream
 from axhil.hwsim.simulation.stream_harness import Rig

@@ -12,9 +12,9 @@ import pytest
 
 from axhil.hwsim import Catalogued, Circuit, HwsimError, Operand, tabulate
 from axhil.hwsim.designs.sources import rtl_dir
-from axhil.hwsim.multipliers.tabulation import simulate_pairs
+from axhil.hwsim.multipliers.tabulating.tabulation import simulate_pairs
 from axhil.hwsim.tools.simulators import simulator_version
-from axhil.hwsim.verilog.elaboration import elaborate
+from axhil.hwsim.verilog.reading.elaboration import elaborate
 
 
 def simulate(mine, a, b):

@@ -14,9 +14,9 @@ from axhil.hwsim.formats import read_table, write_table
 from axhil.hwsim.models.cmodel import c_model_table
 from axhil.hwsim.models.pymodel import python_model_table
 from axhil.hwsim.multipliers import Request, find
-from axhil.hwsim.multipliers.comparison import compare_tables
-from axhil.hwsim.multipliers.printed import check_figures, read_figures
-from axhil.hwsim.multipliers.tabulation import with_signs
+from axhil.hwsim.multipliers.comparing.comparison import compare_tables
+from axhil.hwsim.multipliers.comparing.printed import check_figures, read_figures
+from axhil.hwsim.multipliers.tabulating.tabulation import with_signs
 from axhil.hwsim.operands import Asked
 
 pytestmark = pytest.mark.sim

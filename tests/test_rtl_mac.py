@@ -14,7 +14,7 @@ from axhil.emulation.products.external import External
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError, Operand, golden
 from axhil.hwsim.designs.sources import rtl_dir
 from axhil.hwsim.simulation.mac import MacArray, run_mac_arrays
-from axhil.hwsim.verilog.elaboration import elaborate
+from axhil.hwsim.verilog.reading.elaboration import elaborate
 from axhil.study.subject import load_subject
 from axhil.zoo.data import embedded_split
 

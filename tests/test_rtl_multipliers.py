@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from axhil.hwsim import Catalogued, Circuit, Operand, legal_multipliers, standalone
-from axhil.hwsim.multipliers.tabulation import simulate_together
+from axhil.hwsim.multipliers.tabulating.tabulation import simulate_together
 
 pytestmark = pytest.mark.sim
 

@@ -8,7 +8,7 @@ import pytest
 
 from axhil.hwsim import Catalogued, Operand
 from axhil.hwsim.designs.sources import rtl_dir
-from axhil.hwsim.verilog.elaboration import elaborate
+from axhil.hwsim.verilog.reading.elaboration import elaborate
 
 FILES = sorted(rtl_dir().glob("*.v"))
 MODULES = [path.stem for path in FILES]

@@ -3,8 +3,8 @@
 
 `find` is the only reader of words and files that name a multiplier. A new kind of source is a file
 here that has what `Multiplier` asks for, and a line in `find`; a new table format is a file in
-`formats` and nothing here. What is found on a circuit or its table is refused or warned of in
-`findings`.
+`formats` and nothing here. `tabulating` makes tables of circuits, `comparing` holds one multiplier
+against another.
 """
 
 from .assignment import Assignment, assignments

@@ -19,7 +19,7 @@ from ..verilog.parameters import Parameter
 from ..verilog.wrapper import wrapped
 from .cache import circuit_facts, through_cache
 from .multiplier import KeptTable, Progress
-from .tabulation import TIME_LIMIT, tabulate
+from .tabulating.tabulation import TIME_LIMIT, tabulate
 
 GOLDEN_DIR = Path(__file__).resolve().parents[1] / "golden"
 """The committed tables of the paper's seven multipliers."""

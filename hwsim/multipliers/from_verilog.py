@@ -9,10 +9,10 @@ from ..models.cmodel import TIME_LIMIT
 from ..operands import Asked, Operands
 from ..verilog.circuit import Circuit, read_circuit
 from .cache import circuit_facts, through_cache
-from .controls import settled
 from .multiplier import KeptTable, Progress
 from .source import VerilogSource
-from .tabulation import tabulate, with_signs
+from .tabulating.controls import settled
+from .tabulating.tabulation import tabulate, with_signs
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ from typing import Any, Literal, Self, get_args
 from .. import files
 from ..errors import HwsimError
 from ..operands import Operands
-from ..verilog.filelist import LIST_SUFFIXES
 from ..verilog.parameters import Parameter
+from ..verilog.reading.filelist import LIST_SUFFIXES
 
 Sign = Literal["signed", "unsigned", "wrap"]
 SIGNS: tuple[Sign, ...] = get_args(Sign)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import HwsimError
 from ..tools.scratch import scratch
-from ..verilog.syntax import UnreadableVerilogError
+from ..verilog.reading.syntax import UnreadableVerilogError
 
 Span = tuple[int, int]
 

@@ -15,9 +15,9 @@ from ..errors import HwsimError
 from ..verilog.constants import NotConstantError
 from ..verilog.parameters import Parameter
 from ..verilog.ports import Interface
-from ..verilog.reading import read_design
+from ..verilog.reading.reading import read_design
+from ..verilog.reading.syntax import UnreadableVerilogError, parse_modules
 from ..verilog.roles import Roles, recognise
-from ..verilog.syntax import UnreadableVerilogError, parse_modules
 from .bitgraph import BitGraph, bits_of, ranges
 from .expressions import UnsupportedVerilogError
 from .logic import Instance, build_logic

@@ -21,8 +21,8 @@ from ..tools.runner import Simulation
 from ..tools.scratch import scratch
 from ..tools.simulators import SIMULATORS
 from ..verilog.circuit import Circuit
-from ..verilog.program import read_program
-from ..verilog.state import read_compiled
+from ..verilog.compiled.program import read_program
+from ..verilog.compiled.state import read_compiled
 from .live_harness import OPERANDS, PRODUCTS, TOP, VCD, Window, live_harness
 
 _BENCH = Path(__file__).with_name("live_bench.py")

@@ -18,8 +18,8 @@ from ..tools.runner import Simulation
 from ..tools.scratch import scratch
 from ..tools.simulators import Simulator
 from ..verilog.circuit import Circuit
-from ..verilog.program import read_program
-from ..verilog.state import UNREAD, Compiled, read_compiled
+from ..verilog.compiled.program import read_program
+from ..verilog.compiled.state import UNREAD, Compiled, read_compiled
 from .stream_harness import (
     MOVED,
     OPERANDS,

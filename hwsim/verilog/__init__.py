@@ -2,7 +2,6 @@
 """What a Verilog file says: its modules, ports, parameters and values.
 
 `circuit` is the way in: from files to all that a simulator sees. `reading` makes one text of them,
-with the top and what it uses: that is what is read, judged and simulated. What a port's name means
-is in `roles`, what is refused before anything runs in `safety`. `state` judges the compiled
-`program`.
+with the top and what it uses; what a port's name means is in `roles`. `compiled` judges what Icarus
+made of it.
 """

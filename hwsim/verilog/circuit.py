@@ -19,7 +19,7 @@ from ..designs.sources import sha256
 from ..operands import Asked, Operand, Operands
 from .parameters import Parameter, literal
 from .ports import Interface, Port
-from .reading import read_design
+from .reading.reading import read_design
 from .roles import Roles, recognise
 from .scalarize import scalarized
 from .signs import SignedFrom, settle_signs

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ..errors import HwsimError
 from ..operands import Asked, Operand, Operands
-from .reading import Reading
+from .reading.reading import Reading
 from .roles import Roles
 
 SignedFrom = Literal["declared", "option", "name", "wrapper"]

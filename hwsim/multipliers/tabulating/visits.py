@@ -10,7 +10,7 @@ begins with another pair, which shows what the first pair of all decides.
 import numpy as np
 from numpy.typing import NDArray
 
-from ..operands import Operands
+from ...operands import Operands
 
 LANES = 6
 """Instances of a circuit that may keep earlier operands."""

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..comments import without_comments
-from ..errors import HwsimError
+from ...comments import without_comments
+from ...errors import HwsimError
 
 # Icarus ends an escaped name at these characters and no other.
 ESCAPED = r"\\[^ \t\b\f\r\n]+"

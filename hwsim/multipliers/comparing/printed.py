@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import HwsimError
-from ..files import TABLE_LIMIT, opened
-from ..lut import Lut
-from ..metrics import ErrorMetrics, error_metrics
-from ..operands import Operands
+from ...errors import HwsimError
+from ...files import TABLE_LIMIT, opened
+from ...lut import Lut
+from ...metrics import ErrorMetrics, error_metrics
+from ...operands import Operands
 
 _LONG_NAMES = {
     "Error rate": "EP",

@@ -9,16 +9,16 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HwsimError
-from ..metrics import ErrorMetrics, QuadrantError, error_metrics
-from ..netlist.evaluation import Measured, Rows, measure, products
-from ..netlist.netlist import Netlist
-from ..netlist.program import MEASURED_BITS, Program
-from ..netlist.synthesis import synthesise
-from ..operands import MAX_BITS, Operand, Operands
+from ...errors import HwsimError
+from ...metrics import ErrorMetrics, QuadrantError, error_metrics
+from ...netlist.evaluation import Measured, Rows, measure, products
+from ...netlist.netlist import Netlist
+from ...netlist.program import MEASURED_BITS, Program
+from ...netlist.synthesis import synthesise
+from ...operands import MAX_BITS, Operand, Operands
+from ..multiplier import Multiplier, Progress
 from .comparison import Comparison, Quadrant, quadrant_words
 from .difference import SHOWN, Difference
-from .multiplier import Multiplier, Progress
 
 
 @runtime_checkable

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import HwsimError
-from ..lut import Lut
-from ..metrics import quadrant_masks
-from ..operands import Operands
+from ...errors import HwsimError
+from ...lut import Lut
+from ...metrics import quadrant_masks
+from ...operands import Operands
 from .difference import Difference
 from .printed import CheckedFigure
 from .verify import compare

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..comments import located_lines
-from ..errors import HwsimError
-from ..tools.simulators import require_simulator
+from ...comments import located_lines
+from ...errors import HwsimError
+from ...tools.simulators import require_simulator
+from ..parameters import Parameter
+from ..ports import Interface
+from ..roles import Roles
 from .early import used_early
 from .elaboration import elaborate
 from .filelist import expand
 from .headers import with_defaults, with_keywords
 from .modules import Definition, cone, definitions
-from .parameters import Parameter
-from .ports import Interface
-from .roles import Roles
 from .safety import check_tasks, memories
 from .syntax import Preprocessed, preprocess
 from .tops import choose_top

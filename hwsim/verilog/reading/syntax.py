@@ -10,12 +10,12 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import HwsimError
-from ..files import TEXT_LIMIT, opened, read_text
-from ..tools.scratch import scratch
-from ..tools.simulators import run_icarus
+from ...errors import HwsimError
+from ...files import TEXT_LIMIT, opened, read_text
+from ...tools.scratch import scratch
+from ...tools.simulators import run_icarus
+from ..parameters import Parameter
 from .modules import without_noise
-from .parameters import Parameter
 
 OPTIONS = ("-g2012", "-DCOCOTB_SIM=1")
 """Of Icarus, for all that reads a design; cocotb defines the same when it simulates."""

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HwsimError
-from ..lut import Lut
-from ..metrics import error_metrics
-from ..operands import MAX_BITS
-from ..simulation.latency import measure, probe
-from ..simulation.stream import compiled_stream
-from ..simulation.stream_harness import Rig
-from ..tools.box import unconfined
-from ..tools.pool import together
-from ..tools.simulators import Simulator, chosen
-from ..verilog.circuit import Circuit
-from ..verilog.parameters import jsonable
-from ..verilog.wrapper import wrapped
+from ...errors import HwsimError
+from ...lut import Lut
+from ...metrics import error_metrics
+from ...operands import MAX_BITS
+from ...simulation.latency import measure, probe
+from ...simulation.stream import compiled_stream
+from ...simulation.stream_harness import Rig
+from ...tools.box import unconfined
+from ...tools.pool import together
+from ...tools.simulators import Simulator, chosen
+from ...verilog.circuit import Circuit
+from ...verilog.parameters import jsonable
+from ...verilog.wrapper import wrapped
 from .findings import in_table, judged
 from .visiting import Share, simulate
 from .visits import sweep_order

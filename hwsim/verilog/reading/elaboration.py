@@ -9,12 +9,12 @@ widths are checked again through cocotb when the design is simulated.
 import re
 from collections.abc import Mapping, Sequence
 
-from ..errors import HwsimError
-from ..tools.scratch import scratch
-from ..tools.simulators import run_icarus
+from ...errors import HwsimError
+from ...tools.scratch import scratch
+from ...tools.simulators import run_icarus
+from ..parameters import Parameter
+from ..ports import Interface, Port
 from .complaints import complaint
-from .parameters import Parameter
-from .ports import Interface, Port
 from .syntax import OPTIONS
 
 _SCOPE = re.compile(

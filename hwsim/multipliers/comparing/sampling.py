@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HwsimError
-from ..operands import Operand, Operands
-from ..verilog.circuit import Circuit
+from ...errors import HwsimError
+from ...operands import Operand, Operands
+from ...verilog.circuit import Circuit
+from ..tabulating.tabulation import TIME_LIMIT, Progress, manifest_of, simulate_pairs
 from .opinion import Opinion, opinion_on
-from .tabulation import TIME_LIMIT, Progress, manifest_of, simulate_pairs
 
 DRAWS = 1 << 16
 _MOST = 1 << 24

@@ -14,13 +14,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HwsimError
-from ..simulation.latency import MAX_LATENCY, PROBE_CYCLES, measure, probe, rested
-from ..simulation.stream import compiled_stream
-from ..simulation.stream_harness import Rig
-from ..tools.simulators import chosen
-from ..verilog.circuit import Circuit
-from ..verilog.roles import Control
+from ...errors import HwsimError
+from ...simulation.latency import MAX_LATENCY, PROBE_CYCLES, measure, probe, rested
+from ...simulation.stream import compiled_stream
+from ...simulation.stream_harness import Rig
+from ...tools.simulators import chosen
+from ...verilog.circuit import Circuit
+from ...verilog.roles import Control
 from .visits import sweep_order
 
 _MOST = 4  # controls that are tried in every combination

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import HwsimError
-from ..files import read_text
+from ...errors import HwsimError
+from ...files import read_text
 
 LIST_SUFFIXES = (".f", ".vc", ".flist")
 _DEPTH = 16

@@ -4,9 +4,9 @@
 import re
 from collections.abc import Mapping
 
-from ..errors import HwsimError
+from ...errors import HwsimError
+from ..parameters import Parameter, literal
 from .modules import definitions, header, items
-from .parameters import Parameter, literal
 
 _DIRECTION = re.compile(r"\s*(input|output|inout)\b")
 _KEYWORD = re.compile(r"\s*(parameter|localparam)\b")

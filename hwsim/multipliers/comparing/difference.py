@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..lut import Lut
+from ...lut import Lut
 
 SHOWN = 5
 """Differences that are shown one by one."""

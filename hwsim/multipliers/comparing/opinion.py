@@ -12,19 +12,19 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HwsimError
-from ..lut import Lut
-from ..netlist.evaluation import products as evaluate
-from ..netlist.evaluation import table
-from ..netlist.netlist import Findings, Netlist
-from ..netlist.program import Program
-from ..netlist.synthesis import synthesise
-from ..operands import Operand
-from ..tools.process import STOPS, StoppedError
-from ..tools.yosys import INSTALL, find_yosys
-from ..verilog.circuit import Circuit
+from ...errors import HwsimError
+from ...lut import Lut
+from ...netlist.evaluation import products as evaluate
+from ...netlist.evaluation import table
+from ...netlist.netlist import Findings, Netlist
+from ...netlist.program import Program
+from ...netlist.synthesis import synthesise
+from ...operands import Operand
+from ...tools.process import STOPS, StoppedError
+from ...tools.yosys import INSTALL, find_yosys
+from ...verilog.circuit import Circuit
+from ..multiplier import Multiplier
 from .difference import SHOWN, Difference, first_differences
-from .multiplier import Multiplier
 
 NO_YOSYS = f"no second opinion by gates: Yosys not found ({INSTALL})"
 """To be said once, where there are no opinions."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HwsimError
-from ..operands import Operands
-from ..verilog.state import Compiled
+from ...errors import HwsimError
+from ...operands import Operands
+from ...verilog.compiled.state import Compiled
 
 _MOST = 3  # of one kind, and of the compiler's warnings
 _NEARLY_ALL = 0.9  # approximate products are 0 now and then

@@ -4,7 +4,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from ..errors import HwsimError
+from ...errors import HwsimError
 from .modules import Definition, instantiated, ports_text
 
 _SHOWN = 8

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..comments import without_comments
-from ..designs.sources import sha256
-from ..errors import HwsimError
+from ...comments import without_comments
+from ...designs.sources import sha256
+from ...errors import HwsimError
 
 _ALLOWED = """
     signed unsigned clog2 bits size left right low high increment dimensions unpacked_dimensions

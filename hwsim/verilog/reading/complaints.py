@@ -3,8 +3,8 @@
 
 import re
 
-from ..comments import located_lines
-from ..tools.logs import first_error
+from ...comments import located_lines
+from ...tools.logs import first_error
 
 _BEYOND = {
     r"\binside\b": "`inside`",

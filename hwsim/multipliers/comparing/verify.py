@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import HwsimError
-from ..lut import Lut
-from ..metrics import quadrant_masks
-from . import PAPER_MULTIPLIERS, Catalogued, extract, golden
+from ...errors import HwsimError
+from ...lut import Lut
+from ...metrics import quadrant_masks
+from .. import PAPER_MULTIPLIERS, Catalogued, extract, golden
+from ..extraction import Progress
 from .difference import Difference, difference_at, first_differences
-from .extraction import Progress
 from .opinion import Opinion, second_opinions
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HwsimError
-from ..simulation.latency import MAX_LATENCY, measure, probe
-from ..simulation.stream import Outputs, Stream, UnsettledError, compiled_stream
-from ..simulation.stream_harness import Rig
-from ..tools.simulators import Simulator
-from ..verilog.circuit import Circuit
-from ..verilog.state import UNREAD, Compiled
+from ...errors import HwsimError
+from ...simulation.latency import MAX_LATENCY, measure, probe
+from ...simulation.stream import Outputs, Stream, UnsettledError, compiled_stream
+from ...simulation.stream_harness import Rig
+from ...tools.simulators import Simulator
+from ...verilog.circuit import Circuit
+from ...verilog.compiled.state import UNREAD, Compiled
 from .findings import before_running, in_program, judged
 from .visits import LANES, visits
 
