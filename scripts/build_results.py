@@ -325,10 +325,14 @@ but LeNet-5's at the paper's size ran beside other work, see the conditions belo
 may be of two netlists; delay and energy are without wires. Against the exact core in the same
 sign-magnitude wrapper (ACC) the approximate ones save more than against the best exact multiplier,
 and as unsigned cores more than as signed ones, since an exact multiplier in two's complement does
-without the wrapper. On the operands of LeNet-5, most activations of which are 0 or small, an exact
-multiplier is quiet, and those that normalise their operands are not. No published table of DRUM or
-scaleTRIM has the same operands, technology and exact multiplier, so these neither confirm nor
-refute one; they hold for the Verilog in `rtl/`.
+without the wrapper.
+
+The ranking changes with the operands. On uniform ones DR3 takes the least energy, and sT(3,0) and
+DR4 less than an exact multiplier; on those of LeNet-5 and ResNet-50 an exact multiplier takes the
+least, but for DR3 on LeNet-5 with held weights. No published table of DRUM or
+scaleTRIM with the same operands, technology and exact multiplier was at hand, so these neither
+confirm nor refute one; they hold for the Verilog in `rtl/`. Operands are of 100 images; ResNet-50's
+are runs of 64 from each layer and image.
 
 ## Speed
 
