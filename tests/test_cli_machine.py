@@ -226,6 +226,8 @@ def command(case: Case, place: Path) -> None:
         with (place / name).open("w") as file:
             os.dup2(file.fileno(), stream.fileno())
     case.environment(place)
+    if case.code == 0 and "mul.c" in case.command and not os.access(sys.executable, os.X_OK):
+        os._exit(UNAVAILABLE)  # another user cannot start this interpreter, which runs the model
     words = case.command.replace("IN/", f"{place}/in/").replace("OUT", f"{place}/out").split()
     sys.argv = ["axhil", *words]
     cli.main()
@@ -267,7 +269,7 @@ def test_a_command_does_its_work_or_says_in_a_sentence_why_not(case, place):
     err = (place / "stderr").read_text()
     assert process.exitcode is not None, "it hangs"
     if process.exitcode == UNAVAILABLE:
-        pytest.skip("this platform gives a process no mounts of its own")
+        pytest.skip("this platform gives a process no mounts of its own, or another user no Python")
     assert process.exitcode == case.code, err
     assert "Traceback" not in err
     sentences = [line for line in err.splitlines() if line.startswith("axhil: ")]
