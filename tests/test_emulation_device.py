@@ -52,7 +52,7 @@ def test_every_backend_on_a_gpu_equals_the_definition(code, zero, kernel, geomet
     what = computation(lut, geometry, zero)
     x, w = operands_of(what, kernel)
     expected = lut_conv2d(x, w, lut.table, geometry, padding_code=zero)
-    able = [name for name, one in BACKENDS.items() if one.supports(what, CUDA) is None]
+    able = [name for name, one in BACKENDS.items() if one.refusal(what, CUDA) is None]
     assert {"gather", "product rows"} <= set(able)
     assert "tensor cores" in able or not separable
     steps = torch.from_numpy(x).to(CUDA).float() - zero

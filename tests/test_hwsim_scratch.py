@@ -102,4 +102,5 @@ def test_a_folder_too_deep_to_be_removed_ends_nothing(tmp_path):
         handle = below
     os.close(handle)
     remove(folder)
+    assert folder.exists()
     subprocess.run(["rm", "-rf", folder], check=True)

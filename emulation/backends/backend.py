@@ -95,16 +95,23 @@ class Backend(ABC):
     """In plans, and to force it."""
 
     only_on: ClassVar[str | None] = None
-    """The one type of device that it is for; None: any, or its refusal is worth telling."""
+    """The one type of device that it is for; None: any."""
 
     def __init__(self, computation: Computation, codes: torch.Tensor) -> None:
         self.computation = computation
         self.update(codes)
 
     @classmethod
+    def refusal(cls, computation: Computation, device: torch.device) -> str | None:
+        """Why it cannot compute this there, in a few words; None where it can."""
+        if cls.only_on not in (None, device.type):
+            return f"only on {cls.only_on}"
+        return cls.supports(computation, device)
+
+    @classmethod
     @abstractmethod
     def supports(cls, computation: Computation, device: torch.device) -> str | None:
-        """Why it cannot compute this there, in a few words; None where it can."""
+        """As `refusal`, on a device of its type."""
 
     @classmethod
     @abstractmethod

@@ -57,7 +57,7 @@ def choose(
             f"unknown backend {name!r}: expected {', '.join((AUTO, *sorted(BACKENDS)))}"
         )
     by_cost = sorted(BACKENDS.values(), key=lambda one: one.cost(computation))
-    refusals = {one: one.supports(computation, device) for one in by_cost}
+    refusals = {one: one.refusal(computation, device) for one in by_cost}
     able = [one for one in by_cost if refusals[one] is None]
     if name != AUTO and computation.refusal is None:
         chosen = BACKENDS[name]

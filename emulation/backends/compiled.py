@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,14 +22,14 @@ class Compiled(Backend):
     rows or columns repeat.
     """
 
+    only_on: ClassVar[str | None] = "cpu"
+
     @classmethod
     def supports(cls, computation: Computation, device: torch.device) -> str | None:
         """See `Backend.supports`."""
-        if computation.refusal is None:
-            if device.type != "cpu":
-                return "native kernels run on the CPU"
-            if not native.available():
-                return native.NOT_BUILT
+        del device
+        if computation.refusal is None and not native.available():
+            return native.NOT_BUILT
         return computation.refusal
 
     def _prepare(self, codes: torch.Tensor) -> None:

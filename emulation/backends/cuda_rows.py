@@ -103,10 +103,9 @@ class CudaRows(Backend):
     @classmethod
     def supports(cls, computation: Computation, device: torch.device) -> str | None:
         """See `Backend.supports`."""
+        del device
         if computation.refusal is not None:
             return computation.refusal
-        if device.type != "cuda":
-            return "product rows are a GPU's"
         if torch.cuda.is_available() and _missing():
             return _missing()
         table, word = computation.table, np.iinfo(np.int16)
