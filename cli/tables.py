@@ -68,7 +68,7 @@ def inspect_design(
     request: Request,
     as_json: Json = False,
 ) -> None:
-    """Show what pyverilog sees in a design: hierarchy, logic from input to output bits, flaws."""
+    """Show what is in a design: hierarchy, logic from input to output bits, flaws."""
     from .design_text import design_text
 
     report = _inspection(multiplier, request)

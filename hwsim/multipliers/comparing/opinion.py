@@ -24,6 +24,7 @@ from ...tools.process import STOPS, StoppedError
 from ...tools.yosys import INSTALL, find_yosys
 from ...verilog.circuit import Circuit
 from ..multiplier import Multiplier
+from ..tabulating.findings import Finding, judged
 from .difference import SHOWN, Difference, first_differences
 
 NO_YOSYS = f"no second opinion by gates: Yosys not found ({INSTALL})"
@@ -246,8 +247,8 @@ def _refuse_held(gates: Netlist) -> None:
     if not is_open.all():
         row, column = np.unravel_index(int(is_open.argmin()), is_open.shape)
         a, b = (x.value(i) for x, i in zip(gates.operands, (row, column), strict=True))
-        raise HwsimError(
-            f"{gates.name}: expected a product of the operands alone, got one that a latch keeps "
-            f"from an earlier pair for {(is_open == 0).sum():,} of {is_open.size:,} pairs, the "
-            f"first {a} x {b}: {'; '.join(gates.findings.reasons)}"
+        what = (
+            "expected a product of the operands alone, got one that a latch keeps from an earlier "
+            f"pair for {(is_open == 0).sum():,} of {is_open.size:,} pairs, the first {a} x {b}: "
         )
+        judged(gates.name, [Finding(what, "; ".join(gates.findings.reasons), refused=True)])

@@ -2,7 +2,7 @@
 """Whether a compiled circuit can keep anything of earlier operands, how slow it is, what is open.
 
 A circuit whose gates are in no loop and whose blocks keep nothing is a function of its operands.
-All others may be one too: they have to show it, see `multipliers.visits`.
+All others may be one too: they have to show it, see `multipliers.tabulating.visits`.
 """
 
 from collections.abc import Mapping
