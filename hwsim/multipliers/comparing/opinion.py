@@ -30,7 +30,7 @@ from .difference import SHOWN, Difference, first_differences
 NO_YOSYS = f"no second opinion by gates: Yosys not found ({INSTALL})"
 """To be said once, where there are no opinions."""
 
-_UNEXPLAINED = "what is synthesised is not what is simulated: delays, sensitivity lists, X"
+_UNEXPLAINED = "what is synthesised is not what is simulated: translate_off, or X"
 
 
 @dataclass(frozen=True)
