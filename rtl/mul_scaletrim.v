@@ -11,6 +11,9 @@
 // constants chosen by the top log2(M) of the H+1 bits of s; M = 0 adds none. DEE and COMP come
 // from the design-time fit in hwsim/scaletrim.py; they keep 0 <= 1 + s (1 + 2^DEE) + C < 4.
 //
+// SIGNED = 1: p = sign(a) * sign(b) * that of |a| and |b|, two's complement. The magnitude of the
+// most negative operand, 2^(WIDTH-1), fits WIDTH unsigned bits.
+//
 // Error: both signs; without compensation more often negative for H <= 4.
 //
 // E. Farahmand et al., "scaleTRIM: Scalable TRuncation-Based Integer Approximate
@@ -29,7 +32,8 @@ module mul_scaletrim #(
   parameter integer M     = 0,   // 0 or a power of two, 2..2^(H+1): compensation constants
   parameter integer DEE   = -2,  // slope of the line is 1 + 2^DEE
   // M constants of 16 bits, two's complement with 8 fractional bits, segment 0 lowest.
-  parameter [16*((M > 0) ? M : 1)-1:0] COMP = 0
+  parameter [16*((M > 0) ? M : 1)-1:0] COMP = 0,
+  parameter integer SIGNED = 0   // 1: two's complement operands and product
 ) (
   input  wire [WIDTH-1:0]   a_i,
   input  wire [WIDTH-1:0]   b_i,
@@ -37,6 +41,7 @@ module mul_scaletrim #(
 );
 
   localparam integer POS       = $clog2(WIDTH);
+  localparam integer TOP       = (1 << POS) - 1;  // where a leading one moves to
   localparam integer COMP_BITS = 16;
   localparam integer COMP_FRAC = 8;
   // Fractional bits that hold s, s * 2^DEE and C exactly.
@@ -58,21 +63,41 @@ module mul_scaletrim #(
     if (DEE < -16 || DEE > 1) begin
       $fatal(1, "mul_scaletrim: expected -16 <= DEE <= 1, got DEE=%0d", DEE);
     end
+    if (SIGNED != 0 && SIGNED != 1) begin
+      $fatal(1, "mul_scaletrim: expected SIGNED = 0 or 1, got SIGNED=%0d", SIGNED);
+    end
   end
+
+  wire             sign_a = SIGNED && a_i[WIDTH-1];
+  wire             sign_b = SIGNED && b_i[WIDTH-1];
+  wire [WIDTH-1:0] mag_a  = sign_a ? -a_i : a_i;
+  wire [WIDTH-1:0] mag_b  = sign_b ? -b_i : b_i;
 
   wire [POS-1:0] n_a;
   wire [POS-1:0] n_b;
 
-  leading_one #(.WIDTH(WIDTH)) u_leading_one_a (.x_i(a_i), .pos_o(n_a));
-  leading_one #(.WIDTH(WIDTH)) u_leading_one_b (.x_i(b_i), .pos_o(n_b));
+  leading_one #(.WIDTH(WIDTH)) u_leading_one_a (.x_i(mag_a), .pos_o(n_a));
+  leading_one #(.WIDTH(WIDTH)) u_leading_one_b (.x_i(mag_b), .pos_o(n_b));
 
-  // The leading one moves to the top; the H bits below it then stand at a fixed place, and the
-  // leading one itself falls off the H-bit result.
-  wire [WIDTH-1:0] norm_a = a_i << (WIDTH - 1 - n_a);
-  wire [WIDTH-1:0] norm_b = b_i << (WIDTH - 1 - n_b);
+  // The leading one moves to the top, by TOP - n = ~n; the H bits below it then stand at a fixed
+  // place, and the leading one itself falls off the H-bit result. The largest steps come first,
+  // which takes less energy than a shift by ~n.
+  function [H-1:0] fraction;
+    input [WIDTH-1:0] x;
+    input [POS-1:0]   n;
+    integer           i;
+    reg   [TOP:0]     moved;
+    begin
+      moved = x;
+      for (i = POS - 1; i >= 0; i = i - 1) begin
+        if (!n[i]) moved = moved << (1 << i);
+      end
+      fraction = moved >> (TOP - H);
+    end
+  endfunction
 
-  wire [H-1:0] a_h = norm_a >> (WIDTH - 1 - H);
-  wire [H-1:0] b_h = norm_b >> (WIDTH - 1 - H);
+  wire [H-1:0] a_h = fraction(mag_a, n_a);
+  wire [H-1:0] b_h = fraction(mag_b, n_b);
   wire [H:0]   s   = a_h + b_h;
 
   wire [VALUE-1:0] comp;
@@ -95,8 +120,9 @@ module mul_scaletrim #(
 
   wire [POS:0]            shift  = n_a + n_b;
   wire [FRAC+2*WIDTH-1:0] scaled = value << shift;
+  wire [2*WIDTH-1:0]      mag_p  = (a_i == 1'b0 || b_i == 1'b0) ? 1'b0 : scaled[FRAC +: 2*WIDTH];
 
-  assign p_o = (a_i == 1'b0 || b_i == 1'b0) ? 1'b0 : scaled[FRAC +: 2*WIDTH];
+  assign p_o = (sign_a ^ sign_b) ? -mag_p : mag_p;
 
 endmodule
 

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sign-magnitude wrapper: a signed multiplier from any unsigned core
+// A signed multiplier by its name
 //
-//   p = sign(a) * sign(b) * core(|a|, |b|)
-//
-// Two's complement in and out. The magnitude of the most negative operand, 2^(WIDTH-1), fits the
-// core's WIDTH unsigned bits. Negation is two's complement, so 0 x -5 = 0.
-//
-// Error: that of the core, odd in each operand. A positive product of 2^(2*WIDTH-1) or more wraps
-// around; of all designs only DRUM(2) has one, for -2^(WIDTH-1) squared.
+//   p = core(a, b) with SIGNED = 1
 //
 // Worked rows (WIDTH = 8, CORE = "drum", K = 4):  -100 x 57 -> -6240,  -128 x -128 -> 20736
-//
-// To wrap another core, give it the ports a_i, b_i, p_o and add a branch below.
 
 `default_nettype none
 
@@ -36,42 +28,38 @@ module mul_signed #(
     end
   end
 
-  wire sign_a = a_i[WIDTH-1];
-  wire sign_b = b_i[WIDTH-1];
-
-  wire [WIDTH-1:0]   mag_a = sign_a ? -a_i : a_i;
-  wire [WIDTH-1:0]   mag_b = sign_b ? -b_i : b_i;
-  wire [2*WIDTH-1:0] mag_p;
-
   generate
     if (CORE == "exact") begin : g_exact
       mul_exact #(
-        .WIDTH(WIDTH)
+        .WIDTH (WIDTH),
+        .SIGNED(1)
       ) u_core (
-        .a_i(mag_a),
-        .b_i(mag_b),
-        .p_o(mag_p)
+        .a_i(a_i),
+        .b_i(b_i),
+        .p_o(p_o)
       );
     end else if (CORE == "drum") begin : g_drum
       mul_drum #(
-        .WIDTH(WIDTH),
-        .K    (K)
+        .WIDTH (WIDTH),
+        .K     (K),
+        .SIGNED(1)
       ) u_core (
-        .a_i(mag_a),
-        .b_i(mag_b),
-        .p_o(mag_p)
+        .a_i(a_i),
+        .b_i(b_i),
+        .p_o(p_o)
       );
     end else if (CORE == "scaletrim") begin : g_scaletrim
       mul_scaletrim #(
-        .WIDTH(WIDTH),
-        .H    (H),
-        .M    (M),
-        .DEE  (DEE),
-        .COMP (COMP)
+        .WIDTH (WIDTH),
+        .H     (H),
+        .M     (M),
+        .DEE   (DEE),
+        .COMP  (COMP),
+        .SIGNED(1)
       ) u_core (
-        .a_i(mag_a),
-        .b_i(mag_b),
-        .p_o(mag_p)
+        .a_i(a_i),
+        .b_i(b_i),
+        .p_o(p_o)
       );
     end else begin : g_unknown
       initial begin
@@ -79,8 +67,6 @@ module mul_signed #(
       end
     end
   endgenerate
-
-  assign p_o = (sign_a ^ sign_b) ? -mag_p : mag_p;
 
 endmodule
 

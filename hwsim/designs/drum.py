@@ -26,7 +26,7 @@ FAMILY = Family(
     parameters=("K",),
     legal="2 <= K <= WIDTH",
     label="DR{}",
-    modules=("mul_drum", "leading_one"),
+    modules=("mul_drum",),
     instances=lambda width: [(k,) for k in range(2, width + 1)],
     formula=product,
     header={"WIDTH": 8, "K": 4},
