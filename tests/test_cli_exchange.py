@@ -190,19 +190,19 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(refused, tmp_path, mistake
 def test_an_edited_file_of_ours_is_compared_with_the_multiplier_it_was(axhil, tmp_path):
     source = (rtl_dir() / "mul_drum.v").read_text()
     (tmp_path / "mul_drum.v").write_text(source)
-    design = ["--with", rtl_dir() / "leading_one.v", "--param", "K=4"]
+    design = ["--param", "K=4"]
     for word, kind in {"--unsigned": "unsigned", "--wrap-signed": "signed"}.items():
         code, out, _ = axhil("compare", "mul_drum.v", "drum(4)", word, *design)
         assert code == 0
         assert f"and drum(4) are equal in all 65,536 products of {kind} 8-bit operands" in out
 
-    forced = "if (cut != 1'b0) segment[0] = 1'b1;"
+    forced = "if ((x >> K) != 1'b0) kept[0] = 1'b1;"
     assert forced in source
     (tmp_path / "mul_drum.v").write_text(source.replace(forced, ""))
     code, out, _ = axhil("compare", "drum(4)", "mul_drum.v", "--unsigned", *design)
     assert code == 1
     # 16 has 5 bits: the one cut off counted as half, and is gone now.
-    edited = "mul_drum.v[K=4,unsigned,with=leading_one.v]"
+    edited = "mul_drum.v[K=4,unsigned]"
     assert f"drum(4) and {edited} differ" in out
     assert f"first: 1 x 16 = 18 in drum(4), 16 in {edited}" in out
 

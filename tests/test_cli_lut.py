@@ -243,7 +243,7 @@ def test_a_published_netlist_becomes_a_table_that_says_where_it_comes_from(axhil
 
 def test_the_projects_own_core_in_the_generated_wrapper_is_its_own_wrapper(axhil, tmp_path):
     code, out, _ = axhil(
-        "lut", rtl_dir() / "mul_drum.v", "--with", rtl_dir() / "leading_one.v",
+        "lut", rtl_dir() / "mul_drum.v",
         "--param", "K=3", "--param", "WIDTH=5", "--wrap-signed", "--out", ".",
     )  # fmt: skip
     assert code == 0

@@ -668,7 +668,7 @@ def test_verify_refuses_one_changed_character_and_says_where_it_shows(axhil, tmp
     shutil.copytree(rtl_dir(), tmp_path / "rtl")
     path = tmp_path / "rtl" / "mul_drum.v"
     text = path.read_text()
-    changed = text.replace("segment[0] = 1'b1", "segment[0] = 1'b0")
+    changed = text.replace("kept[0] = 1'b1", "kept[0] = 1'b0")
     assert sum(a != b for a, b in zip(text, changed, strict=True)) == 1
     path.write_text(changed)
 

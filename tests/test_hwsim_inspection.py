@@ -132,11 +132,9 @@ def test_a_loop_through_two_instances_is_found(tmp_path):
 
 @pytest.mark.parametrize("parameters", [{}, {"K": 8}, {"K": 2, "WIDTH": 4}])
 def test_the_projects_own_design_is_followed_through_functions_and_loops(parameters):
-    sources = [rtl_dir() / "mul_drum.v", rtl_dir() / "leading_one.v"]
-    report = inspect(sources, parameters=parameters)
+    report = inspect([rtl_dir() / "mul_drum.v"], parameters=parameters)
     assert report.no_logic is None
     assert report.interface.parameters["K"] == parameters.get("K", 4)
-    assert {child.module for child in report.hierarchy.children} == {"leading_one"}
     # A leading one anywhere moves every bit.
     width = parameters.get("WIDTH", 8)
     everything = {f"{x}_i[{i}]" for x in "ab" for i in range(width)}

@@ -98,7 +98,7 @@ def edited_rtl(tmp_path, file, old, new):
 
 @pytest.mark.sim
 def test_an_edit_of_the_forced_1_is_found_in_both_drum_tables_only(tmp_path):
-    rtl = edited_rtl(tmp_path, "mul_drum.v", "segment[0] = 1'b1", "segment[0] = 1'b0")
+    rtl = edited_rtl(tmp_path, "mul_drum.v", "kept[0] = 1'b1", "kept[0] = 1'b0")
     wanted = [Catalogued.parse(s, rtl=rtl) for s in ("exact", "drum(3)", "drum(4)")]
     exact, *drums = verify(wanted)
     assert exact.equal
@@ -136,7 +136,7 @@ def test_a_comment_in_the_verilog_is_a_note_and_no_failure(tmp_path):
 
 @pytest.mark.sim
 def test_an_edit_that_does_not_compile_is_one_sentence(tmp_path):
-    rtl = edited_rtl(tmp_path, "mul_drum.v", "segment[0] = 1'b1", "segment[0 = 1'b1")
+    rtl = edited_rtl(tmp_path, "mul_drum.v", "kept[0] = 1'b1", "kept[0 = 1'b1")
     sentence = r"^drum\(3\): the Verilog does not compile: .*mul_drum\.v:\d+: syntax error$"
     with pytest.raises(HwsimError, match=sentence):
         verify([Catalogued("drum", (3,), rtl=rtl)])

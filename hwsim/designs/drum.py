@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .family import Family, Integers, leading_one
+from .family import SIGNS_REFUSED, Family, Integers, leading_one
 
 
 def product(a: Integers, b: Integers, parameters: Mapping[str, int]) -> Integers:
@@ -29,7 +29,7 @@ FAMILY = Family(
     modules=("mul_drum",),
     instances=lambda width: [(k,) for k in range(2, width + 1)],
     formula=product,
-    header={"WIDTH": 8, "K": 4},
+    header={"WIDTH": 8, "K": 4, "SIGNED": 0},
     signed_top="mul_signed",
     # A small WIDTH needs a K that it allows, or K's own check would stop it.
     refused=(
@@ -37,5 +37,6 @@ FAMILY = Family(
         *({"K": k} for k in (1, 0, -1, 9, 12)),
         {"WIDTH": 16, "K": 17},
         {"WIDTH": 4, "K": 5},
+        *SIGNS_REFUSED,
     ),
 )

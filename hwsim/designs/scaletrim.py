@@ -18,7 +18,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .family import Args, Family, Integers, leading_one
+from .family import SIGNS_REFUSED, Args, Family, Integers, leading_one
 
 COMP_FRAC = 8
 """Fractional bits of a compensation constant."""
@@ -204,7 +204,7 @@ FAMILY = Family(
     modules=("mul_scaletrim", "leading_one"),
     instances=_instances,
     formula=product,
-    header={"WIDTH": 8, "H": 4, "M": 0, "DEE": -2, "COMP": 0},
+    header={"WIDTH": 8, "H": 4, "M": 0, "DEE": -2, "COMP": 0, "SIGNED": 0},
     derived=_derived,
     signed_top="mul_signed",
     samples=_samples,
@@ -218,5 +218,6 @@ FAMILY = Family(
         {"H": 1, "M": 8},
         {"WIDTH": 16, "H": 16},
         *({"DEE": dee} for dee in (2, 3, -17, -18)),
+        *SIGNS_REFUSED,
     ),
 )

@@ -5,7 +5,7 @@ Every table is a golden one, or comes from the formulas of the families.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -43,18 +43,18 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
         raise HwsimError(f"expected a widest complete sweep of 6 to 8 bits, got {widest}")
     if module == HELPER:
         sweeps = (*(_positions(width) for width in (4, 5, 16)), _default_positions())
-        sweeps += (_table(module, 4), _table(module, 5), *_golden(module))
+        sweeps += (*_tables(module, (4, 5)), *_golden(module))
         proof = tuple(_positions(width) for width in (*range(6, 16),))
         basis = "every input of every legal WIDTH, 4 to 16"
     else:
-        sweeps = (_table(module, 4), _table(module, 5), _defaults(module))
+        sweeps = (*_tables(module, (4, 5)), _defaults(module))
         beyond = (_beyond(module, width) for width in (5, 12))
         sweeps += tuple(sweep for sweep in beyond if sweep.instances)
-        sweeps += tuple(_sample(module, width) for width in (9, 11, 16))
+        sweeps += tuple(_sample(module, one) for one in _operands(module, (9, 11, 16)))
         sweeps += _golden(module)
         if widest is None:
-            widest = 8 if len(_legal(module, _operand(module, 8))) <= _FEW else 6
-        proof = tuple(_table(module, width) for width in range(6, widest + 1))
+            widest = 8 if len(_legal(module, Operand(8, signed=True))) <= _FEW else 6
+        proof = _tables(module, range(6, widest + 1))
         basis = (
             f"every operand pair of every legal parameter at widths 4 to {widest}, every operand "
             "pair of the golden tables at width 8, and samples at widths 9 to 16"
@@ -76,8 +76,10 @@ def _legal(module: str, operand: Operand) -> list[Catalogued]:
     return [m for m in legal_multipliers(operand) if m.family in names]
 
 
-def _operand(module: str, width: int) -> Operand:
-    return Operand(width, signed=module == SIGNED_TOP)
+def _operands(module: str, widths: Iterable[int]) -> list[Operand]:
+    """Of some widths; a core has a parameter for signed ones, which it gets by SIGNED_TOP."""
+    signs = (True,) if module == SIGNED_TOP else (False, True)
+    return [Operand(width, signed=signed) for width in widths for signed in signs]
 
 
 def _pairs(width: int) -> tuple[Integers, Integers]:
@@ -104,13 +106,19 @@ def _kind(operand: Operand) -> str:
     return f"{operand.bits}-bit {'signed' if operand.signed else 'unsigned'}"
 
 
-def _table(module: str, width: int) -> Sweep:
+def _tables(module: str, widths: Iterable[int]) -> tuple[Sweep, ...]:
     """Every operand pair of every legal multiplier."""
-    operand = _operand(module, width)
-    instances = tuple(
-        _instance(m, m.reference_table().astype(np.int64)) for m in _legal(module, operand)
+    return tuple(
+        Sweep(
+            f"{_kind(operand)} table",
+            operand.bits,
+            *_pairs(operand.bits),
+            tuple(
+                _instance(m, m.reference_table().astype(np.int64)) for m in _legal(module, operand)
+            ),
+        )
+        for operand in _operands(module, widths)
     )
-    return Sweep(f"{_kind(operand)} table", width, *_pairs(width), instances)
 
 
 def _golden(module: str) -> tuple[Sweep, ...]:
@@ -124,9 +132,9 @@ def _golden(module: str) -> tuple[Sweep, ...]:
     return (sweep,) if instances else ()
 
 
-def _sample(module: str, width: int) -> Sweep:
+def _sample(module: str, operand: Operand) -> Sweep:
     """1,000 pairs of corners and as many of any operands, for widths too large for a table."""
-    operand = _operand(module, width)
+    width = operand.bits
     low, high = operand.minimum, operand.maximum + 1
     near = {sign * 2**i + d for i in range(width) for d in (-1, 0, 1) for sign in (1, -1)}
     corners = sorted(x for x in {*near, low, low + 1, high - 2, high - 1} if low <= x < high)
@@ -152,7 +160,7 @@ def _given(
     width: int,
 ) -> Instance:
     """An instance of any parameters; those that are not given have the header's values."""
-    operand = _operand(module, width)
+    operand = Operand(width, signed=module == SIGNED_TOP)
     core = {"CORE": family.name} if operand.signed and family.name != _DEFAULT_CORE else {}
     a, b = map(operand.value, pairs)
     expected = family.product(a, b, operand=operand, parameters=given)
