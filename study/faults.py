@@ -144,7 +144,7 @@ class FaultyNetwork:
             )
         ]
         for entry, one in zip(body["effects"], self.outcomes, strict=True):
-            entry.update(_accuracies(one.accuracies), p_value=one.adjusted)
+            entry.update(_accuracies(one.accuracies), p_value=float(f"{one.adjusted:.3g}"))
         return body
 
 
@@ -193,5 +193,6 @@ def _differences(reference: Cell, cell: Cell) -> tuple[PairedDifference, ...]:
 def _accuracies(shares: Sequence[Proportion]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, share in zip(("accuracy", "robust_accuracy"), shares, strict=False):
-        found |= {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
+        low, high = (float(f"{end:.6g}") for end in (share.low, share.high))
+        found |= {name: share.value, f"{name}_low": low, f"{name}_high": high}
     return found

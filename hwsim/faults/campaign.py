@@ -93,13 +93,13 @@ class Campaign:
             "sample_seed": self.seed,
             "classes": sum(len(one.classes) for one in self.effects),
             "harmless": len(self.harmless),
+            "pairs": lut.table.size,
             "fault_free": {"table": lut.sha256, **shown_errors(self.fault_free)},
             "effects": [
                 {
                     "classes": [[cut.name(fault) for fault in some] for some in one.classes],
                     "table": one.sha256,
                     "detected": one.detected,
-                    "pairs": one.pairs,
                     **shown_errors(one.metrics),
                 }
                 for one in self.effects
@@ -108,6 +108,7 @@ class Campaign:
 
 
 def shown_errors(metrics: ErrorMetrics) -> dict[str, float]:
-    """The errors that a record of faults has."""
+    """The errors that a record of faults has, to six digits."""
     names = ("mre", "wce", "ep", "mae", "bias")
-    return {name: getattr(metrics, name) for name in names}
+    values = {name: getattr(metrics, name) for name in names}
+    return {n: v if isinstance(v, int) else float(f"{v:.6g}") for n, v in values.items()}
