@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from axhil.hwsim.faults import Campaign, CircuitUnderTest
+from axhil.hwsim.faults import Campaign, CircuitUnderTest, testable
 from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.tools.yosys import require_yosys
@@ -90,7 +90,9 @@ def faults(
     --out-file FILE.json or FILE.csv has every fault.
     """
     for_networks = {"--images": images, "--attack": attack, "--eps": eps, "--figure": figure}
-    if network is None and (unused := [one for one, value in for_networks.items() if value]):
+    if network is None and (
+        unused := [one for one, value in for_networks.items() if value is not None]
+    ):
         raise StudyError(f"{unused[0]}: expected --network with it, e.g. --network lenet5")
     if (attack is None) != (eps is None):
         raise StudyError("expected --attack and --eps together, e.g. --attack fgsm --eps 0.1")
@@ -98,8 +100,14 @@ def faults(
         raise StudyError(f"--out-file: expected a .json or .csv file, got {out_file}")
     require_yosys()
     found = [find(word, replace(request, rtl=rtl)) for word in listed(multipliers)]
+    for multiplier in found:
+        testable(multiplier)
     tested: _Tested | None = None
     if network is not None:
+        from axhil.study.assignments import require_codes
+
+        for multiplier in found:
+            require_codes(multiplier)
         tested = _loaded(
             network, images, data=data, weights=weights, allow_float=allow_float, root=data_dir
         )

@@ -7,7 +7,7 @@ Networks with faults are `study`'s. Another kind of fault is another function fr
 """
 
 from .campaign import Campaign
-from .circuit import CircuitUnderTest, Effect, Faulty
+from .circuit import CircuitUnderTest, Effect, Faulty, testable
 from .collapse import classes
 from .stuck_at import Fault, net_names, stuck, stuck_at_faults
 
@@ -21,4 +21,5 @@ __all__ = [
     "net_names",
     "stuck",
     "stuck_at_faults",
+    "testable",
 ]

@@ -17,8 +17,9 @@ from ..netlist.evaluation import table
 from ..netlist.netlist import Netlist
 from ..netlist.program import Program
 from ..netlist.synthesis import synthesise
-from ..operands import Operands
+from ..operands import MAX_BITS, Operands
 from ..tools.pool import together
+from ..verilog.circuit import Circuit
 from .collapse import classes
 from .stuck_at import Fault, net_names, stuck, stuck_at_faults
 
@@ -82,6 +83,26 @@ class Faulty:
         """There is no Verilog of it."""
 
 
+def testable(multiplier: Multiplier) -> Circuit:
+    """The Verilog of a multiplier that faults can be looked for in.
+
+    Raises:
+        HwsimError: there is none, or operands that are too wide for a table.
+    """
+    circuit = multiplier.circuit()
+    if circuit is None:
+        raise HwsimError(
+            f"{multiplier.name}: expected Verilog or a multiplier of the catalogue, since faults "
+            "are of gates, got a table or a model"
+        )
+    if max(bits := circuit.operands.bits) > MAX_BITS:
+        raise HwsimError(
+            f"{multiplier.name}: expected operands of at most {MAX_BITS} bits, since every fault "
+            f"is looked at in a table of all products, got {max(bits)}"
+        )
+    return circuit
+
+
 @dataclass(frozen=True, eq=False)
 class CircuitUnderTest:
     """A multiplier and its gates, which compute its table.
@@ -99,15 +120,9 @@ class CircuitUnderTest:
         """Makes the gates of a multiplier.
 
         Raises:
-            HwsimError: there is no Verilog, no Yosys, no table of so many bits, or the gates
-                compute another one.
+            HwsimError: see `testable`; there is no Yosys, or the gates compute another table.
         """
-        circuit = multiplier.circuit()
-        if circuit is None:
-            raise HwsimError(
-                f"{multiplier.name}: expected Verilog or a multiplier of the catalogue, since "
-                "faults are of gates, got a table or a model"
-            )
+        circuit = testable(multiplier)
         lut = multiplier.table()
         cut = cls(multiplier, synthesise(circuit))
         count, first = first_differences(lut, cut._table(cut.netlist))
