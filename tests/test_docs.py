@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say is what the project does."""
 
+import json
 import re
 import subprocess
 import sys
@@ -51,3 +52,32 @@ def test_pictures_and_pages_that_documents_link_to_exist():
     for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_example_of_faults_is_the_one_on_record():
+    path = ROOT / "docs" / "records" / "faults_drum4_lenet5.json"
+    (body,) = json.loads(path.read_text())["multipliers"]
+    text = (ROOT / "docs" / "faults.md").read_text()
+    effects = [(one, sum(map(len, one["classes"]))) for one in body["effects"]]
+    for number, noun in (
+        (body["gates"], "gates"),
+        (body["faults"], "faults"),
+        (body["classes"], "classes"),
+        (len(effects), "tables"),
+        (body["harmless"], "are harmless"),
+    ):
+        assert re.search(rf"{number}\s+{noun}", text), (number, noun)
+    before = round(1000 * body["fault_free"]["accuracy"])
+    lost = [before - round(1000 * one["accuracy"]) for one, count in effects for _ in range(count)]
+    bars = {
+        label: int(count)
+        for label, count in re.findall(r"^ (\S.*?\S) +(\d+) +[\d.]+  ", text, re.M)
+    }
+    assert sum(bars.values()) == len(lost) == body["faults"]
+    assert bars["gained"] == sum(one < 0 for one in lost)
+    assert bars["unchanged"] == lost.count(0)
+    assert bars["1 to 2 points"] == sum(10 < one <= 20 for one in lost)
+    assert bars["more than 50 points"] == sum(one > 500 for one in lost)
+    losing = sum(one > 10 for one in lost)
+    assert losing == body["losing"][0]["faults"]
+    assert f"{losing} ({100 * losing / len(lost):.1f} %) lose more than a point" in text
