@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -113,7 +113,9 @@ def faults(
         )
     made(found, jobs=jobs)
     bodies = []
-    with nullcontext() if out_file is None else results_folder(out_file.parent):
+    with ExitStack() as folders:
+        for path in filter(None, (out_file, figure)):
+            folders.enter_context(results_folder(path.parent))
         for multiplier in found:
             cut = CircuitUnderTest.of(multiplier)
             campaign = _campaign(cut, branches=branches, sample=sample, seed=seed, jobs=jobs)
@@ -250,7 +252,11 @@ def _csv(bodies: Sequence[Mapping[str, Any]]) -> str:
             "multiplier": body["multiplier"],
             "fault": fault,
             "class": some[0],
-            **{key: value for key, value in effect.items() if key != "classes"},
+            **{
+                key: " ".join(value) if isinstance(value, list) else value
+                for key, value in effect.items()
+                if key != "classes"
+            },
         }
         for body in bodies
         for effect in body["effects"]

@@ -121,6 +121,12 @@ def about_accuracy(network: FaultyNetwork, *, loss: float) -> str:
         f"{network.different:,} of {plural(tables, 'faulty table')} differ from the fault-free one "
         "in accuracy beyond chance (exact McNemar tests at 5 %, Holm's correction)"
     )
+    if doubtful := network.doubtful:
+        clauses.append(
+            f"warning: robust accuracy is doubtful for {plural(len(doubtful), 'table')}, first "
+            f"{campaign.cut.name(campaign.cut.shown(doubtful[0].effect.faults))}: "
+            f"{doubtful[0].cell.warnings[0]}"
+        )
     return "\n".join(clauses)
 
 

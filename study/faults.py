@@ -124,6 +124,12 @@ class FaultyNetwork:
         """Tables whose accuracy without attack differs from the fault-free one beyond chance."""
         return sum(one.adjusted < LEVEL for one in self.outcomes)
 
+    @property
+    def doubtful(self) -> tuple[Outcome, ...]:
+        """Those whose attack has a reason to be doubted, such as gradients that are zero."""
+        attacked = self.outcomes if self.budgets[1:] else ()
+        return tuple(one for one in attacked if one.cell.warnings)
+
     def as_dict(self, *, points: float) -> dict[str, Any]:
         """JSON-able: the campaign's, and what the network makes of it.
 
@@ -145,6 +151,8 @@ class FaultyNetwork:
         ]
         for entry, one in zip(body["effects"], self.outcomes, strict=True):
             entry.update(_accuracies(one.accuracies), p_value=float(f"{one.adjusted:.3g}"))
+            if self.budgets[1:]:
+                entry["doubts"] = [text.partition(":")[0] for text in one.cell.warnings]
         return body
 
 

@@ -23,6 +23,15 @@ def test_the_python_example_of_the_readme_runs_as_printed(tmp_path):
     assert clean >= 0.9
 
 
+def test_the_python_example_of_faults_runs_as_printed(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "faults.md").read_text(), re.S)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("738 mag_p[15] sa1 65536\n", "")
+    assert (tmp_path / "worst.npz").is_file()
+
+
 def test_the_results_page_is_what_the_records_say():
     check = [sys.executable, str(ROOT / "scripts" / "build_results.py"), "--check"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)

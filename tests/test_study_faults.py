@@ -103,6 +103,27 @@ def test_the_interval_of_a_sample_is_wilsons_and_all_faults_need_none(campaign, 
     assert re.search(r"0 of 30 faults .* Wilson 95 % interval", about_accuracy(sampled, loss=0))
 
 
+def test_attacks_that_found_no_gradient_are_warned_of(campaign, lenet5):
+    class Blind(Finished):
+        def get(self, settings):
+            warnings = ("zero-gradient: 20 of 20",) if settings.multiplier != "drum(2)" else ()
+            flags = ("1" * 20,) * 2
+            return cell(*flags, budgets=settings.budgets, warnings=warnings)
+
+    attacked = faulty_experiment(campaign, *lenet5, attack="pgd", norm="l2", eps=0.5)
+    assert {unit.settings.attack for unit in attacked.units} == {"pgd"}
+    network = faulty_network(campaign, attacked, Blind({}))
+    harmful = [one for one in campaign.effects if not one.harmless]
+    assert len(network.doubtful) == len(harmful)
+    assert f"doubtful for {len(harmful)} tables" in about_accuracy(network, loss=1)
+    doubts = [entry["doubts"] for entry in network.as_dict(points=1)["effects"]]
+    assert doubts == [[] if one.harmless else ["zero-gradient"] for one in campaign.effects]
+    # Without attack nothing is doubted, and there is one cell whatever the attack would have been.
+    clean = faulty_experiment(campaign, *lenet5, attack="pgd", norm="l2", eps=0.0, seed=3)
+    assert clean.units == faulty_experiment(campaign, *lenet5).units
+    assert not faulty_network(campaign, clean, Finished({})).doubtful
+
+
 def test_histograms_count_every_fault_once(campaign, network):
     for table in (detection(campaign), losses(network)):
         assert sum(row[1].value for row in table.rows) == len(campaign.faults)

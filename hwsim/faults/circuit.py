@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A multiplier whose faults are looked at one by one, and what they do to its table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..lut import Lut
 from ..metrics import ErrorMetrics, error_metrics
 from ..multipliers import Multiplier
 from ..multipliers.comparing.difference import first_differences
+from ..multipliers.multiplier import Progress
 from ..netlist.evaluation import table
 from ..netlist.netlist import Netlist
 from ..netlist.program import Program
@@ -75,7 +76,7 @@ class Faulty:
         """Of the table."""
         return self.cut.netlist.operands
 
-    def table(self, *, jobs: int | None = None, progress: Any = None) -> Lut:
+    def table(self, *, jobs: int | None = None, progress: Progress | None = None) -> Lut:
         """All products."""
         return self.cut.table(self.fault)
 
@@ -172,7 +173,7 @@ class CircuitUnderTest:
         faults: Sequence[Fault],
         *,
         jobs: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> list[Effect]:
         """What faults do, each table once.
 
