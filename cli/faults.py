@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from axhil.hwsim.faults import Campaign, CircuitUnderTest, testable
+from axhil.hwsim.faults import Campaign, CircuitUnderTest, require_gates
 from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.tools.yosys import require_yosys
@@ -101,7 +101,7 @@ def faults(
     require_yosys()
     found = [find(word, replace(request, rtl=rtl)) for word in listed(multipliers)]
     for multiplier in found:
-        testable(multiplier)
+        require_gates(multiplier)
     tested: _Tested | None = None
     if network is not None:
         from axhil.study.assignments import require_codes

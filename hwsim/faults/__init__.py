@@ -7,7 +7,7 @@ Networks with faults are `study`'s. Another kind of fault is another function fr
 """
 
 from .campaign import Campaign
-from .circuit import CircuitUnderTest, Effect, Faulty, testable
+from .circuit import CircuitUnderTest, Effect, Faulty, require_gates
 from .collapse import classes
 from .stuck_at import Fault, net_names, stuck, stuck_at_faults
 
@@ -19,7 +19,7 @@ __all__ = [
     "Faulty",
     "classes",
     "net_names",
+    "require_gates",
     "stuck",
     "stuck_at_faults",
-    "testable",
 ]

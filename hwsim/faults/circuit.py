@@ -84,7 +84,7 @@ class Faulty:
         """There is no Verilog of it."""
 
 
-def testable(multiplier: Multiplier) -> Circuit:
+def require_gates(multiplier: Multiplier) -> Circuit:
     """The Verilog of a multiplier that faults can be looked for in.
 
     Raises:
@@ -121,9 +121,9 @@ class CircuitUnderTest:
         """Makes the gates of a multiplier.
 
         Raises:
-            HwsimError: see `testable`; there is no Yosys, or the gates compute another table.
+            HwsimError: see `require_gates`; there is no Yosys, or the gates compute another table.
         """
-        circuit = testable(multiplier)
+        circuit = require_gates(multiplier)
         lut = multiplier.table()
         cut = cls(multiplier, synthesise(circuit))
         count, first = first_differences(lut, cut._table(cut.netlist))
@@ -166,7 +166,9 @@ class CircuitUnderTest:
 
     def shown(self, faults: Sequence[Fault]) -> Fault:
         """The one to name of faults that do the same: of a net that the source names, if any is."""
-        return min(faults, key=lambda one: (one.net not in self.netlist.names, one.reader is None))
+        return min(
+            faults, key=lambda one: (one.net not in self.netlist.names, one.reader is not None)
+        )
 
     def effects(
         self,
