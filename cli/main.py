@@ -53,7 +53,7 @@ COMMANDS = {
         "train": "network",
         "study": "study",
     },
-    "Gates": {"verify": "gates", "mutate": "gates", "cosim": "cosim"},
+    "Gates": {"verify": "gates", "mutate": "gates", "faults": "faults", "cosim": "cosim"},
     "About": {"info": "information"},
 }
 """By panel of the help: each command and its module, whose `app` has it or is it."""

@@ -132,6 +132,7 @@ Attacks = Annotated[
         help="fgsm, bim, pgd, or with arguments, 'pgd(steps=100)'; repeatable.",
     ),
 ]
+Norm = Annotated[str, typer.Option("--norm", parser=_one_of("attacks", "Norm"), help="linf or l2.")]
 Norms = Annotated[
     list[str] | None,
     typer.Option("--norm", parser=_one_of("attacks", "Norm"), help="linf or l2; repeatable."),

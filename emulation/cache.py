@@ -10,9 +10,9 @@ from weakref import WeakValueDictionary
 
 from .backends import Backend
 
-# Weights whose backends are kept beyond the networks that use them: those of a ResNet-50, which
-# take some 200 MB.
-_WEIGHTS = 2**25
+# Weights and products of tables whose backends are kept beyond the networks that use them: those of
+# a ResNet-50, which take some 200 MB.
+_VALUES = 2**25
 # A larger layer is not kept: it would push all others out.
 _LARGEST = 2**23
 
@@ -27,14 +27,14 @@ class BackendCache:
         self._lock = threading.Lock()
         self._used: WeakValueDictionary[Hashable, Backend] = WeakValueDictionary()
         self._last: OrderedDict[Hashable, tuple[Backend, int]] = OrderedDict()
-        self._weights = 0
+        self._values = 0
 
-    def get(self, key: Hashable, weights: int, make: Callable[[], Backend]) -> Backend:
+    def get(self, key: Hashable, values: int, make: Callable[[], Backend]) -> Backend:
         """The backend of a key, made where it is missing.
 
         Args:
             key: all that determines it.
-            weights: how many it has.
+            values: how many weights and products it has.
             make: makes it.
         """
         with self._lock:
@@ -45,12 +45,12 @@ class BackendCache:
             self._used[key] = backend
             if key in self._last:
                 self._last.move_to_end(key)
-            elif weights <= _LARGEST:
-                self._last[key] = backend, weights
-                self._weights += weights
-            while self._weights > _WEIGHTS:
+            elif values <= _LARGEST:
+                self._last[key] = backend, values
+                self._values += values
+            while self._values > _VALUES:
                 _, (_, freed) = self._last.popitem(last=False)
-                self._weights -= freed
+                self._values -= freed
         return backend
 
     def __reduce__(self) -> tuple[type[BackendCache], tuple[()]]:

@@ -271,7 +271,7 @@ class Prepared:
         choice = choose(computation, codes, device, how)
         backend = self._backends.get(
             (name, computation.arithmetic, choice.backend, str(device)),
-            codes.numel(),
+            codes.numel() + computation.products,
             lambda: choice.backend(computation, codes.to(device)),
         )
         return Chosen(computation, how, choice, backend)

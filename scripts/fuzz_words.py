@@ -211,7 +211,7 @@ def numbers(random: Random) -> Iterator[Case]:
 
     bases = {
         "lut": ("lut", "in/mul.v", "--out", "out"), "metrics": ("metrics", "exact"),
-        "cost": ("cost", "exact", "--width", "4"),
+        "cost": ("cost", "exact", "--width", "4"), "faults": ("faults", "exact", "--width", "4"),
         "compare": ("compare", "exact", "exact"), "convert": ("convert", "exact", "out/x.csv"),
         "inspect": ("inspect", "exact"), "rtl": ("rtl", "exact"), "plan": ("plan", "lenet5"),
         "accuracy": ("accuracy", "lenet5", "-m", "exact", "--images", "2"),

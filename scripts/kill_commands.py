@@ -37,6 +37,10 @@ COMMANDS = {
     "verify": ["verify", "drum(4)"],
     "inspect": ["inspect", "drum(4)"],
     "mutate": ["mutate", str(rtl_dir() / "leading_one.v"), "--only", "1", "--widest", "6"],
+    "faults": [
+        *("faults", "drum(3)", "--network", "lenet5", "--images", "20", "--sample", "20"),
+        *("--out", "out", "--out-file", "out/faults.json"),
+    ],
     "accuracy": ["accuracy", "lenet5", "-m", "drum(3)", "--images", "100"],
     "eval": [
         *("eval", "lenet5", "-m", "drum(3)", "--attack", "fgsm", "--norm", "linf"),

@@ -178,7 +178,7 @@ def test_help_lists_every_command_once_under_its_panel(axhil):
     assert panels == {
         "Tables": ["lut", "compare", "convert", "metrics", "cost", "inspect", "rtl"],
         "Networks": ["accuracy", "eval", "plan", "train", "study"],
-        "Gates": ["verify", "mutate", "cosim"],
+        "Gates": ["verify", "mutate", "faults", "cosim"],
         "About": ["info"],
     }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say is what the project does."""
 
+import json
 import re
 import subprocess
 import sys
@@ -20,6 +21,15 @@ def test_the_python_example_of_the_readme_runs_as_printed(tmp_path):
     clean, robust = map(float, done.stdout.strip("()\n").split(","))
     assert 0 <= robust <= clean <= 1
     assert clean >= 0.9
+
+
+def test_the_python_example_of_faults_runs_as_printed(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "faults.md").read_text(), re.S)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("738 mag_p[15] sa1 65536\n", "")
+    assert (tmp_path / "worst.npz").is_file()
 
 
 def test_the_results_page_is_what_the_records_say():
@@ -51,3 +61,32 @@ def test_pictures_and_pages_that_documents_link_to_exist():
     for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_example_of_faults_is_the_one_on_record():
+    path = ROOT / "docs" / "records" / "faults_drum4_lenet5.json"
+    (body,) = json.loads(path.read_text())["multipliers"]
+    text = (ROOT / "docs" / "faults.md").read_text()
+    effects = [(one, sum(map(len, one["classes"]))) for one in body["effects"]]
+    for number, noun in (
+        (body["gates"], "gates"),
+        (body["faults"], "faults"),
+        (body["classes"], "classes"),
+        (len(effects), "tables"),
+        (body["harmless"], "are harmless"),
+    ):
+        assert re.search(rf"{number}\s+{noun}", text), (number, noun)
+    before = round(1000 * body["fault_free"]["accuracy"])
+    lost = [before - round(1000 * one["accuracy"]) for one, count in effects for _ in range(count)]
+    bars = {
+        label: int(count)
+        for label, count in re.findall(r"^ (\S.*?\S) +(\d+) +[\d.]+  ", text, re.M)
+    }
+    assert sum(bars.values()) == len(lost) == body["faults"]
+    assert bars["gained"] == sum(one < 0 for one in lost)
+    assert bars["unchanged"] == lost.count(0)
+    assert bars["1 to 2 points"] == sum(10 < one <= 20 for one in lost)
+    assert bars["more than 50 points"] == sum(one > 500 for one in lost)
+    losing = sum(one > 10 for one in lost)
+    assert losing == body["losing"][0]["faults"]
+    assert f"{losing} ({100 * losing / len(lost):.1f} %) lose more than a point" in text

@@ -242,8 +242,9 @@ def test_networks_of_one_preparation_share_the_backends_of_equal_layers(model, i
 
 
 def test_backends_that_nobody_uses_are_kept_up_to_a_bound(model, images, monkeypatch):
-    monkeypatch.setattr("axhil.emulation.cache._WEIGHTS", 700)
-    prepared = prepare(model, images)  # of 216, 576 and 40 weights
+    # Two layers of 576 and 40 weights, and their tables; the first has 216.
+    monkeypatch.setattr("axhil.emulation.cache._VALUES", 700 + 2 * 2**16)
+    prepared = prepare(model, images)
     first = prepared.emulate(DRUM)
     backend = weakref.ref(first.network.conv1.chosen.backend)
     last = weakref.ref(first.network.fc.chosen.backend)

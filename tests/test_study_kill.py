@@ -296,3 +296,28 @@ def test_a_table_killed_while_it_is_replaced_is_the_old_one_or_the_new_one(tmp_p
         assert np.all(table == table[0, 0])
         seen.add(int(table[0, 0]))
     assert seen <= {1, 2}
+
+
+def test_faults_go_on_after_a_kill_and_end_as_undisturbed_ones(tmp_path):
+    def faults(folder: Path, *, jobs: int) -> list[str]:
+        options = ["--network", "lenet5", "--images", "10", "--sample", "30", "--jobs", str(jobs)]
+        files = ["--out", str(folder / "out"), "--out-file", str(folder / "faults.json")]
+        return ["faults", "drum(3)", *options, *files]
+
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    run(faults(undisturbed, jobs=2), scratch=undisturbed)
+    every = finished(undisturbed)
+    code = kill_when(lambda: len(finished(killed)) > 2, faults(killed, jobs=1), scratch=killed)
+    assert code == -signal.SIGKILL
+    before = {
+        name: (killed / "out" / "records" / name).stat().st_mtime_ns
+        for name in every & finished(killed)
+    }
+    assert 2 < len(before) < len(every)
+    assert not (killed / "faults.json").exists()
+    run(faults(killed, jobs=1), scratch=killed)
+    assert finished(killed) == every
+    for name, moment in before.items():
+        assert (killed / "out" / "records" / name).stat().st_mtime_ns == moment
+    records = [(folder / "faults.json").read_bytes() for folder in (undisturbed, killed)]
+    assert records[0] == records[1]

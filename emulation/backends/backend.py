@@ -56,6 +56,11 @@ class Computation:
         zero = self.activation.zero_point
         return np.roll(table, -zero, axis=0) if zero else table
 
+    @property
+    def products(self) -> int:
+        """How many the table has; 0 where there is none."""
+        return 0 if isinstance(self.arithmetic, ExternalArithmetic) else self.table.size
+
     @cached_property
     def terms(self) -> tuple[Term, ...] | None:
         """Few separable terms whose sum that table is; None where none were found."""
