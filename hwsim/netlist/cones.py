@@ -31,7 +31,8 @@ class Cones:
             if _keeps(cell):
                 # A clock from outside says when a bit changes, and not to what.
                 sources -= {*cell.pins.get("C", ())} & {*inputs}
-            for bit in cell.drives:
+            # Who drives a constant contradicts it.
+            for bit in (bit for bit in cell.drives if not isinstance(bit, str)):
                 self._all.setdefault(bit, set()).update(sources)
                 if not _keeps(cell):
                     self._gates.setdefault(bit, set()).update(sources)

@@ -8,7 +8,7 @@ not.
 
 import re
 import shutil
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -30,7 +30,9 @@ _TREE, _WORDS, _GATES = "tree.json", "words.json", "gates.json"
 _COMMANDS = (
     "proc",
     f"write_json {_TREE}",
+    "setattr -unset src t:*",  # or older versions add where a net's instance is to where the net is
     "flatten",
+    "tribuf",  # Z is a constant otherwise
     # A net that is assigned to another is not one with it: each has a driver, and a name.
     "insbuf",
     f"write_json {_WORDS}",
@@ -39,6 +41,7 @@ _COMMANDS = (
     *LOWERING,
     f"write_json {_GATES}",
 )
+_MOST_LEVELS = 200
 _RESIZED = re.compile(r"Resizing cell port (\S+) from (\d+) bits? to (\d+) bits?")
 
 
@@ -117,7 +120,7 @@ class Inspection:
             "ports": [asdict(port) for port in self.interface.ports],
             "parameters": dict(self.interface.parameters),
             "roles": None if self.roles is None else asdict(self.roles),
-            "hierarchy": asdict(self.hierarchy),
+            "hierarchy": _tree(self.hierarchy),
             "outputs": [asdict(bit) for bit in self.outputs],
         }
 
@@ -148,7 +151,8 @@ def inspect(
         defines: macros by name.
 
     Raises:
-        HwsimError: a file that does not exist or compile, no top or two.
+        HwsimError: a file that does not exist or compile, no top or two, too many levels of
+            instances.
     """
     design = read_design(
         sources,
@@ -159,6 +163,8 @@ def inspect(
         recognise=recognise,
     )
     interface = design.interface
+    hierarchy = Instance(design.top, design.top, interface.parameters, interface.instances)
+    _require_levels(hierarchy, design.name)
     roles, no_roles = _recognised(interface, design.name)
     seen = Inspection(
         top=design.top,
@@ -167,9 +173,7 @@ def inspect(
         interface=interface,
         roles=roles,
         no_roles=no_roles,
-        hierarchy=Instance(
-            design.top, design.top, interface.parameters, [*interface.instances]
-        ),
+        hierarchy=hierarchy,
     )
     try:
         with scratch("inspect") as folder:
@@ -178,6 +182,18 @@ def inspect(
         return replace(seen, no_logic=f"Yosys cannot read {design.name}: {error}")
     except HwsimError as error:
         return replace(seen, no_logic=str(error))
+
+
+def _require_levels(top: Instance, where: str) -> None:
+    """Refuses a hierarchy that no reader of JSON could follow."""
+    instances = [top]
+    for _ in range(_MOST_LEVELS):
+        instances = [child for instance in instances for child in instance.children]
+    if instances:
+        raise HwsimError(
+            f"{where}: expected at most {_MOST_LEVELS} levels of instances, got more; inspect a "
+            "module further down with --top"
+        )
 
 
 def _recognised(interface: Interface, where: str) -> tuple[Roles | None, str | None]:
@@ -224,12 +240,10 @@ def _with_logic(
         latches=words.shown(words.latched),
         registers=cones.registers,
         undriven=words.shown(words.undriven),
-        unused=words.shown(words.unused),
+        # Nothing may be left of an operator that reads a bit.
+        unused=tuple(sorted(ranges(words.named(words.unused) | gates.named(gates.unused)))),
         conflicts=words.shown(words.conflicts),
-        widths=tuple(
-            f"{port.removeprefix(f'{TOP}.')} of {bits} bits is connected to {given}"
-            for port, given, bits in dict.fromkeys(_RESIZED.findall(log))
-        ),
+        widths=tuple(dict.fromkeys(_widths(log, tree))),
     )
     return replace(found, places=_places(found, design, words))
 
@@ -298,19 +312,29 @@ _SYMBOLS = {
 def _operators(tree: Mapping[str, Any], top: str) -> dict[str, dict[str, int]]:
     """How many of each operator each module has, as Yosys elaborates it."""
     # Slang may leave no module but the outermost.
-    modules = {name: module for name, module in tree.items() if name != TOP} or tree
-    spelt = {
-        name: top if name == TOP else module["attributes"].get("hdlname", name).lstrip("\\")
-        for name, module in modules.items()
-    }
-    variants = Counter(spelt.values())
+    modules = {name: module for name, module in tree.items() if name != TOP} or {top: tree[TOP]}
+    variants = Counter(_spelt(name, module) for name, module in modules.items())
     found = {}
     for name, module in modules.items():
-        given = f" ({_parameters(module)})" if variants[spelt[name]] > 1 else ""
+        spelt = _spelt(name, module)
+        given = f" ({_parameters(module)})" if variants[spelt] > 1 else ""
         kinds = [cell["type"].removeprefix("$") for cell in module["cells"].values()]
         counts = Counter(_SYMBOLS[kind] for kind in kinds if kind in _SYMBOLS)
-        found[spelt[name] + given] = dict(sorted(counts.items(), key=lambda x: (-x[1], x[0])))
+        found[spelt + given] = dict(sorted(counts.items(), key=lambda x: (-x[1], x[0])))
     return found
+
+
+def _widths(log: str, tree: Mapping[str, Any]) -> Iterable[str]:
+    for port, given, bits in _RESIZED.findall(log):
+        name = next(name for name in tree if port.startswith(f"{name}."))
+        path = _spelt(name, tree[name]) + port.removeprefix(name)
+        yield f"{path} of {bits} bits is connected to {given}"
+
+
+def _spelt(name: str, module: Mapping[str, Any]) -> str:
+    """A module's name in the Verilog, which those with parameters of their own have no more."""
+    spelt: str = module["attributes"].get("hdlname", name)
+    return spelt.removeprefix("\\")
 
 
 def _parameters(module: Mapping[str, Any]) -> str:
@@ -319,6 +343,15 @@ def _parameters(module: Mapping[str, Any]) -> str:
         f"{name}={int(value, 2) if re.fullmatch('[01]+', value) else value}"
         for name, value in values.items()
     )
+
+
+def _tree(instance: Instance) -> dict[str, Any]:
+    return {
+        "name": instance.name,
+        "module": instance.module,
+        "parameters": dict(instance.parameters),
+        "children": [_tree(child) for child in instance.children],
+    }
 
 
 def _places(found: Inspection, design: Reading, words: Module) -> dict[str, str]:

@@ -99,8 +99,11 @@ class Module:
     def shown(self, bits: Iterable[Bit]) -> tuple[str, ...]:
         """Names of bits for people, runs joined."""
         bits = set(bits)
-        named = [self.names[bit] for bit in bits & self.names.keys()]
-        return tuple(sorted(ranges(named))) or ("a net without a name",) * bool(bits)
+        return tuple(sorted(ranges(self.named(bits)))) or ("a net without a name",) * bool(bits)
+
+    def named(self, bits: Iterable[Bit]) -> set[str]:
+        """Names of those bits that have one."""
+        return {self.names[bit] for bit in bits if bit in self.names}
 
     @property
     def latched(self) -> set[Bit]:

@@ -150,9 +150,8 @@ def _copied(paths: Iterable[Path], folder: Path) -> list[str]:
     files: list[str] = []
     for path in paths:
         name = safe(path.name)
-        if path.parent != folder:
-            name = name if name not in files else f"{len(files)}_{name}"
-            (folder / name).write_bytes(_LINE.sub(_safe_line, path.read_bytes()))
+        name = name if name not in files else f"{len(files)}_{name}"
+        (folder / name).write_bytes(_LINE.sub(_safe_line, path.read_bytes()))
         files.append(name)
     return files
 

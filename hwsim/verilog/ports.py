@@ -41,7 +41,7 @@ class Instance:
     name: str
     module: str
     parameters: Mapping[str, Parameter]
-    children: list["Instance"] = field(default_factory=list)
+    children: Sequence["Instance"] = ()
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _interfaces(program: str) -> dict[str, Interface]:
     scopes = list(_SCOPE.finditer(program))
     ends = [scope.start() for scope in scopes[1:]] + [len(program)]
     found = {}
-    # By a scope: the instance that it is in, and what stands before the names of instances there.
+    # By a scope: the instances in the module that it is in, and what stands before their names.
     places: dict[str | None, tuple[list[Instance], str]] = {None: ([], "")}
     for scope, end in zip(scopes, ends, strict=True):
         siblings, before = places[scope["parent"]]
@@ -82,16 +82,17 @@ def _interfaces(program: str) -> dict[str, Interface]:
             places[scope["id"]] = siblings, f"{before}{scope['name']}."
             continue
         body = program[scope.end() : end]
-        instance = Instance(before + scope["name"], scope["module"], _parameters(body))
-        siblings.append(instance)
-        places[scope["id"]] = instance.children, ""
+        children: list[Instance] = []
+        parameters = _parameters(body)
+        siblings.append(Instance(before + scope["name"], scope["module"], parameters, children))
+        places[scope["id"]] = children, ""
         if scope["parent"] is None:
             signed = set(_SIGNED.findall(body))
             ports = tuple(
                 Port(name, direction.lower(), int(width), name in signed)
                 for direction, width, name in _PORT.findall(body)
             )
-            found[scope["module"]] = Interface(ports, instance.parameters, instance.children)
+            found[scope["module"]] = Interface(ports, parameters, children)
     return found
 
 
