@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from .module import Bit, Cell, Module
+from .module import BUFFERS, Bit, Cell, Module
 
 Sources = Mapping[Bit, set[Bit]]
 """By a bit, what it is computed from."""
@@ -92,6 +92,21 @@ class Cones:
         """How many bits a clock's edge changes."""
         kept = {bit for cell in self._module.cells if _keeps(cell) for bit in cell.drives}
         return len(kept - self._module.latched)
+
+
+def mere_loops(words: Module) -> list[list[Bit]]:
+    """Loops of wires and inverters alone, of which Yosys leaves no gate.
+
+    Args:
+        words: a module with a buffer between nets that are assigned to one another.
+    """
+    sources = {
+        y: {a}
+        for cell in words.cells
+        if cell.type in {*BUFFERS, "$not"}
+        for a, y in zip(cell.pins["A"], cell.pins["Y"], strict=False)
+    }
+    return [bits for bits in components(sources) if _is_loop(bits, sources)]
 
 
 def _keeps(cell: Cell) -> bool:

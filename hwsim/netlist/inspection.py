@@ -20,15 +20,16 @@ from ..tools.yosys import YosysError
 from ..verilog.circuit import identifier
 from ..verilog.parameters import Parameter, literal
 from ..verilog.ports import Instance, Interface
+from ..verilog.reading.filelist import LIST_SUFFIXES
 from ..verilog.reading.reading import Reading, read_design
 from ..verilog.roles import Roles, recognise
-from .cones import Cones
+from .cones import Cones, mere_loops
 from .module import Bit, Module, ranges
 from .synthesis import INSTANCE, LOWERING, TOP, flat, read_json, run_around, safe
 
 _TREE, _WORDS, _GATES = "tree.json", "words.json", "gates.json"
 _COMMANDS = (
-    "proc",
+    "proc -noopt",  # which takes a loop of inverters for nothing
     f"write_json {_TREE}",
     "setattr -unset src t:*",  # or older versions add where a net's instance is to where the net is
     "flatten",
@@ -89,7 +90,8 @@ class Inspection:
         unused: bits that nothing reads.
         conflicts: bits with more than one driver.
         widths: ports that are connected to more or fewer bits than they have, each a clause.
-        places: file and line where the nets of these flaws are declared, by their names.
+        places: file and line where the nets of these flaws are declared, by their names; none where
+            files are included, behind which lines have other numbers.
     """
 
     top: str
@@ -229,6 +231,9 @@ def _with_logic(
         for ways in (("input", "inout"), ("output", "inout"))
     )
     cones = Cones(gates, [bit for bits, _ in inputs.values() for bit in bits])
+    rings = mere_loops(words)
+    # Nothing may be left of an operator that reads a bit.
+    unused = words.named(words.unused) | gates.named(gates.unused)
     found = replace(
         seen,
         reader=reader,
@@ -236,12 +241,14 @@ def _with_logic(
         gates=cones.counts([bit for bits, _ in outputs.values() for bit in bits]),
         depth=cones.depth,
         outputs=tuple(_outputs(cones, inputs, outputs, seen.roles)),
-        loops=tuple(gates.shown(loop) for loop in cones.loops),
+        loops=(
+            *(gates.shown(loop) for loop in cones.loops),
+            *(words.shown(ring) for ring in rings),
+        ),
         latches=words.shown(words.latched),
         registers=cones.registers,
         undriven=words.shown(words.undriven),
-        # Nothing may be left of an operator that reads a bit.
-        unused=tuple(sorted(ranges(words.named(words.unused) | gates.named(gates.unused)))),
+        unused=tuple(sorted(ranges(unused - words.named(bit for ring in rings for bit in ring)))),
         conflicts=words.shown(words.conflicts),
         widths=tuple(dict.fromkeys(_widths(log, tree))),
     )
@@ -356,8 +363,11 @@ def _tree(instance: Instance) -> dict[str, Any]:
 
 def _places(found: Inspection, design: Reading, words: Module) -> dict[str, str]:
     flaws = [found.latches, found.undriven, found.unused, found.conflicts, *found.loops]
-    files = {safe(path.name): path.name for path in design.files}
-    places = {}
+    files = {safe(path.name): path.name for path in design.sources}
+    places = dict[str, str]()
+    verilog = {path for path in design.files if path.suffix.lower() not in LIST_SUFFIXES}
+    if verilog - {*design.sources}:
+        return places
     for net in (name for flaw in flaws for bits in flaw for name in (bits, _net(bits))):
         file, _, line = words.places.get(net, "").rpartition(":")
         if file in files:

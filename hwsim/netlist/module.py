@@ -14,7 +14,9 @@ from typing import Any
 Bit = int | str
 
 _LATCH = re.compile(r"\$a?dlatch(sr)?|\$sr|\$_DLATCH\w*|\$_SR\w*")
-_BUFFERS = {"$_BUF_", "$buf"}
+BUFFERS = {"$_BUF_", "$buf"}
+"""Cells that connect nets."""
+
 _PASSED_OVER = {"$scopeinfo", "$print", "$check", "$assert", "$assume", "$cover"}
 
 
@@ -145,7 +147,7 @@ class Module:
         source = {
             y: a
             for cell in self.cells
-            if cell.type in _BUFFERS
+            if cell.type in BUFFERS
             for a, y in zip(cell.pins["A"], cell.pins["Y"], strict=True)
         }
 

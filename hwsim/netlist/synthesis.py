@@ -121,9 +121,11 @@ def run_around(
 
 def read_json(path: Path) -> dict[str, Any]:
     """The modules that Yosys wrote as JSON, by name."""
-    # Names may have bytes of Latin-1.
-    text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    modules: dict[str, Any] = json.loads(text, strict=False)["modules"]
+    # Yosys takes the bytes of names for signed numbers, and writes those beyond ASCII as such.
+    data = re.sub(
+        rb"\\uFFFFFF(..)", lambda byte: bytes.fromhex(byte[1].decode()), path.read_bytes()
+    )
+    modules: dict[str, Any] = json.loads(data.decode(errors="surrogateescape"))["modules"]
     return modules
 
 
