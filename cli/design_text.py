@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -16,7 +16,7 @@ from axhil.report.terminal import Fitted
 
 if TYPE_CHECKING:
     from axhil.hwsim.netlist.inspection import Inspection
-    from axhil.hwsim.netlist.logic import Instance
+    from axhil.hwsim.verilog.ports import Instance
 
 _SHOWN = 12
 """Entries of a list before the rest is counted."""
@@ -25,25 +25,35 @@ _SHOWN = 12
 def design_text(report: Inspection) -> Iterator[RenderableType]:
     """The parts of a report, top first."""
     yield Text(f"{report.top} in {', '.join(report.files)}, read by {report.reader}")
-    if report.hierarchy is not None:
-        yield _tree(report.hierarchy)
+    yield _tree(report.hierarchy)
     yield Fitted(_ports(report))
     if report.roles is None:
         yield Text(f"no multiplier: {report.no_roles}")
     for note in report.roles.notes if report.roles else ():
         yield Text(f"note: {note}")
-    if report.operators:
-        yield Fitted(_operators(report))
     if report.no_logic is not None:
         yield Text(f"no logic to show: {report.no_logic}")
         return
+    yield Fitted(_operators(report))
     yield Fitted(_outputs(report))
+    gates = ", ".join(f"{count} {kind}" for kind, count in report.gates.items()) or "none"
+    path = "" if report.depth is None else f"; {report.depth} on the longest path"
+    yield Text(f"gates, not optimised: {gates}{path}")
     yield Text(f"registers: {report.registers} bits")
-    yield _list("combinational loops", ["  ".join(loop) for loop in report.loops])
-    yield _list("latches", report.latches)
-    yield _list("undriven", report.undriven)
-    yield _list("unused", report.unused)
-    yield _list("driven twice", report.conflicts)
+    yield _list("combinational loops", ["  ".join(_placed(report, loop)) for loop in report.loops])
+    yield _list("latches", _placed(report, report.latches))
+    yield _list("undriven", _placed(report, report.undriven))
+    yield _list("unused", _placed(report, report.unused))
+    yield _list("driven twice", _placed(report, report.conflicts))
+    yield _list("ports of another width", report.widths)
+
+
+def _placed(report: Inspection, names: tuple[str, ...]) -> list[str]:
+    places = [report.place(name) for name in names]
+    return [
+        name if place is None else f"{name} ({place})"
+        for name, place in zip(names, places, strict=True)
+    ]
 
 
 def _tree(top: Instance) -> Tree:
@@ -91,7 +101,7 @@ def _ports(report: Inspection) -> Table:
 
 
 def _operators(report: Inspection) -> Table:
-    table = Table(title="operators in the text of each module", title_justify="left")
+    table = Table(title="operators of each module", title_justify="left")
     table.add_column("module")
     table.add_column("operators")
     for module, counts in report.operators.items():
@@ -119,7 +129,7 @@ def _outputs(report: Inspection) -> Table:
     return table
 
 
-def _list(title: str, entries: tuple[str, ...] | list[str]) -> Text:
+def _list(title: str, entries: Sequence[str]) -> Text:
     shown = ", ".join(entries[:_SHOWN]) or "none"
     more = f" and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
     return Text(f"{title}: {shown}{more}", style="bold yellow" if entries else "")

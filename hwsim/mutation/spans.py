@@ -7,7 +7,6 @@ from typing import Any
 
 from ..errors import HwsimError
 from ..tools.scratch import scratch
-from ..verilog.reading.syntax import UnreadableVerilogError
 
 Span = tuple[int, int]
 
@@ -51,7 +50,7 @@ def parse_with_spans(text: str, *, where: str) -> tuple[Any, Mapping[int, Span]]
         tree = parser.parser.parse(f"{text}\n", lexer=parser.lexer.lexer, tracking=True)
     except (ParseError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise UnreadableVerilogError(
+        raise HwsimError(
             f"pyverilog, which reads Verilog-2001, cannot read {where}: {reason}"
         ) from error
     if tree is None:

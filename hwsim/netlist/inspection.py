@@ -1,26 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a design is made of, without simulating it: hierarchy, logic from bit to bit, flaws.
 
-The logic is structural: an output bit that depends on no operand bit cannot change with it; one
-that depends on it may still not.
+Icarus Verilog says which instances there are, Yosys what is in them. The logic is structural: an
+output bit that depends on no operand bit cannot change with it; one that depends on it may still
+not.
 """
 
+import re
+import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import HwsimError
-from ..verilog.constants import NotConstantError
-from ..verilog.parameters import Parameter
-from ..verilog.ports import Interface
-from ..verilog.reading.reading import read_design
-from ..verilog.reading.syntax import UnreadableVerilogError, parse_modules
+from ..tools.scratch import scratch
+from ..tools.yosys import YosysError
+from ..verilog.circuit import identifier
+from ..verilog.parameters import Parameter, literal
+from ..verilog.ports import Instance, Interface
+from ..verilog.reading.filelist import LIST_SUFFIXES
+from ..verilog.reading.reading import Reading, read_design
 from ..verilog.roles import Roles, recognise
-from .bitgraph import BitGraph, bits_of, ranges
-from .expressions import UnsupportedVerilogError
-from .logic import Instance, build_logic
+from .cones import Cones, mere_loops
+from .module import Bit, Module, ranges
+from .synthesis import INSTANCE, LOWERING, TOP, flat, read_json, run_around, safe
+
+_TREE, _WORDS, _GATES = "tree.json", "words.json", "gates.json"
+_COMMANDS = (
+    "proc -noopt",  # which takes a loop of inverters for nothing
+    f"write_json {_TREE}",
+    "setattr -unset src t:*",  # or older versions add where a net's instance is to where the net is
+    "flatten",
+    "tribuf",  # Z is a constant otherwise
+    # A net that is assigned to another is not one with it: each has a driver, and a name.
+    "insbuf",
+    f"write_json {_WORDS}",
+    # What no output depends on may be a flaw.
+    "setattr -set keep 1 w:* w:$* %d",
+    *LOWERING,
+    f"write_json {_GATES}",
+)
+_MOST_LEVELS = 200
+_RESIZED = re.compile(r"Resizing cell port (\S+) from (\d+) bits? to (\d+) bits?")
 
 
 @dataclass(frozen=True)
@@ -49,13 +72,16 @@ class Inspection:
     Attributes:
         top: top module.
         files: names of the files read.
-        reader: `pyverilog`, or `Icarus Verilog` for files beyond its grammar.
+        reader: what read the logic, e.g. `Yosys 0.70`; `Icarus Verilog` where nothing did.
         interface: ports and parameters of the top.
         roles: what its ports do; None where it is no multiplier.
         no_roles: why not.
-        hierarchy: the top with its instances inside; None where pyverilog cannot read the files.
-        operators: how often each operator stands in each module's text.
+        hierarchy: the top with its instances inside.
         no_logic: why there is nothing below; None where there is.
+        operators: how many of each operator each module has; a choice is `?:` however it is
+            written, and a module with several sets of parameters is there once for each.
+        gates: how many gates of each kind the outputs depend on, before any optimisation.
+        depth: gates on the longest path between inputs, registers and outputs; None with a loop.
         outputs: every output bit.
         loops: sets of bits that depend on themselves through logic alone.
         latches: bits that keep their value on some path.
@@ -63,6 +89,9 @@ class Inspection:
         undriven: bits that something reads and nothing drives.
         unused: bits that nothing reads.
         conflicts: bits with more than one driver.
+        widths: ports that are connected to more or fewer bits than they have, each a clause.
+        places: file and line where the nets of these flaws are declared, by their names; none where
+            files are included, behind which lines have other numbers.
     """
 
     top: str
@@ -71,9 +100,11 @@ class Inspection:
     interface: Interface
     roles: Roles | None
     no_roles: str | None
-    hierarchy: Instance | None = None
-    operators: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    hierarchy: Instance
     no_logic: str | None = None
+    operators: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    gates: Mapping[str, int] = field(default_factory=dict)
+    depth: int | None = None
     outputs: tuple[OutputBit, ...] = ()
     loops: tuple[tuple[str, ...], ...] = ()
     latches: tuple[str, ...] = ()
@@ -81,23 +112,27 @@ class Inspection:
     undriven: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    widths: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able, keys as the attributes."""
-        found = {
-            name: value
-            for name, value in vars(self).items()
-            if name not in {"interface", "roles", "hierarchy", "outputs"}
-        }
+        """JSON-able, keys as the attributes; ports and parameters in place of the interface."""
         return {
-            **found,
-            "operators": {name: dict(counts) for name, counts in self.operators.items()},
+            **{name: value for name, value in vars(self).items() if name != "interface"},
             "ports": [asdict(port) for port in self.interface.ports],
             "parameters": dict(self.interface.parameters),
-            "roles": None if self.roles is None else _roles(self.roles),
-            "hierarchy": None if self.hierarchy is None else _tree(self.hierarchy),
+            "roles": None if self.roles is None else asdict(self.roles),
+            "hierarchy": _tree(self.hierarchy),
             "outputs": [asdict(bit) for bit in self.outputs],
         }
+
+    def place(self, bits: str) -> str | None:
+        """Where a net is declared.
+
+        Args:
+            bits: as a flaw names them, `w[3:2]`.
+        """
+        return self.places.get(bits) or self.places.get(_net(bits))
 
 
 def inspect(
@@ -118,7 +153,8 @@ def inspect(
         defines: macros by name.
 
     Raises:
-        HwsimError: a file that does not exist or compile, no top or two.
+        HwsimError: a file that does not exist or compile, no top or two, too many levels of
+            instances.
     """
     design = read_design(
         sources,
@@ -128,22 +164,38 @@ def inspect(
         defines=defines,
         recognise=recognise,
     )
-    top, interface = design.top, design.interface
+    interface = design.interface
+    hierarchy = Instance(design.top, design.top, interface.parameters, interface.instances)
+    _require_levels(hierarchy, design.name)
     roles, no_roles = _recognised(interface, design.name)
-    files = tuple(path.name for path in design.files)
-    seen = Inspection(top, files, "Icarus Verilog", interface, roles, no_roles)
+    seen = Inspection(
+        top=design.top,
+        files=tuple(path.name for path in design.files),
+        reader="Icarus Verilog",
+        interface=interface,
+        roles=roles,
+        no_roles=no_roles,
+        hierarchy=hierarchy,
+    )
     try:
-        modules = parse_modules(design.text, where=design.name)
-    except UnreadableVerilogError as error:
+        with scratch("inspect") as folder:
+            return _with_logic(seen, design, parameters or {}, folder)
+    except YosysError as error:
+        return replace(seen, no_logic=f"Yosys cannot read {design.name}: {error}")
+    except HwsimError as error:
         return replace(seen, no_logic=str(error))
-    used = _used(modules, top)
-    operators = {name: _operators(modules[name]) for name in modules if name in used}
-    seen = replace(seen, reader="pyverilog", operators=operators)
-    try:
-        graph, instance = build_logic(modules, top, dict(parameters or {}), where=design.name)
-    except (UnsupportedVerilogError, NotConstantError) as error:
-        return replace(seen, no_logic=f"beyond this analysis: {error}")
-    return replace(seen, hierarchy=instance, **_logic(graph, instance, roles))
+
+
+def _require_levels(top: Instance, where: str) -> None:
+    """Refuses a hierarchy that no reader of JSON could follow."""
+    instances = [top]
+    for _ in range(_MOST_LEVELS):
+        instances = [child for instance in instances for child in instance.children]
+    if instances:
+        raise HwsimError(
+            f"{where}: expected at most {_MOST_LEVELS} levels of instances, got more; inspect a "
+            "module further down with --top"
+        )
 
 
 def _recognised(interface: Interface, where: str) -> tuple[Roles | None, str | None]:
@@ -153,110 +205,175 @@ def _recognised(interface: Interface, where: str) -> tuple[Roles | None, str | N
         return None, str(error)
 
 
-def _logic(graph: BitGraph, instance: Instance, roles: Roles | None) -> dict[str, Any]:
-    inputs = _mask(bit for way, bits in instance.ports.values() if way == "input" for bit in bits)
-    outputs = [bit for way, bits in instance.ports.values() if way == "output" for bit in bits]
-    reach = graph.reach(inputs)
-    used, driven, outer = graph.used(), graph.driven(), _mask(outputs)
-    everything = range(1, len(graph.names))
-    real = [bit for bit in everything if not graph.internal >> bit & 1]
+def _with_logic(
+    seen: Inspection, design: Reading, parameters: Mapping[str, Parameter], folder: Path
+) -> Inspection:
+    """What Yosys finds inside.
 
-    def shown(bits: Any) -> tuple[str, ...]:
-        return tuple(ranges(graph.names[bit] for bit in bits))
-
-    product = [] if roles is None else instance.ports[roles.product][1]
-    operands = (
-        []
-        if roles is None
-        else [instance.ports[name][1] for name in (roles.activation, roles.weight)]
+    Raises:
+        HwsimError: there is no Yosys, or it cannot read the design.
+    """
+    for name, path in design.memories.items():
+        shutil.copyfile(path, folder / name)
+    verilog = folder / "axhil_design.v"
+    verilog.write_text(design.text, encoding="utf-8", errors="surrogateescape")
+    reader, log = run_around(
+        [verilog], _harness(design, parameters), _COMMANDS, folder=folder, name=design.name
     )
-    found = []
-    for bit in outputs:
-        seen = reach.get(bit, 0)
-        needed = beyond = 0
-        if bit in product:
-            weight = product.index(bit)
-            for operand in operands:
-                needed |= _mask(operand[: weight + 1]) & ~seen
-                beyond |= _mask(operand[weight + 1 :]) & seen
-        names = [shown(bits_of(mask)) for mask in (seen, needed, beyond)]
-        found.append(OutputBit(graph.names[bit], *names))
-    loops = [shown(loop) for loop in graph.loops()]
-    return {
-        "outputs": tuple(found),
-        "loops": tuple(loops),
-        "latches": shown(sorted(graph.latched)),
-        "registers": len(graph.registered),
-        "undriven": shown(
-            bit for bit in real if not (driven | inputs) >> bit & 1 and (used | outer) >> bit & 1
+    tree = read_json(folder / _TREE)
+    words, gates = flat(folder / _WORDS), flat(folder / _GATES)
+    inputs, outputs = (
+        {
+            port.name: (gates.port(_outer(place)), words.spelt(port.name))
+            for place, port in enumerate(design.interface.ports)
+            if port.direction in ways
+        }
+        for ways in (("input", "inout"), ("output", "inout"))
+    )
+    cones = Cones(gates, [bit for bits, _ in inputs.values() for bit in bits])
+    rings = mere_loops(words)
+    # Nothing may be left of an operator that reads a bit.
+    unused = words.named(words.unused) | gates.named(gates.unused)
+    found = replace(
+        seen,
+        reader=reader,
+        operators=_operators(tree, design.top),
+        gates=cones.counts([bit for bits, _ in outputs.values() for bit in bits]),
+        depth=cones.depth,
+        outputs=tuple(_outputs(cones, inputs, outputs, seen.roles)),
+        loops=(
+            *(gates.shown(loop) for loop in cones.loops),
+            *(words.shown(ring) for ring in rings),
         ),
-        "unused": shown(bit for bit in real if not (used | outer) >> bit & 1),
-        "conflicts": shown(sorted(graph.conflicts)),
-    }
+        latches=words.shown(words.latched),
+        registers=cones.registers,
+        undriven=words.shown(words.undriven),
+        unused=tuple(sorted(ranges(unused - words.named(bit for ring in rings for bit in ring)))),
+        conflicts=words.shown(words.conflicts),
+        widths=tuple(dict.fromkeys(_widths(log, tree))),
+    )
+    return replace(found, places=_places(found, design, words))
 
 
-def _mask(bits: Any) -> int:
-    return sum(1 << bit for bit in bits)
+def _harness(design: Reading, parameters: Mapping[str, Parameter]) -> str:
+    """A module around the design, with ports that no name of it can break."""
+    ports = design.interface.ports
+    header = ",\n".join(
+        f"  {port.direction} [{port.width - 1}:0] {_outer(place)}"
+        for place, port in enumerate(ports)
+    )
+    values = ", ".join(
+        f".{identifier(name)}({literal(value)})" for name, value in parameters.items()
+    )
+    nets = ", ".join(
+        f".{identifier(port.name)}({_outer(place)})" for place, port in enumerate(ports)
+    )
+    given = f" #({values})" if values else ""
+    return (
+        f"module {TOP} (\n{header}\n);\n"
+        f"  {identifier(design.top)}{given} {INSTANCE} ({nets});\nendmodule\n"
+    )
 
 
-def _used(modules: Mapping[str, Any], top: str) -> set[str]:
-    """The top and every module below it."""
-    found: set[str] = set()
-    waiting = [top]
-    while waiting:
-        name = waiting.pop()
-        if name in found or name not in modules:
-            continue
-        found.add(name)
-        nodes = [modules[name]]
-        while nodes:
-            node = nodes.pop()
-            nodes.extend(node.children())
-            if type(node).__name__ == "InstanceList":
-                waiting.append(node.module)
-    return found
+def _outer(place: int) -> str:
+    return f"axhil_{place}"
+
+
+_Ports = Mapping[str, tuple[Sequence[Bit], Sequence[str]]]
+
+
+def _outputs(
+    cones: Cones, inputs: _Ports, outputs: _Ports, roles: Roles | None
+) -> Iterable[OutputBit]:
+    names = [name for _, spelt in inputs.values() for name in spelt]
+    first = {name: place for place, name in enumerate(names)}
+    operands = [inputs[name][1] for name in (roles.activation, roles.weight)] if roles else []
+
+    def shown(mask: int) -> tuple[str, ...]:
+        return tuple(ranges(name for place, name in enumerate(names) if mask >> place & 1))
+
+    for port, (bits, spelt) in outputs.items():
+        for weight, (bit, name) in enumerate(zip(bits, spelt, strict=True)):
+            seen = cones.inputs.get(bit, 0)
+            needed = beyond = 0
+            if roles and port == roles.product:
+                for operand in operands:
+                    needed |= sum(1 << first[one] for one in operand[: weight + 1]) & ~seen
+                    beyond |= sum(1 << first[one] for one in operand[weight + 1 :]) & seen
+            yield OutputBit(name, shown(seen), shown(needed), shown(beyond))
 
 
 _SYMBOLS = {
-    "Plus": "+", "Minus": "-", "Times": "*", "Divide": "/", "Mod": "%", "Power": "**",
-    "And": "&", "Or": "|", "Xor": "^", "Xnor": "~^", "Unot": "~", "Uminus": "- (unary)",
-    "Uplus": "+ (unary)", "Ulnot": "!", "Land": "&&", "Lor": "||",
-    "Uand": "& (reduction)", "Unand": "~& (reduction)", "Uor": "| (reduction)",
-    "Unor": "~| (reduction)", "Uxor": "^ (reduction)", "Uxnor": "~^ (reduction)",
-    "Sll": "<<", "Srl": ">>", "Sla": "<<<", "Sra": ">>>",
-    "LessThan": "<", "GreaterThan": ">", "LessEq": "<=", "GreaterEq": ">=",
-    "Eq": "==", "NotEq": "!=", "Eql": "===", "NotEql": "!==",
-    "Cond": "?:", "Concat": "{}", "Repeat": "{n{}}",
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%", "pow": "**", "divfloor": "/",
+    "modfloor": "%", "and": "&", "or": "|", "xor": "^", "xnor": "~^", "not": "~",
+    "neg": "- (unary)", "pos": "+ (unary)", "logic_not": "!", "logic_and": "&&",
+    "logic_or": "||", "reduce_and": "& (reduction)", "reduce_or": "| (reduction)",
+    "reduce_xor": "^ (reduction)", "reduce_xnor": "~^ (reduction)",
+    "reduce_bool": "| (reduction)", "shl": "<<", "shr": ">>", "sshl": "<<<", "sshr": ">>>",
+    "shift": "[] (variable)", "shiftx": "[] (variable)", "lt": "<", "gt": ">", "le": "<=",
+    "ge": ">=", "eq": "==", "ne": "!=", "eqx": "===", "nex": "!==", "mux": "?:", "pmux": "case",
+    "memrd": "memory read", "memrd_v2": "memory read",
 }  # fmt: skip
 
 
-def _operators(module: Any) -> dict[str, int]:
-    """How often each operator computes something; ranges of declarations do not count."""
-    counts: Counter[str] = Counter()
-    nodes = [module]
-    while nodes:
-        node = nodes.pop()
-        kind = type(node).__name__
-        if kind in {"Width", "Length", "Parameter", "Localparam"}:
-            continue
-        if kind in _SYMBOLS:
-            counts[_SYMBOLS[kind]] += 1
-        children = list(node.children())
-        if kind in {"Partselect", "Pointer"}:
-            children = [node.var]
-        nodes.extend(children)
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _operators(tree: Mapping[str, Any], top: str) -> dict[str, dict[str, int]]:
+    """How many of each operator each module has, as Yosys elaborates it."""
+    # Slang may leave no module but the outermost.
+    modules = {name: module for name, module in tree.items() if name != TOP} or {top: tree[TOP]}
+    variants = Counter(_spelt(name, module) for name, module in modules.items())
+    found = {}
+    for name, module in modules.items():
+        spelt = _spelt(name, module)
+        given = f" ({_parameters(module)})" if variants[spelt] > 1 else ""
+        kinds = [cell["type"].removeprefix("$") for cell in module["cells"].values()]
+        counts = Counter(_SYMBOLS[kind] for kind in kinds if kind in _SYMBOLS)
+        found[spelt + given] = dict(sorted(counts.items(), key=lambda x: (-x[1], x[0])))
+    return found
 
 
-def _roles(roles: Roles) -> dict[str, Any]:
-    found = asdict(roles)
-    return {**found, "notes": list(roles.notes)}
+def _widths(log: str, tree: Mapping[str, Any]) -> Iterable[str]:
+    for port, given, bits in _RESIZED.findall(log):
+        name = next(name for name in tree if port.startswith(f"{name}."))
+        path = _spelt(name, tree[name]) + port.removeprefix(name)
+        yield f"{path} of {bits} bits is connected to {given}"
+
+
+def _spelt(name: str, module: Mapping[str, Any]) -> str:
+    """A module's name in the Verilog, which those with parameters of their own have no more."""
+    spelt: str = module["attributes"].get("hdlname", name)
+    return spelt.removeprefix("\\")
+
+
+def _parameters(module: Mapping[str, Any]) -> str:
+    values = module.get("parameter_default_values", {})
+    return ", ".join(
+        f"{name}={int(value, 2) if re.fullmatch('[01]+', value) else value}"
+        for name, value in values.items()
+    )
 
 
 def _tree(instance: Instance) -> dict[str, Any]:
     return {
         "name": instance.name,
         "module": instance.module,
-        "parameters": instance.parameters,
+        "parameters": dict(instance.parameters),
         "children": [_tree(child) for child in instance.children],
     }
+
+
+def _places(found: Inspection, design: Reading, words: Module) -> dict[str, str]:
+    flaws = [found.latches, found.undriven, found.unused, found.conflicts, *found.loops]
+    files = {safe(path.name): path.name for path in design.sources}
+    places = dict[str, str]()
+    verilog = {path for path in design.files if path.suffix.lower() not in LIST_SUFFIXES}
+    if verilog - {*design.sources}:
+        return places
+    for net in (name for flaw in flaws for bits in flaw for name in (bits, _net(bits))):
+        file, _, line = words.places.get(net, "").rpartition(":")
+        if file in files:
+            places[net] = f"{files[file]}:{line}"
+    return places
+
+
+def _net(bits: str) -> str:
+    return re.sub(r"\[-?\d+(:-?\d+)?\]$", "", bits)

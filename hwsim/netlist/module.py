@@ -6,16 +6,17 @@ A bit is a number, or `0`, `1`, `x`, `z` where it is constant.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .bitgraph import ranges
-
 Bit = int | str
 
 _LATCH = re.compile(r"\$a?dlatch(sr)?|\$sr|\$_DLATCH\w*|\$_SR\w*")
+BUFFERS = {"$_BUF_", "$buf"}
+"""Cells that connect nets."""
+
 _PASSED_OVER = {"$scopeinfo", "$print", "$check", "$assert", "$assume", "$cover"}
 
 
@@ -79,17 +80,32 @@ class Module:
         ]
         found: dict[Bit, str] = {}
         for _, name, wire in sorted(wires, key=lambda w: (not w[0], w[1].count("."), len(w[1]))):
-            bits, low = wire["bits"], wire.get("offset", 0)
-            for place, bit in enumerate(bits):
-                index = low + (len(bits) - 1 - place if wire.get("upto") else place)
-                found.setdefault(bit, f"{name}[{index}]" if len(bits) > 1 else name)
+            for bit, shown in zip(wire["bits"], _indexed(name, wire), strict=True):
+                found.setdefault(bit, shown)
         return found
+
+    def spelt(self, net: str) -> list[str]:
+        """Names of the bits of a net that a person wrote, the lowest first."""
+        return _indexed(net, self._body["netnames"][self._inside + net])
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """Where the nets that a person wrote are declared: file and line by name."""
+        return {
+            name.removeprefix(self._inside): match[1]
+            for name, wire in self._body["netnames"].items()
+            # Instances that the net is inside of come before it.
+            if (match := re.search(r"([^|]+:\d+)\.[\d.-]+$", wire["attributes"].get("src", "")))
+        }
 
     def shown(self, bits: Iterable[Bit]) -> tuple[str, ...]:
         """Names of bits for people, runs joined."""
         bits = set(bits)
-        named = [self.names[bit] for bit in bits & self.names.keys()]
-        return tuple(sorted(ranges(named))) or ("a net without a name",) * bool(bits)
+        return tuple(sorted(ranges(self.named(bits)))) or ("a net without a name",) * bool(bits)
+
+    def named(self, bits: Iterable[Bit]) -> set[str]:
+        """Names of those bits that have one."""
+        return {self.names[bit] for bit in bits if bit in self.names}
 
     @property
     def latched(self) -> set[Bit]:
@@ -106,3 +122,109 @@ class Module:
         for cell in self.cells:
             drivers.update(cell.drives)
         return {bit for bit, count in drivers.items() if count > 1 or isinstance(bit, str)}
+
+    @property
+    def undriven(self) -> set[Bit]:
+        """Bits that a person named, that something reads, and that nothing drives."""
+        driven = {bit for cell in self.cells for bit in cell.drives}
+        driven |= {bit for bits in self._ports("input", "inout") for bit in bits}
+        # A variable may keep the value that it begins with.
+        initial = {
+            bit
+            for wire in self._body["netnames"].values()
+            for bit, value in zip(wire["bits"], _initial(wire), strict=False)
+            if value in "01"
+        }
+        return (self._own & self._readers.keys()) - driven - initial
+
+    @property
+    def unused(self) -> set[Bit]:
+        """Bits that a person named and that nothing reads, where each net is a module's own.
+
+        The loop variables of a process, and variables whose value goes on under another name, are
+        none.
+        """
+        source = {
+            y: a
+            for cell in self.cells
+            if cell.type in BUFFERS
+            for a, y in zip(cell.pins["A"], cell.pins["Y"], strict=True)
+        }
+
+        def goes_on(bit: Bit) -> bool:
+            while (bit := source.get(bit, bit)) not in self._own:
+                if isinstance(bit, str) or self._readers[bit] > 1:
+                    return True
+                if bit not in source:
+                    break
+            return False
+
+        return {bit for bit in self._own - self._readers.keys() if not goes_on(bit)}
+
+    @cached_property
+    def _own(self) -> set[Bit]:
+        nets = self._body["netnames"].items()
+        return {
+            bit
+            for name, wire in nets
+            if name.startswith(self._inside) and not wire["hide_name"]
+            for bit in wire["bits"]
+            if not isinstance(bit, str)
+        }
+
+    @cached_property
+    def _readers(self) -> Counter[Bit]:
+        readers = Counter(bit for cell in self.cells for bit in cell.reads)
+        for bits in self._ports("output", "inout"):
+            readers.update(bits)
+        return readers
+
+    def _ports(self, *directions: str) -> Iterator[list[Bit]]:
+        for port in self._body["ports"].values():
+            if port["direction"] in directions:
+                yield port["bits"]
+
+
+def _indexed(name: str, wire: Mapping[str, Any]) -> list[str]:
+    count, low = len(wire["bits"]), wire.get("offset", 0)
+    if count == 1:
+        return [name]
+    names = [f"{name}[{low + place}]" for place in range(count)]
+    return names[::-1] if wire.get("upto") else names
+
+
+def _initial(wire: Mapping[str, Any]) -> str:
+    value: str = wire["attributes"].get("init", "")
+    return value[::-1]
+
+
+_INDEXED = re.compile(r"(.*)\[(-?\d+)\]")
+
+
+def ranges(names: Iterable[str]) -> list[str]:
+    """Names of bits with runs of one net joined: `n[0]`, `n[1]` become `n[1:0]`."""
+    indexes: dict[str, list[int]] = {}
+    whole: dict[str, None] = {}
+    for name in names:
+        match = _INDEXED.fullmatch(name)
+        if match is None:
+            whole[name] = None
+        else:
+            indexes.setdefault(match[1], []).append(int(match[2]))
+    found = list(whole)
+    for net, numbers in indexes.items():
+        found += [
+            f"{net}[{low}]" if low == high else f"{net}[{high}:{low}]"
+            for low, high in _runs(sorted(numbers))
+        ]
+    return found
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    start = previous = numbers[0]
+    for number in numbers[1:]:
+        if number > previous + 1:
+            yield start, previous
+            start = number
+        previous = number
+    yield start, previous

@@ -3,10 +3,10 @@
 
 import json
 import re
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..operands import Operand
 from ..tools.scratch import scratch
@@ -20,12 +20,13 @@ from .order import order
 TOP, A, B, P = "axhil_gates", "axhil_a", "axhil_b", "axhil_p"
 """Module around a circuit; its ports: activation, weight, product."""
 
-_INSTANCE, _CLOCK = "dut", "axhil_clk"
+INSTANCE = "dut"
+"""The circuit's instance inside."""
+
+_CLOCK = "axhil_clk"
 _WORDS, _GATES = "words.json", "gates.json"
-_COMMANDS = (
-    "proc",
-    "flatten",
-    f"write_json {_WORDS}",
+_LINE = re.compile(rb'(?m)^(`line \d+ ")(.*)(" \d)$')
+LOWERING = (
     # Enables and resets stay gates in front of plain registers.
     "opt -fast -nodffe -nosdff",
     "memory -nomap",
@@ -33,8 +34,10 @@ _COMMANDS = (
     "opt -fast -nodffe -nosdff",
     "techmap",
     "opt -fast -nodffe -nosdff",
-    f"write_json {_GATES}",
 )
+"""Commands of Yosys from words to gates."""
+
+_COMMANDS = ("proc", "flatten", f"write_json {_WORDS}", *LOWERING, f"write_json {_GATES}")
 
 
 def synthesise(circuit: Circuit) -> Netlist:
@@ -51,7 +54,7 @@ def synthesise(circuit: Circuit) -> Netlist:
     """
     with scratch("gates") as folder:
         reader = run_on(circuit, _COMMANDS, folder=folder)
-        words, gates = (_module(folder / name) for name in (_WORDS, _GATES))
+        words, gates = (flat(folder / name) for name in (_WORDS, _GATES))
     return _netlist(circuit, words, gates, reader)
 
 
@@ -70,48 +73,87 @@ def run_on(circuit: Circuit, commands: Sequence[str], *, folder: Path) -> str:
         YosysError: Yosys cannot read the Verilog; the sentence is its own.
         HwsimError: there is no Yosys.
     """
-    yosys = require_yosys()
-    files = _placed(circuit, folder)
-    (folder / f"{TOP}.v").write_text(_harness(circuit), encoding="utf-8")
-    title, listed = f"Yosys {yosys.version()}", " ".join((*files, f"{TOP}.v"))
+    paths = circuit.place(folder)
+    return run_around(paths, _harness(circuit), commands, folder=folder, name=circuit.name)[0]
 
-    def run(read: str) -> None:
+
+def run_around(
+    paths: Iterable[Path], harness: str, commands: Sequence[str], *, folder: Path, name: str
+) -> tuple[str, str]:
+    """Runs Yosys on Verilog files inside a module TOP.
+
+    Args:
+        paths: the files, in order.
+        harness: the Verilog of TOP, which has one instance, INSTANCE.
+        commands: of Yosys, once the Verilog is read.
+        folder: to run in.
+        name: what is read, for messages.
+
+    Returns:
+        What read the Verilog, e.g. `Yosys 0.70`, and the log.
+
+    Raises:
+        YosysError: Yosys cannot read the Verilog; the sentence is its own.
+        HwsimError: there is no Yosys.
+    """
+    yosys = require_yosys()
+    (folder / f"{TOP}.v").write_text(harness, encoding="utf-8", errors="surrogateescape")
+    listed = " ".join((*_copied(paths, folder), f"{TOP}.v"))
+    title = f"Yosys {yosys.version()}"
+
+    def run(read: str) -> str:
         read = f"{read} {listed}"
-        yosys.run(
-            [read, f"hierarchy -check -top {TOP}", *commands], folder=folder, name=circuit.name
+        return yosys.run(
+            [read, f"hierarchy -check -top {TOP}", *commands], folder=folder, name=name
         )
 
     try:
-        run("read_verilog -sv -defer")
+        return title, run("read_verilog -sv -defer")
     except YosysError as error:
         if not yosys.recent:
             raise
         # SystemVerilog beyond Yosys' own front end; what slang says of plain Verilog is no better.
         try:
-            run(f"read_slang --top {TOP}")
+            return f"{title} with slang", run(f"read_slang --top {TOP}")
         except YosysError:
             raise error from None
-        return f"{title} with slang"
-    return title
 
 
-def _module(path: Path) -> Module:
-    body = json.loads(path.read_text(encoding="utf-8"))["modules"][TOP]
-    return Module(body, inside=f"{_INSTANCE}.")
+def read_json(path: Path) -> dict[str, Any]:
+    """The modules that Yosys wrote as JSON, by name."""
+    # Yosys takes the bytes of names for signed numbers, and writes those beyond ASCII as such.
+    data = re.sub(
+        rb"\\uFFFFFF(..)", lambda byte: bytes.fromhex(byte[1].decode()), path.read_bytes()
+    )
+    modules: dict[str, Any] = json.loads(data.decode(errors="surrogateescape"))["modules"]
+    return modules
 
 
-def _placed(circuit: Circuit, folder: Path) -> list[str]:
-    """Copies all that is read into the folder, under names that no command has to quote.
+def flat(path: Path) -> Module:
+    """TOP, flattened, as Yosys wrote it."""
+    return Module(read_json(path)[TOP], inside=f"{INSTANCE}.")
+
+
+def safe(name: str) -> str:
+    """The name of a file as no command has to quote it."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+
+
+def _safe_line(mark: re.Match[bytes]) -> bytes:
+    return mark[1] + safe(mark[2].decode(errors="replace")).encode() + mark[3]
+
+
+def _copied(paths: Iterable[Path], folder: Path) -> list[str]:
+    """Copies Verilog files into the folder.
 
     Returns:
-        The Verilog files in order, relative to the folder.
+        Their names there.
     """
     files: list[str] = []
-    for path in circuit.place(folder):
-        name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)
-        if path.parent != folder:
-            name = name if name not in files else f"{len(files)}_{name}"
-            shutil.copyfile(path, folder / name)
+    for path in paths:
+        name = safe(path.name)
+        name = name if name not in files else f"{len(files)}_{name}"
+        (folder / name).write_bytes(_LINE.sub(_safe_line, path.read_bytes()))
         files.append(name)
     return files
 
@@ -131,7 +173,7 @@ def _harness(circuit: Circuit) -> str:
         f"  input {_CLOCK},\n"
         f"  output [{roles.product_bits - 1}:0] {P}\n"
         ");\n"
-        f"{circuit.instance(_INSTANCE, nets)}"
+        f"{circuit.instance(INSTANCE, nets)}"
         "endmodule\n"
     )
 

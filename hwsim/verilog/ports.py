@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A module's ports, widths and parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .parameters import Parameter
@@ -28,13 +28,32 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Instance:
+    """One instance in a hierarchy.
+
+    Attributes:
+        name: of the instance, behind the generate blocks that it is in; of the top, the module.
+        module: its module.
+        parameters: with values.
+        children: instances inside.
+    """
+
+    name: str
+    module: str
+    parameters: Mapping[str, Parameter]
+    children: Sequence["Instance"] = ()
+
+
+@dataclass(frozen=True)
 class Interface:
-    """What a module shows to the outside.
+    """What a module shows to the outside, and the instances inside.
 
     Attributes:
         ports: in the order of the header.
         parameters: every parameter with its value, given or default.
+        instances: what is inside.
     """
 
     ports: tuple[Port, ...]
     parameters: Mapping[str, Parameter]
+    instances: Sequence[Instance] = ()

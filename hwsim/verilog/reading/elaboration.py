@@ -13,13 +13,13 @@ from ...errors import HwsimError
 from ...tools.scratch import scratch
 from ...tools.simulators import run_icarus
 from ..parameters import Parameter
-from ..ports import Interface, Port
+from ..ports import Instance, Interface, Port
 from .complaints import complaint
 from .syntax import OPTIONS
 
 _SCOPE = re.compile(
-    r'^S_\w+ \.scope (?P<kind>[\w.]+), "(?P<name>[^"]*)" "(?P<module>[^"]*)"'
-    r"(?P<rest>[^\n;]*);",
+    r'^(?P<id>S_\w+) \.scope (?P<kind>[\w.]+), "(?P<name>[^"]*)" "(?P<module>[^"]*)"'
+    r"[^\n;]*?(?P<parent>S_\w+)?;",
     re.MULTILINE,
 )
 _PORT = re.compile(r'\.port_info \d+ /(INPUT|OUTPUT|INOUT) (\d+) "([^"]+)"')
@@ -74,17 +74,25 @@ def _interfaces(program: str) -> dict[str, Interface]:
     scopes = list(_SCOPE.finditer(program))
     ends = [scope.start() for scope in scopes[1:]] + [len(program)]
     found = {}
+    # By a scope: the instances in the module that it is in, and what stands before their names.
+    places: dict[str | None, tuple[list[Instance], str]] = {None: ([], "")}
     for scope, end in zip(scopes, ends, strict=True):
-        # A scope inside another names its parent.
-        if scope["kind"] != "module" or "S_" in scope["rest"]:
+        siblings, before = places[scope["parent"]]
+        if scope["kind"] != "module":
+            places[scope["id"]] = siblings, f"{before}{scope['name']}."
             continue
         body = program[scope.end() : end]
-        signed = set(_SIGNED.findall(body))
-        ports = tuple(
-            Port(name, direction.lower(), int(width), name in signed)
-            for direction, width, name in _PORT.findall(body)
-        )
-        found[scope["module"]] = Interface(ports, _parameters(body))
+        children: list[Instance] = []
+        parameters = _parameters(body)
+        siblings.append(Instance(before + scope["name"], scope["module"], parameters, children))
+        places[scope["id"]] = children, ""
+        if scope["parent"] is None:
+            signed = set(_SIGNED.findall(body))
+            ports = tuple(
+                Port(name, direction.lower(), int(width), name in signed)
+                for direction, width, name in _PORT.findall(body)
+            )
+            found[scope["module"]] = Interface(ports, parameters, children)
     return found
 
 

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verilog text to syntax trees: the preprocessor is Icarus', the parser pyverilog's."""
+"""Verilog files to one text, by the preprocessor of Icarus Verilog."""
 
 import codecs
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...errors import HwsimError
 from ...files import TEXT_LIMIT, opened, read_text
@@ -19,10 +17,6 @@ from .modules import without_noise
 
 OPTIONS = ("-g2012", "-DCOCOTB_SIM=1")
 """Of Icarus, for all that reads a design; cocotb defines the same when it simulates."""
-
-
-class UnreadableVerilogError(HwsimError):
-    """Verilog that pyverilog cannot read: an error in it, or beyond Verilog-2001."""
 
 
 class UndefinedMacro(NamedTuple):
@@ -141,70 +135,3 @@ def _require_text(path: Path) -> None:
             f"expected Verilog in UTF-8 or Latin-1 at {path}, got UTF-16 or no text; convert it, "
             f"e.g. iconv -f UTF-16 -t UTF-8 {path.name} > new.v"
         )
-
-
-def parse_modules(text: str, *, where: str) -> Mapping[str, Any]:
-    """The syntax trees of all modules of a text, by name, in the order of the text.
-
-    Args:
-        text: Verilog without macros.
-        where: file name, for messages.
-
-    Raises:
-        UnreadableVerilogError: pyverilog cannot read it.
-        HwsimError: two modules have one name.
-    """
-    with _PARSING:  # one thread parses, the others find its trees in the cache
-        modules = _parse(text, where)
-    by_name = {module.name: module for module in modules}
-    if len(by_name) != len(modules):
-        names = [module.name for module in modules]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise HwsimError(f"{where}: expected one module {twice}, got {names.count(twice)}")
-    return by_name
-
-
-_PARSING = threading.Lock()
-
-
-@cache
-def _parser() -> Any:
-    """The one parser of this process: making its tables takes half a second."""
-    from pyverilog.vparser.parser import VerilogParser  # noqa: PLC0415  (slow import)
-
-    # The parser generator writes its tables where it is told to.
-    with scratch("parser") as folder:
-        return VerilogParser(outputdir=str(folder), debug=False)
-
-
-@lru_cache(maxsize=32)
-def _parse(text: str, where: str) -> tuple[Any, ...]:
-    from pyverilog.vparser.parser import ParseError  # noqa: PLC0415  (slow import)
-
-    parser = _parser()
-    parser.lexer.reset_lineno()
-    try:
-        # The lexer wants a line's end behind a directive.
-        tree = parser.parse(f"{text}\n")
-    except (ParseError, AttributeError, RecursionError) as error:
-        # A few constructs pass the grammar and fail in its actions.
-        reason = " ".join(str(error).split())
-        raise UnreadableVerilogError(
-            f"pyverilog, which reads Verilog-2001, cannot read {where}: {reason}"
-        ) from error
-    modules = tuple(
-        item for item in tree.description.definitions if type(item).__name__ == "ModuleDef"
-    )
-    for module in modules:
-        _inherit_sign(module)
-    return modules
-
-
-def _inherit_sign(module: Any) -> None:
-    """In `input signed [7:0] a, b` both are signed; pyverilog hands on the width alone."""
-    signed: dict[int, bool] = {}
-    for port in module.portlist.ports:
-        declared = getattr(port, "first", None)
-        # The width that is handed on is one tree.
-        if declared is not None and declared.width is not None:
-            declared.signed = signed.setdefault(id(declared.width), bool(declared.signed))
