@@ -74,6 +74,8 @@ def run_on(circuit: Circuit, commands: Sequence[str], *, folder: Path) -> str:
     files = _placed(circuit, folder)
     (folder / f"{TOP}.v").write_text(_harness(circuit), encoding="utf-8")
     title, listed = f"Yosys {yosys.version()}", " ".join((*files, f"{TOP}.v"))
+    # What a front end made of another language is one text for simulator and gates.
+    title += ", of the same translation" if (circuit.core or circuit).front_end else ""
 
     def run(read: str) -> None:
         read = f"{read} {listed}"
