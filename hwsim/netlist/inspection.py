@@ -49,7 +49,8 @@ class Inspection:
     Attributes:
         top: top module.
         files: names of the files read.
-        reader: `pyverilog`, or `Icarus Verilog` for files beyond its grammar.
+        reader: `pyverilog`, or `Icarus Verilog` for files beyond its grammar; and what translated
+            the files to Verilog.
         interface: ports and parameters of the top.
         roles: what its ports do; None where it is no multiplier.
         no_roles: why not.
@@ -131,14 +132,15 @@ def inspect(
     top, interface = design.top, design.interface
     roles, no_roles = _recognised(interface, design.name)
     files = tuple(path.name for path in design.files)
-    seen = Inspection(top, files, "Icarus Verilog", interface, roles, no_roles)
+    through = f", through {design.front_end}" if design.front_end else ""
+    seen = Inspection(top, files, f"Icarus Verilog{through}", interface, roles, no_roles)
     try:
         modules = parse_modules(design.text, where=design.name)
     except UnreadableVerilogError as error:
         return replace(seen, no_logic=str(error))
     used = _used(modules, top)
     operators = {name: _operators(modules[name]) for name in modules if name in used}
-    seen = replace(seen, reader="pyverilog", operators=operators)
+    seen = replace(seen, reader=f"pyverilog{through}", operators=operators)
     try:
         graph, instance = build_logic(modules, top, dict(parameters or {}), where=design.name)
     except (UnsupportedVerilogError, NotConstantError) as error:

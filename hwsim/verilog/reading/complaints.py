@@ -73,12 +73,16 @@ def complaint(log: str, text: str, *, name: str) -> str:
     # What is wrong may stand in a line before the one where the parser gives up.
     before = [lines[key].strip() for key in sorted(lines) if key < number and lines[key].strip()]
     statement = " ".join([*before[-1:], line])
-    for pattern, construct in _BEYOND.items():
-        if re.search(pattern, line) or re.search(pattern, statement):
-            return (
-                f"{said}{shown}: {construct} is SystemVerilog beyond Icarus Verilog; install "
-                f"Yosys, which reads it ({INSTALL}), or convert the file, e.g. with sv2v"
-            )
+    known = (
+        construct
+        for pattern, construct in _BEYOND.items()
+        if re.search(pattern, line) or re.search(pattern, statement)
+    )
+    if construct := next(known, "this" if "syntax error" not in what else None):
+        return (
+            f"{said}{shown}: {construct} is SystemVerilog beyond Icarus Verilog; install "
+            f"Yosys, which reads it ({INSTALL}), or convert the file, e.g. with sv2v"
+        )
     if before and not _CONTINUES.search(before[-1]):
         return f"{said}{shown}: expected ; or the like behind `{before[-1]:.60}`"
     return f"{said}{shown}; mend it there"

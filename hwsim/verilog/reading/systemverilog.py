@@ -58,8 +58,13 @@ def translated(
             the sentence is that of the reader that came further.
     """
     yosys = find_yosys()
-    if yosys is None or not re.fullmatch(r"[A-Za-z_][\w$]*", top, re.ASCII):
+    if yosys is None:
         raise refusal
+    if not re.fullmatch(r"[A-Za-z_]\w*", top, re.ASCII):
+        raise HwsimError(
+            f"{where}: expected a module whose name has letters, digits and _, got {top}, for Yosys "
+            f"is to read it: {_reason(refusal)}"
+        )
     with scratch("translation") as folder:
         for name, path in memories.items():
             shutil.copyfile(path, folder / name)
@@ -79,7 +84,6 @@ def translated(
             raise HwsimError(f"{top} ({where}): no parameter {key}; it has {known}")
     front_end = f"Yosys {yosys.version()}{' with slang' if yosys.recent else ''}"
     ports = {one["name"]: one["type"] for one in members if one["kind"] == "Port"}
-    reason = re.search(r"does not compile: (.*?)(?: at `|; |$)", str(refusal))
     return Translation(
         text=with_parameters(written, top, given, where=where),
         top=top,
@@ -89,7 +93,7 @@ def translated(
         unsigned=frozenset(name.lower() for name, kind in ports.items() if " unsigned" in kind),
         notes=(
             f"read by {front_end}, for the simulation and the gates alike: Icarus Verilog cannot "
-            f"read it ({reason[1] if reason else refusal})",
+            f"read it ({_reason(refusal)})",
             *(
                 f"{name} is an unpacked array, {kind}: its leftmost element has the highest bits"
                 for name, kind in ports.items()
@@ -97,6 +101,12 @@ def translated(
             ),
         ),
     )
+
+
+def _reason(refusal: HwsimError) -> str:
+    """What Icarus Verilog says, without the way out."""
+    found = re.search(r"does not compile: (.*?)(?: at `|; |$)", str(refusal))
+    return found[1] if found else str(refusal)
 
 
 def _reading(yosys: Yosys, top: str, given: Mapping[str, Parameter], where: str) -> Iterator[str]:

@@ -227,7 +227,7 @@ class _Writer:
         first = 1 if one.gate[1:] in _PORTS else 0
         for net in one.outputs[first:]:
             if net.width and one.gate[1:] not in _SILENT:
-                yield f"{kind} {_range(net.width)}{self.names[net.number]};"
+                yield f"{kind} {_range(net.width)}{self.names[net.number]}{self._initial(one)};"
 
     def _ports_of(self, memory: _Instance) -> Iterator[_Instance]:
         """The ports of a memory, which are a chain."""
@@ -242,17 +242,28 @@ class _Writer:
             net = by_input[net].outputs[0].number
 
     def _filled(self, name: str, one: _Instance, width: int, depth: int) -> Iterator[str]:
-        source = self.module.driver(one.inputs[-1])
-        while source is not None and source.gate in {"$signal", "$isignal"}:
-            source = self.module.driver(source.inputs[source.gate == "$isignal"])
-        bits = None if source is None else _bits(source)
-        if bits is None:
-            raise self._unknown(one)
+        bits = self._constant(one, one.inputs[-1])
         yield "initial begin"
         for i in range(depth):
             word = bits[len(bits) - (i + 1) * width : len(bits) - i * width]
             yield f"  {name}[{i}] = {_literal(word)};"
         yield "end"
+
+    def _constant(self, one: _Instance, net: _Net | None) -> str:
+        """The bits of an initial value; it may come through signals and parts of constants."""
+        source = self.module.driver(net)
+        gate = "" if source is None else source.gate[1:]
+        if source is not None and (bits := _bits(source)) is not None:
+            return bits
+        if source is not None and gate in {"signal", "isignal"}:
+            return self._constant(one, source.inputs[gate == "isignal"])
+        if source is not None and gate in {"extract", "utrunc", "strunc"}:
+            start = source.parameters[0] if source.parameters else 0
+            bits = self._constant(one, source.inputs[0])[::-1]
+            return bits[start : start + source.outputs[0].width][::-1]
+        if source is not None and gate in _CONCATENATIONS:
+            return "".join(self._constant(one, net) for net in source.inputs)
+        raise self._unknown(one)
 
     def _written(self, one: _Instance) -> Iterator[str]:
         gate = one.gate[1:]
@@ -311,10 +322,12 @@ class _Writer:
             yield f"  if ({inputs[1]}) {out} <= {inputs[2]}; else {out} <= {inputs[0]};"
         else:
             yield f"always @({edge}) {out} <= {inputs[0]};"
-        if gate in {"idff", "iadff"}:
-            source = self.module.driver(one.inputs[-1])
-            bits = None if source is None else _bits(source)
-            yield f"initial {out} = {inputs[-1] if bits is None else _literal(bits)};"
+
+    def _initial(self, one: _Instance) -> str:
+        """What a register holds before the first edge."""
+        if one.gate not in {"$idff", "$iadff"}:
+            return ""
+        return f" = {_literal(self._constant(one, one.inputs[-1]))}"
 
     def _memory_port(self, one: _Instance, gate: str) -> str:
         word = f"{self.memories[id(one)]}[{self._in(one.inputs[1])}]"
