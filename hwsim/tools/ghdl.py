@@ -85,6 +85,11 @@ def _sentence(log: str) -> str:
                 "give it a value in every branch"
             )
         return f"the VHDL does not compile: {place}: {found['what'].rstrip('.')}; mend it there"
+    if "GHDL Bug occurred" in log:
+        return (
+            "ghdl fails in itself on this VHDL: do the generics have values of their types? else "
+            "write it in another way, or take a newer ghdl"
+        )
     said = next((line for line in lines if "ghdl" in line), [*lines, "ghdl said nothing"][0])
     reason = re.sub(r"^\S*ghdl\S*?:", "", said).strip()
     return f"ghdl does not read the VHDL: {reason}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...comments import located_lines
 from ...errors import HwsimError
-from ...files import read_text
+from ...files import TEXT_LIMIT, read_text, require_file
 from ...tools.scratch import scratch
 from ...tools.yosys import Yosys, YosysError, find_yosys
 from ..parameters import Parameter
@@ -62,12 +62,12 @@ def translated(
         raise refusal
     if not re.fullmatch(r"[A-Za-z_]\w*", top, re.ASCII):
         raise HwsimError(
-            f"{where}: expected a module whose name has letters, digits and _, got {top}, for Yosys "
-            f"is to read it: {_reason(refusal)}"
+            f"{where}: expected a module whose name has letters, digits and _, got {top}, for "
+            f"Yosys is to read it: {_reason(refusal)}"
         )
     with scratch("translation") as folder:
         for name, path in memories.items():
-            shutil.copyfile(path, folder / name)
+            shutil.copyfile(require_file(path, limit=TEXT_LIMIT), folder / name)
         (folder / _READ).write_text(text, encoding="utf-8", errors="surrogateescape")
         try:
             log = yosys.run(

@@ -91,19 +91,28 @@ class Vhdl:
             if key.lower() not in entity.generics:
                 known = ", ".join(entity.generics) or "none"
                 raise HwsimError(f"{top} ({self.where}): no generic {key}; it has {known}")
+        if both := next((port for port, (way, _) in entity.ports.items() if way == "inout"), None):
+            raise HwsimError(
+                f"{top} ({self.where}): expected inputs and outputs, got inout {both}; declare it "
+                "as what it is, or write a wrapper around the entity"
+            )
         with scratch("vhdl") as folder:
             placed = _placed(self.files, folder)
             netlist = synthesised(placed, top, given, folder=folder, name=self.where)
         text, name = to_verilog(netlist, top, where=self.where)
         signs = {port: self._type(kind) for port, (_, kind) in entity.ports.items()}
         front_end = f"GHDL {ghdl_version()}"
-        defaults = {key: _value(value) for key, value in entity.generics.items() if value}
-        values = {key.lower(): value for key, value in given.items()}
+        set_here = {key.lower() for key in given}
+        defaults = {
+            key: _value(value)
+            for key, value in entity.generics.items()
+            if value and key not in set_here
+        }
         return Translation(
             text=with_parameters(text, name, given, where=self.where),
             top=name,
             front_end=front_end,
-            parameters={**defaults, **values},
+            parameters={**defaults, **given},
             signed=frozenset(port for port, kind in signs.items() if _SIGNED.match(kind)),
             unsigned=frozenset(port for port, kind in signs.items() if _UNSIGNED.match(kind)),
             notes=(f"read by {front_end}, for the simulation and the gates alike",),

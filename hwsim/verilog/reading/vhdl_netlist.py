@@ -119,8 +119,7 @@ def to_verilog(netlist: str, top: str, *, where: str) -> tuple[str, str]:
         HwsimError: a gate that is not known here, or an entity that no file has.
     """
     modules = [one for one in _parsed(netlist) if one.name.startswith("\\")]
-    named = [_identifier(one.name) for one in modules]
-    match = [name for name in named if name.lower() == top.lower()]
+    match = [_identifier(one.name) for one in modules if one.name[1:].lower() == top.lower()]
     if not match:
         raise HwsimError(f"{where}: expected {top} in the netlist of GHDL, found none")
     return "\n".join(_Writer(one, modules, where).text() for one in modules), match[0]
@@ -176,11 +175,6 @@ class _Writer:
         self.instances = [one for one in module.instances if one is not self.own]
         self.names: dict[int, str] = {}
         self.memories: dict[int, str] = {}
-        if strange := next((name for way, name in module.ports if way == "inout"), None):
-            raise HwsimError(
-                f"{where}: expected inputs and outputs, got inout {_identifier(strange)}; declare "
-                "it as what it is"
-            )
 
     def text(self) -> str:
         ways = {way: [_identifier(name) for kind, name in self.module.ports if kind == way]
