@@ -10,7 +10,7 @@ from typing import Any
 
 from ...comments import located_lines
 from ...errors import HwsimError
-from ...files import TEXT_LIMIT, read_text, require_file
+from ...files import read_text
 from ...tools.scratch import scratch
 from ...tools.yosys import Yosys, YosysError, find_yosys
 from ..parameters import Parameter
@@ -67,7 +67,7 @@ def translated(
         )
     with scratch("translation") as folder:
         for name, path in memories.items():
-            shutil.copyfile(require_file(path, limit=TEXT_LIMIT), folder / name)
+            shutil.copyfile(path, folder / name)
         (folder / _READ).write_text(text, encoding="utf-8", errors="surrogateescape")
         try:
             log = yosys.run(

@@ -164,6 +164,8 @@ def read_vhdl(files: Sequence[Path], *, where: str) -> Vhdl:
     for found in _ARCHITECTURE.finditer(text):
         bodies[found[1]] = bodies.get(found[1], "") + found[2]
     headers = {found[1]: found[2] for found in _ENTITY.finditer(text)}
+    if not headers:
+        raise HwsimError(f"{where}: expected a VHDL entity, found none")
     entities = {
         name: Entity(
             name,
