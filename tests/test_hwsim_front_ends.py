@@ -151,8 +151,14 @@ VHDL = {
             inside="  signal wire : unsigned(2 * W - 1 downto 0);\n")},
         {"parameters": {"W": 4}}, times,
     ),
-    "a package in a second file, and a case with others": (
+    "a package behind what uses it, and a case with others": (
         {
+            "uses.vhd": entity(
+                "uses", "  process (all) begin\n    case a is\n      when x\"0\" => p <= "
+                "(others => '0');\n      when x\"1\" => p <= resize(b, 8);\n"
+                "      when others => p <= times(a, b);\n    end case;\n  end process;",
+                ports="a, b : in half_t; p : out unsigned(7 downto 0)",
+            ).replace("numeric_std.all;", "numeric_std.all;\nuse work.pk.all;"),
             "pk.vhd": f"{HEAD}package pk is\n  subtype half_t is unsigned(3 downto 0);\n"
             "  function times(a, b : half_t) return unsigned;\nend package;\n"
             "package body pk is\n  function times(a, b : half_t) return unsigned is\n"
@@ -160,12 +166,6 @@ VHDL = {
             "    for i in a'range loop\n      if a(i) = '1' then s := s + "
             "shift_left(resize(b, 8), i); end if;\n    end loop;\n    return s;\n  end;\n"
             "end package body;\n",
-            "uses.vhd": entity(
-                "uses", "  process (all) begin\n    case a is\n      when x\"0\" => p <= "
-                "(others => '0');\n      when x\"1\" => p <= resize(b, 8);\n"
-                "      when others => p <= times(a, b);\n    end case;\n  end process;",
-                ports="a, b : in half_t; p : out unsigned(7 downto 0)",
-            ).replace("numeric_std.all;", "numeric_std.all;\nuse work.pk.all;"),
         },
         {}, times,
     ),
@@ -229,7 +229,7 @@ def test_vhdl_computes_what_its_formula_says(tmp_path):
         assert re.fullmatch(r"GHDL \d\S*", circuit.front_end), kind
     wide = circuits["generics, a component and names of Verilog"]
     assert wide.interface.parameters == {"W": 4, "on_off": "true"}
-    assert set(circuits["a package in a second file, and a case with others"].hashes()) == {
+    assert set(circuits["a package behind what uses it, and a case with others"].hashes()) == {
         "pk.vhd", "uses.vhd",
     }  # fmt: skip
     assert circuits["combinational"].signed_from == "declared"
