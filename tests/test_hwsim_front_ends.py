@@ -16,6 +16,7 @@ from axhil.hwsim import HwsimError, read_circuit
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.multipliers.comparing.opinion import second_opinions
 from axhil.hwsim.multipliers.tabulating.tabulation import simulate_together
+from axhil.hwsim.netlist.inspection import inspect
 from axhil.hwsim.operands import Asked
 from axhil.hwsim.tools.ghdl import INSTALL, synthesised
 from axhil.hwsim.tools.yosys import Yosys, find_yosys
@@ -264,6 +265,7 @@ def test_a_table_of_vhdl_says_who_read_it_and_what_its_gates_are_of(tmp_path):
         found = opinion(multiplier, table)
     assert found.equal
     assert found.reader.endswith(", of the same translation")
+    assert re.fullmatch(r"pyverilog, through GHDL \d\S*", inspect([path]).reader)
 
 
 # --- what GHDL makes of VHDL ----------------------------------------------------------------------
