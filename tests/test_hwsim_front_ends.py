@@ -21,7 +21,7 @@ from axhil.hwsim.operands import Asked
 from axhil.hwsim.tools.ghdl import INSTALL, synthesised
 from axhil.hwsim.tools.yosys import Yosys, find_yosys
 from axhil.hwsim.verilog.reading import systemverilog
-from axhil.hwsim.verilog.reading.vhdl_netlist import to_verilog
+from axhil.hwsim.verilog.reading.vhdl_gates import to_verilog
 
 pytestmark = pytest.mark.sim
 needs_ghdl = pytest.mark.skipif(

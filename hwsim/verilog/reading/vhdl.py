@@ -14,7 +14,7 @@ from ...tools.scratch import scratch
 from ..parameters import Parameter
 from .modules import closing
 from .translation import Translation, with_parameters
-from .vhdl_netlist import to_verilog
+from .vhdl_gates import to_verilog
 
 VHDL_SUFFIXES = (".vhd", ".vhdl")
 
