@@ -13,6 +13,8 @@ from axhil.hwsim.multipliers.cache import cache_folder
 from axhil.hwsim.multipliers.comparing.opinion import NO_YOSYS
 from axhil.hwsim.netlist import native as gates
 from axhil.hwsim.tools.box import GUARANTEES, missing
+from axhil.hwsim.tools.ghdl import INSTALL as GET_GHDL
+from axhil.hwsim.tools.ghdl import ghdl_version
 from axhil.hwsim.tools.simulators import simulator_version
 from axhil.hwsim.tools.yosys import find_yosys
 
@@ -37,7 +39,7 @@ def information() -> dict[str, str]:
         simulator = f"Icarus Verilog {simulator_version()}"
     except HwsimError as error:
         simulator = str(error)
-    yosys = find_yosys()
+    yosys, ghdl = find_yosys(), ghdl_version()
     path = "NumPy: no native kernel" if gates.module() is None else gates.isa()
     return {
         "axhil": version("axhil"),
@@ -46,6 +48,7 @@ def information() -> dict[str, str]:
         "simulator": simulator,
         "box": _box(),
         "gates": NO_YOSYS if yosys is None else f"Yosys {yosys.version()} ({yosys.title}), {path}",
+        "vhdl": f"no ghdl, which reads VHDL ({GET_GHDL})" if ghdl is None else f"GHDL {ghdl}",
         "multipliers": ", ".join(map(str, PAPER_MULTIPLIERS)),
         "golden tables": ", ".join(
             f"{one.label} {golden(one).sha256[:8]}" for one in PAPER_MULTIPLIERS

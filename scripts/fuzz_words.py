@@ -31,6 +31,17 @@ module mul #(parameter K = 3) (input [3:0] a, input [3:0] b, output [7:0] p);
   assign p = x + (K - 3);
 endmodule
 """
+SYSTEMVERILOG = b"""package kinds; typedef logic [3:0] half_t; endpackage
+module mul #(parameter int unsigned K = 3) (input kinds::half_t a, b, output logic [7:0] p);
+  always_comb begin p = K - 3; foreach (a[i]) if (a[i]) p += 8'(b) << i; end
+endmodule
+"""
+VHDL = b"""library ieee; use ieee.std_logic_1164.all; use ieee.numeric_std.all;
+entity mul is generic (K : natural := 3);
+  port (a, b : in unsigned(3 downto 0); p : out unsigned(7 downto 0)); end;
+architecture rtl of mul is signal x : unsigned(7 downto 0) := x"00"; -- exact
+begin x <= a * b; p <= x + (K - 3); end;
+"""
 
 
 def toml_of(value: Any, *, top: bool = False) -> str:
@@ -121,7 +132,7 @@ def words(random: Random) -> Iterator[Case]:
 
 
 def verilog(random: Random) -> Iterator[Case]:
-    """Verilog and C sources, mutated."""
+    """Verilog, SystemVerilog, VHDL and C sources, mutated."""
     model = b"#include <stdint.h>\nstatic int16_t mul(int8_t a, int8_t b) { return a * b; }\n"
     while True:
         kind = random.randrange(6)
@@ -132,7 +143,11 @@ def verilog(random: Random) -> Iterator[Case]:
             yield Case("verilog", ("compare", "figures:in/mul.v", "exact"), {"mul.v": data})
         else:
             command = (("lut", "in/mul.v", "--out", "out"), ("inspect", "in/mul.v"))[kind % 2]
-            yield Case("verilog", command, {"mul.v": mutated(VERILOG, random)})
+            name, text = random.choice(
+                (("mul.v", VERILOG), ("mul.sv", SYSTEMVERILOG), ("mul.vhd", VHDL))
+            )
+            command = (command[0], f"in/{name}", *command[2:])
+            yield Case("verilog", command, {name: mutated(text, random)})
 
 
 MEMORY = b"""module m(input [3:0] a, input [3:0] b, output [7:0] p);
@@ -148,7 +163,8 @@ def special(random: Random) -> Iterator[Case]:
     study = ("--out", "out")
     places: list[tuple[str, tuple[str, ...]]] = [
         *((f"x{end}", ("metrics", f"in/x{end}")) for end in
-          (".npz", ".csv", ".npy", ".hex", ".h", ".txt", ".bin", ".v", ".sv", ".toml", ".c")),
+          (".npz", ".csv", ".npy", ".hex", ".h", ".txt", ".bin", ".v", ".sv", ".vhd", ".toml",
+          ".c")),
         ("x.py", ("metrics", "in/x.py:f")), ("x.v", ("metrics", "in/mul.v", "--with", "in/x.v")),
         ("x.v", ("inspect", "in/x.v")), ("x.v", ("mutate", "in/x.v")), ("x.v", ("compare",
          "figures:in/x.v", "exact")),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv, installs axhil from constraints.txt, and Icarus Verilog where it is missing.
+# Makes .venv, installs axhil from constraints.txt, and Icarus Verilog and GHDL where they are missing.
 # `make setup` calls it; a second run of make finds the stamp and calls nothing.
 set -eu
 cd "$(dirname "$0")/.."
@@ -54,5 +54,8 @@ if ! command -v iverilog >/dev/null 2>&1; then
     exit 2
   }
 fi
+command -v ghdl >/dev/null 2>&1 || apt_install ghdl || {
+  say "setup: without ghdl everything but VHDL works (Debian, Ubuntu: sudo apt-get install ghdl)"
+}
 touch "$VENV/.axhil-ready"
 say "setup: done ($("$VENV/bin/python" -V), $(iverilog -V 2>/dev/null | head -n 1))"

@@ -576,6 +576,8 @@ def test_info_says_which_versions_and_tables_there_are(axhil):
     assert f"DR4 {golden(Catalogued.parse('drum(4)')).sha256[:8]}" in out
     assert ("Icarus Verilog" in out) == bool(shutil.which("iverilog"))
     assert re.match(r"Yosys [\d.]+ \(pyosys\), ", lines["gates"])
+    installed = r"GHDL \d" if shutil.which("ghdl") else r"no ghdl, .*\(Debian: apt-get install ghdl"
+    assert re.match(installed, lines["vhdl"])
 
 
 def test_info_works_without_a_simulator(axhil, monkeypatch):

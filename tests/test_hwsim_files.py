@@ -309,6 +309,7 @@ OWN = {
     ("hwsim/verilog/reading/syntax.py", "read_text"): "in the folder of our own simulation",
     ("hwsim/verilog/reading/elaboration.py", "read_text"): "in the folder of our own simulation",
     ("hwsim/verilog/circuit.py", "shutil.copyfile"): "judged before",
+    ("hwsim/verilog/reading/", "shutil.copyfile"): "judged before",
     ("hwsim/cost/", "read_text"): "in the folder of our own synthesis",
     ("hwsim/multipliers/cache.py", "read_bytes"): "our own cache",
     ("hwsim/netlist/synthesis.py", ""): "judged before, or in a folder of our own",

@@ -231,7 +231,7 @@ REFUSED = {
     ),
     "facts of a table": (
         "mul.npz[K=3]",
-        r"expected Verilog \(\.v, \.sv, \.f, .*\) or a TOML file before",
+        r"expected Verilog \(\.v, \.sv, \.vhd, \.vhdl, \.f, .*\) or a TOML file before",
     ),
     "facts alone": ("lone.toml", r"lone\.toml: expected the key verilog"),
     "no function": ("mul.py:", r"expected a function behind the colon"),

@@ -41,10 +41,11 @@ from ..errors import HwsimError
 from ..operands import Operands
 from ..verilog.parameters import Parameter
 from ..verilog.reading.filelist import LIST_SUFFIXES
+from ..verilog.reading.vhdl import VHDL_SUFFIXES
 
 Sign = Literal["signed", "unsigned", "wrap"]
 SIGNS: tuple[Sign, ...] = get_args(Sign)
-VERILOG_SUFFIXES = (".v", ".sv", *LIST_SUFFIXES)
+VERILOG_SUFFIXES = (".v", ".sv", *VHDL_SUFFIXES, *LIST_SUFFIXES)
 TOML_SUFFIX = ".toml"
 
 _NAMES = ("top", "a", "b", "p", "weight")

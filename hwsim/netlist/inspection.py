@@ -72,7 +72,8 @@ class Inspection:
     Attributes:
         top: top module.
         files: names of the files read.
-        reader: what read the logic, e.g. `Yosys 0.70`; `Icarus Verilog` where nothing did.
+        reader: what read the logic, e.g. `Yosys 0.70`; `Icarus Verilog` where nothing did; and what
+            translated the files to Verilog.
         interface: ports and parameters of the top.
         roles: what its ports do; None where it is no multiplier.
         no_roles: why not.
@@ -168,10 +169,11 @@ def inspect(
     hierarchy = Instance(design.top, design.top, interface.parameters, interface.instances)
     _require_levels(hierarchy, design.name)
     roles, no_roles = _recognised(interface, design.name)
+    through = f", through {design.front_end}" if design.front_end else ""
     seen = Inspection(
         top=design.top,
         files=tuple(path.name for path in design.files),
-        reader="Icarus Verilog",
+        reader=f"Icarus Verilog{through}",
         interface=interface,
         roles=roles,
         no_roles=no_roles,
@@ -236,7 +238,7 @@ def _with_logic(
     unused = words.named(words.unused) | gates.named(gates.unused)
     found = replace(
         seen,
-        reader=reader,
+        reader=f"{reader}, through {design.front_end}" if design.front_end else reader,
         operators=_operators(tree, design.top),
         gates=cones.counts([bit for bits, _ in outputs.values() for bit in bits]),
         depth=cones.depth,

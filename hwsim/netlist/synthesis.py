@@ -74,7 +74,9 @@ def run_on(circuit: Circuit, commands: Sequence[str], *, folder: Path) -> str:
         HwsimError: there is no Yosys.
     """
     paths = circuit.place(folder)
-    return run_around(paths, _harness(circuit), commands, folder=folder, name=circuit.name)[0]
+    reader, _ = run_around(paths, _harness(circuit), commands, folder=folder, name=circuit.name)
+    # What a front end made of another language is one text for simulator and gates.
+    return f"{reader}, of the same translation" if (circuit.core or circuit).front_end else reader
 
 
 def run_around(

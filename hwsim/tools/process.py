@@ -85,6 +85,7 @@ class Process:
         box: to run in; None for a program that reads nothing but its arguments.
         env: its environment; None for ours.
         log: gets all that it prints; None: `wait` returns it.
+        out: gets what it prints on stdout, which may be long, while `wait` returns the rest.
         quiet: what it prints on stdout is of no interest.
 
     Raises:
@@ -99,6 +100,7 @@ class Process:
         box: Box | None = None,
         env: Mapping[str, str] | None = None,
         log: Path | None = None,
+        out: Path | None = None,
         quiet: bool = False,
     ) -> None:
         _go_on()
@@ -110,7 +112,7 @@ class Process:
         # Files, as the one who floods a pipe waits for its reader or fills its memory.
         self._kept, self._boxed = log is None, box is not None
         self._stderr = _file(log)
-        self._stdout = _file(None) if log is None else self._stderr
+        self._stdout = _file(out) if log is None else self._stderr
         self._popen = subprocess.Popen(
             command,
             cwd=None if box is None else box.folder,
@@ -194,6 +196,7 @@ def run(
     env: Mapping[str, str] | None = None,
     seconds: float | None = None,
     log: Path | None = None,
+    out: Path | None = None,
     quiet: bool = False,
 ) -> Done:
     """Runs a command to its end.
@@ -204,13 +207,14 @@ def run(
         env: its environment; None for ours.
         seconds: it may take.
         log: gets all that it prints; it is returned otherwise.
+        out: gets what it prints on stdout, all of it, while the rest is returned.
         quiet: what it prints on stdout is of no interest.
 
     Raises:
         OverLimitError: it took too long, and was killed.
         OSError: there is no such program, or no box for it.
     """
-    with Process(command, box=box, env=env, log=log, quiet=quiet) as process:
+    with Process(command, box=box, env=env, log=log, out=out, quiet=quiet) as process:
         done = process.wait(seconds)
     # The limit of processor time ends in one signal or the other.
     over = {-signal.SIGXCPU, -signal.SIGKILL} if box is not None and box.seconds else set()

@@ -80,7 +80,7 @@ class Yosys:
                 log=folder / _LOG,
             )
         except OverLimitError:
-            raise HwsimError(f"{name}: expected gates from Yosys in {_LIMIT:g} s") from None
+            raise HwsimError(f"{name}: expected Yosys to be done in {_LIMIT:g} s") from None
         log = (folder / _LOG).read_text(encoding="utf-8", errors="replace")
         if done.code:
             raise YosysError(_first_error(log))

@@ -49,6 +49,7 @@ class Circuit:
             only what the top uses; None for the project's own files, which are simulated.
         scalarized: vectors that were taken apart in it, see `scalarize`.
         notes: sentences about what was concluded and not told.
+        front_end: what made `text` of another language; empty where the simulator reads it.
         core: the unsigned circuit inside, where this one is a sign-magnitude wrapper around it.
         wrapper: text of the wrapper.
     """
@@ -68,6 +69,7 @@ class Circuit:
     scalarized: tuple[str, ...] = ()
     defines: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    front_end: str = ""
     core: "Circuit | None" = None
     wrapper: str | None = None
 
@@ -117,16 +119,16 @@ class Circuit:
         Returns:
             Every Verilog file to compile, in order.
         """
-        for name, path in self.memories.items():
-            shutil.copyfile(path, folder / name)
+        for memory, path in self.memories.items():
+            shutil.copyfile(path, folder / memory)
         generated = []
+        # Icarus Verilog judges a language by its suffix.
+        name = f"{self.sources[0].stem}.v" if self.front_end else self.sources[0].name
         for text in (self.text, self.wrapper):
             if text is not None:
                 data = text.encode("utf-8", "surrogateescape")
                 # Circuits that stand side by side must not overwrite one another.
-                path = (
-                    folder / DESIGN / hashlib.sha256(data).hexdigest()[:16] / self.sources[0].name
-                )
+                path = folder / DESIGN / hashlib.sha256(data).hexdigest()[:16] / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
                 generated.append(path)
@@ -245,6 +247,7 @@ def read_circuit(
         scalarized=vectors,
         defines=design.defines,
         notes=(*design.notes, *notes, *roles.notes),
+        front_end=design.front_end,
     )
 
 

@@ -35,21 +35,25 @@ def settle_signs(
         HwsimError: nothing says it, or the user contradicts the Verilog.
     """
     name, ports, notes = reading.name, (roles.activation, roles.weight), []
+    declared_unsigned = [port.partition("[")[0].lower() in reading.unsigned for port in ports]
     for port, bits, requested in zip(ports, roles.bits, asked.bits, strict=True):
         if requested not in {None, bits}:
             raise HwsimError(f"{name}: expected operands of {requested} bits, got {port} of {bits}")
     signs: list[bool | None] = []
-    for port, declared, requested in zip(ports, roles.declared, asked.signs, strict=True):
-        if declared and requested is False:
-            raise HwsimError(f"{name}: {port} is declared signed, got {asked.sign_words}")
-        signs.append(True if declared else requested)
+    for port, declared, never, requested in zip(
+        ports, roles.declared, declared_unsigned, asked.signs, strict=True
+    ):
+        if (declared and requested is False) or (never and requested):
+            kind = "signed" if declared else "unsigned"
+            raise HwsimError(f"{name}: {port} is declared {kind}, got {asked.sign_words}")
+        signs.append(True if declared else False if never else requested)
     cast = [
         port
         for port in ports
         if re.search(rf"\$signed\s*\(\s*{re.escape(port)}\s*\)", reading.text)
     ]
     guess = None if cast else _named_sign(reading.top)
-    if any(roles.declared):
+    if any(roles.declared) or all(declared_unsigned):
         source: SignedFrom = "declared"
         for port, sign in zip(ports, signs, strict=True):
             if sign is None:

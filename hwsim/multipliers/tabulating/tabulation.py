@@ -219,6 +219,7 @@ def manifest_of(circuit: Circuit, found: Products, hashes: dict[str, str]) -> di
             "name": simulator.title,
             "version": simulator.version(),
             **({} if simulator.four_state else {"shows_unknown_bits": False}),
+            **({"front_end": inner.front_end} if inner.front_end else {}),
         },
         "cocotb": version("cocotb"),
         **{key: value for key, (value, usual) in said.items() if value != usual},

@@ -4,7 +4,9 @@
 import re
 
 from ...comments import located_lines
+from ...errors import HwsimError
 from ...tools.logs import first_error
+from ...tools.yosys import INSTALL
 
 _BEYOND = {
     r"\binside\b": "`inside`",
@@ -25,8 +27,19 @@ _BEYOND = {
     r"\b(?:string|chandle|event)\b": "a type of test benches",
     r"\bmatches\b": "`matches`",
 }
+_MISSING = re.compile(r"Unknown module type: (\S+)")
 _PLACE = re.compile(r"^(?P<file>[^\n]*?):(?P<line>\d+): (?P<what>.*)$")
 _CONTINUES = re.compile(r"(?:[;,(\[{:=+*/&|^?<>!~-]|\b(?:begin|else|generate|endcase|end\w*))\s*$")
+
+
+class UncompiledError(HwsimError):
+    """Icarus Verilog does not compile it, though every module is there."""
+
+
+def refusal(log: str, text: str, *, name: str) -> HwsimError:
+    """What is to be raised about Verilog that does not compile; see `complaint`."""
+    kind = HwsimError if _MISSING.search(log) else UncompiledError
+    return kind(complaint(log, text, name=name))
 
 
 def complaint(log: str, text: str, *, name: str) -> str:
@@ -37,7 +50,7 @@ def complaint(log: str, text: str, *, name: str) -> str:
         text: what it read, with `line directives.
         name: what it is, for the sentence.
     """
-    missing = dict.fromkeys(re.findall(r"Unknown module type: (\S+)", log))
+    missing = dict.fromkeys(_MISSING.findall(log))
     if missing:
         return (
             f"{name}: expected a module {', '.join([*missing][:8])}, which it uses and no file "
@@ -60,12 +73,16 @@ def complaint(log: str, text: str, *, name: str) -> str:
     # What is wrong may stand in a line before the one where the parser gives up.
     before = [lines[key].strip() for key in sorted(lines) if key < number and lines[key].strip()]
     statement = " ".join([*before[-1:], line])
-    for pattern, construct in _BEYOND.items():
-        if re.search(pattern, line) or re.search(pattern, statement):
-            return (
-                f"{said}{shown}: {construct} is SystemVerilog beyond Icarus Verilog; convert the "
-                "file to Verilog, e.g. with sv2v, or write that line in Verilog"
-            )
+    known = (
+        construct
+        for pattern, construct in _BEYOND.items()
+        if re.search(pattern, line) or re.search(pattern, statement)
+    )
+    if construct := next(known, "this" if "syntax error" not in what else None):
+        return (
+            f"{said}{shown}: {construct} is SystemVerilog beyond Icarus Verilog; install "
+            f"Yosys, which reads it ({INSTALL}), or convert the file, e.g. with sv2v"
+        )
     if before and not _CONTINUES.search(before[-1]):
         return f"{said}{shown}: expected ; or the like behind `{before[-1]:.60}`"
     return f"{said}{shown}; mend it there"

@@ -14,7 +14,7 @@ from ...tools.scratch import scratch
 from ...tools.simulators import run_icarus
 from ..parameters import Parameter
 from ..ports import Instance, Interface, Port
-from .complaints import complaint
+from .complaints import refusal
 from .syntax import OPTIONS
 
 _SCOPE = re.compile(
@@ -44,7 +44,8 @@ def elaborate(
         name: for messages.
 
     Raises:
-        HwsimError: the Verilog does not compile, or a top has no such parameter.
+        UncompiledError: the Verilog does not compile.
+        HwsimError: a module is missing, or a top has no such parameter.
     """
     parameters = dict(parameters or {})
     with scratch("elaborate") as folder:
@@ -56,7 +57,7 @@ def elaborate(
             command += [f"-P{top}.{key}={_override(value)}" for key, value in parameters.items()]
         done = run_icarus([*command, source.name], name=name, folder=folder)
         if done.code:
-            raise HwsimError(complaint(done.stderr, text, name=name))
+            raise refusal(done.stderr, text, name=name)
         found = _interfaces((folder / "design.vvp").read_text(errors="surrogateescape"))
     for top in tops:
         for key in parameters:

@@ -7,7 +7,7 @@ be refused nor run.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...comments import without_comments
@@ -199,6 +199,10 @@ def cone(text: str, found: Iterable[Definition], tops: Iterable[str], *, where: 
     for one in found:
         by_name.setdefault(one.name, []).append(one)
     used, waiting = set[str](), [*tops]
+    # What is imported between definitions is there for all of them.
+    packages = {name for name, same in by_name.items() if same[0].kind == "package"}
+    if packages:
+        waiting += packages & set(_WORD.findall(_between(text, by_name.values())))
     while waiting:
         name = waiting.pop()
         if name in used:
@@ -220,6 +224,13 @@ def cone(text: str, found: Iterable[Definition], tops: Iterable[str], *, where: 
         pieces.append(one.text if is_kept else "\n" * one.text.count("\n"))
         place = one.end
     return "".join([*pieces, text[place:]])
+
+
+def _between(text: str, found: Iterable[Sequence[Definition]]) -> str:
+    """What stands outside of all definitions."""
+    spans = sorted((one.start, one.end) for same in found for one in same)
+    starts, ends = [*(start for start, _ in spans), len(text)], [0, *(end for _, end in spans)]
+    return "".join(text[end:start] for end, start in zip(ends, starts, strict=True))
 
 
 def mentioned(module: Definition, by_name: Mapping[str, object]) -> set[str]:

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A user's Verilog files become one text with one top: what is read, judged and simulated."""
+"""A user's files become one Verilog text with one top: what is read, judged and simulated.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+What Icarus Verilog does not read is translated first, see `systemverilog` and `vhdl`; all that
+follows sees Verilog.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -12,14 +17,18 @@ from ...tools.simulators import require_simulator
 from ..parameters import Parameter
 from ..ports import Interface
 from ..roles import Roles
+from .complaints import UncompiledError
 from .early import used_early
 from .elaboration import elaborate
-from .filelist import expand
+from .filelist import Sources, expand
 from .headers import with_defaults, with_keywords
-from .modules import Definition, cone, definitions
+from .modules import cone, definitions
 from .safety import check_tasks, memories
 from .syntax import Preprocessed, preprocess
+from .systemverilog import translated
 from .tops import choose_top
+from .translation import Translation
+from .vhdl import is_vhdl, read_vhdl
 
 
 class Recognise(Protocol):
@@ -43,6 +52,8 @@ class Reading:
         text: preprocessed Verilog of the top and what it uses, without comments.
         interface: of the top, parameters in place.
         notes: sentences about what was concluded and not told.
+        front_end: what made `text` of another language; empty where Icarus Verilog reads it.
+        unsigned: ports that are declared unsigned, which Verilog cannot say, in small letters.
     """
 
     name: str
@@ -54,6 +65,8 @@ class Reading:
     text: str
     interface: Interface
     notes: tuple[str, ...]
+    front_end: str = ""
+    unsigned: frozenset[str] = frozenset()
 
 
 def read_design(
@@ -83,26 +96,51 @@ def read_design(
     require_simulator()
     macros = {name: str(value) for name, value in (defines or {}).items()}
     expanded = expand(sources, includes=includes, defines=macros)
+    read = _read_vhdl if any(map(is_vhdl, expanded.files)) else _read_verilog
+    return read(expanded, top, parameters or {}, recognise)
+
+
+def _read_verilog(
+    expanded: Sources, top: str | None, parameters: Mapping[str, Parameter], recognise: Recognise
+) -> Reading:
     read = preprocess(expanded.files, includes=expanded.includes, defines=expanded.defines)
-    label = ", ".join(path.name for path in expanded.files)
+    label = _label(expanded)
     text = with_keywords(read.text, where=label)
     defined = definitions(text, where=label)
+    folders = tuple(dict.fromkeys([*(path.parent for path in expanded.files), *expanded.includes]))
+
+    def interfaces(names: Sequence[str]) -> dict[str, Interface]:
+        part = cone(text, defined, names, where=label)
+        try:
+            return elaborate(part, names, name=label)
+        except UncompiledError as refusal:
+            if len(names) > 1:
+                raise
+            check_tasks(part, where=label)
+            part, loads = memories(part, folders=folders, where=label)
+            made = translated(part, names[0], {}, loads, where=label, refusal=refusal)
+            return {names[0]: _interface(made, label)}
+
     try:
         top, notes = choose_top(
             defined,
             top,
             where=label,
-            multiplies=lambda roots: _multipliers(text, defined, roots, recognise, where=label),
+            multiplies=partial(_multipliers, interfaces, recognise, where=label),
         )
     except HwsimError:
         _refuse_undefined(read, text, expanded.files)  # which may be why there is no top
         raise
     text = cone(text, defined, [top], where=label)
     _refuse_undefined(read, text, expanded.files)
-    text = with_defaults(text, top, parameters or {}, where=label)
+    text = with_defaults(text, top, parameters, where=label)
     check_tasks(text, where=label)
-    folders = tuple(dict.fromkeys([*(path.parent for path in expanded.files), *expanded.includes]))
-    interface = elaborate(text, [top], parameters=parameters, name=label)[top]
+    try:
+        interface = elaborate(text, [top], parameters=parameters, name=label)[top]
+    except UncompiledError as refusal:
+        simulated, loads = memories(text, folders=folders, where=label)
+        made = translated(simulated, top, parameters, loads, where=label, refusal=refusal)
+        return _translated(made, expanded, read.files, loads, notes)
     (module,) = (one for one in definitions(text, where=label) if one.name == top)
     notes += [
         f"{early} is used before it is declared, which Icarus Verilog 13 refuses"
@@ -122,6 +160,68 @@ def read_design(
     )
 
 
+def _read_vhdl(
+    expanded: Sources, top: str | None, parameters: Mapping[str, Parameter], recognise: Recognise
+) -> Reading:
+    label = _label(expanded)
+    vhdl = read_vhdl(expanded.files, where=label)
+
+    def interfaces(names: Sequence[str]) -> dict[str, Interface]:
+        return {name: _interface(vhdl.translated(name, {}), label) for name in names}
+
+    name, notes = choose_top(
+        definitions(vhdl.skeleton, where=label),
+        None if top is None else top.lower(),
+        where=label,
+        multiplies=partial(_multipliers, interfaces, recognise, where=label),
+    )
+    made = vhdl.translated(name, parameters)
+    check_tasks(made.text, where=label)
+    return _translated(made, expanded, expanded.files, {}, notes)
+
+
+def _translated(
+    made: Translation,
+    expanded: Sources,
+    files: Sequence[Path],
+    loads: Mapping[str, Path],
+    notes: Sequence[str],
+) -> Reading:
+    label = _label(expanded)
+    return Reading(
+        name=f"{made.top} ({label})",
+        top=made.top,
+        sources=expanded.files,
+        files=(*files, *expanded.lists),
+        defines=expanded.defines,
+        memories=loads,
+        text=made.text,
+        interface=_interface(made, label),
+        notes=(*notes, *made.notes),
+        front_end=made.front_end,
+        unsigned=made.unsigned,
+    )
+
+
+def _interface(made: Translation, label: str) -> Interface:
+    """The ports of a translation, with what it lost of their declarations."""
+    try:
+        found = elaborate(made.text, [made.top], name=label)[made.top]
+    except UncompiledError as error:
+        raise HwsimError(
+            f"{label}: what {made.front_end} makes of it is refused: {error}"
+        ) from error
+    ports = tuple(
+        replace(port, signed=port.signed or port.name.lower() in made.signed)
+        for port in found.ports
+    )
+    return Interface(ports, made.parameters)
+
+
+def _label(expanded: Sources) -> str:
+    return ", ".join(path.name for path in expanded.files)
+
+
 def _refuse_undefined(read: Preprocessed, text: str, sources: Sequence[Path]) -> None:
     """Refuses macros that nothing defines, unless they stand in what is not used."""
     lines: dict[tuple[str, int], str] = {}
@@ -138,25 +238,24 @@ def _refuse_undefined(read: Preprocessed, text: str, sources: Sequence[Path]) ->
 
 
 def _multipliers(
-    text: str,
-    defined: Sequence[Definition],
-    roots: Sequence[str],
+    interfaces: Callable[[Sequence[str]], dict[str, Interface]],
     recognise: Recognise,
+    roots: Sequence[str],
     *,
     where: str,
 ) -> list[str]:
     """Those modules that have two operands and a product; what does not compile has none."""
 
-    def interfaces(names: Sequence[str]) -> dict[str, Interface]:
+    def tried(names: Sequence[str]) -> dict[str, Interface]:
         try:
-            return elaborate(cone(text, defined, names, where=where), names, name=where)
+            return interfaces(names)
         except HwsimError:
             return {}
 
     # All at once takes a hundredth of the time, but one that does not compile spoils it.
-    known = interfaces(roots)
+    known = tried(roots)
     for name in () if known else roots:
-        known |= interfaces([name])
+        known |= tried([name])
 
     def multiplies(name: str) -> bool:
         try:
