@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -96,6 +97,8 @@ def faults(
         raise StudyError(f"{unused[0]}: expected --network with it, e.g. --network lenet5")
     if (attack is None) != (eps is None):
         raise StudyError("expected --attack and --eps together, e.g. --attack fgsm --eps 0.1")
+    if eps is not None and not math.isfinite(eps):
+        raise StudyError(f"--eps: expected a budget of 0 or more, got {eps}")
     if out_file is not None and out_file.suffix not in _RECORDS:
         raise StudyError(f"--out-file: expected a .json or .csv file, got {out_file}")
     require_yosys()
