@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -90,12 +91,10 @@ def faults(
     --out-file FILE.json or FILE.csv has every fault.
     """
     for_networks = {"--images": images, "--attack": attack, "--eps": eps, "--figure": figure}
-    if network is None and (
-        unused := [one for one, value in for_networks.items() if value is not None]
-    ):
-        raise StudyError(f"{unused[0]}: expected --network with it, e.g. --network lenet5")
-    if (attack is None) != (eps is None):
-        raise StudyError("expected --attack and --eps together, e.g. --attack fgsm --eps 0.1")
+    if network is None and any(value is not None for value in for_networks.values()):
+        unused = next(name for name, value in for_networks.items() if value is not None)
+        raise StudyError(f"{unused}: expected --network with it, e.g. --network lenet5")
+    _require_budget(attack, eps)
     if out_file is not None and out_file.suffix not in _RECORDS:
         raise StudyError(f"--out-file: expected a .json or .csv file, got {out_file}")
     require_yosys()
@@ -136,6 +135,13 @@ def faults(
             notice(f"wrote {out_file}")
     if as_json:
         emit({"multipliers": bodies})
+
+
+def _require_budget(attack: str | None, eps: float | None) -> None:
+    if (attack is None) != (eps is None):
+        raise StudyError("expected --attack and --eps together, e.g. --attack fgsm --eps 0.1")
+    if eps is not None and not math.isfinite(eps):
+        raise StudyError(f"--eps: expected a budget of 0 or more, got {eps}")
 
 
 def _campaign(

@@ -87,7 +87,8 @@ def about(campaign: Campaign) -> str:
     of = "" if campaign.seed is None else f" of {campaign.total:,}, drawn at random,"
     names = listed([cut.name(one) for one in harmless], most=8) if harmless else ""
     return (
-        f"{len(campaign.faults):,} faults{of} in {classes:,} classes that are equivalent by "
+        f"{plural(len(campaign.faults), 'fault')}{of} in {classes:,} "
+        f"class{'es' * (classes != 1)} equivalent by "
         f"structure, with {plural(len(campaign.effects), 'table')}; {len(harmless):,} harmless"
         f"{f': {names}' if names else ''}"
     )

@@ -192,6 +192,10 @@ def test_without_a_network_there_are_errors_alone(axhil):
         (["exact", "--images", "5"], "--images: expected --network with it"),
         (["exact", "--eps", "0"], "--eps: expected --network with it"),
         (["exact", "--network", "lenet5", "--eps", "0.1"], "expected --attack and --eps together"),
+        (
+            ["exact", "--network", "lenet5", "--attack", "fgsm", "--eps", "inf"],
+            "--eps: expected a budget of 0 or more, got inf",
+        ),
         (["exact", "--network", "nope"], "unknown network 'nope': expected lenet5"),
         (
             ["exact", "--network", "lenet5", "--unsigned"],
