@@ -312,6 +312,7 @@ OWN = {
     ("hwsim/verilog/reading/", "shutil.copyfile"): "judged before",
     ("hwsim/cost/", "read_text"): "in the folder of our own synthesis",
     ("hwsim/multipliers/cache.py", "read_bytes"): "our own cache",
+    ("hwsim/netlist/inspection.py", "shutil.copyfile"): "judged before",
     ("hwsim/netlist/synthesis.py", ""): "judged before, or in a folder of our own",
     ("hwsim/lut.py", "zipfile.ZipFile"): "in memory",
     ("hwsim/", "Lut.load"): "reads by hwsim.files",

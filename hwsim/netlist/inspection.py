@@ -8,7 +8,6 @@ not.
 
 import re
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from ..verilog.reading.reading import Reading, read_design
 from ..verilog.roles import Roles, recognise
 from .cones import Cones, mere_loops
 from .module import Bit, Module, ranges
+from .operators import operators, widths
 from .synthesis import INSTANCE, LOWERING, TOP, flat, read_json, run_around, safe
 
 _TREE, _WORDS, _GATES = "tree.json", "words.json", "gates.json"
@@ -43,7 +43,6 @@ _COMMANDS = (
     f"write_json {_GATES}",
 )
 _MOST_LEVELS = 200
-_RESIZED = re.compile(r"Resizing cell port (\S+) from (\d+) bits? to (\d+) bits?")
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ def _with_logic(
     found = replace(
         seen,
         reader=f"{reader}, through {design.front_end}" if design.front_end else reader,
-        operators=_operators(tree, design.top),
+        operators=operators(tree, design.top),
         gates=cones.counts([bit for bits, _ in outputs.values() for bit in bits]),
         depth=cones.depth,
         outputs=tuple(_outputs(cones, inputs, outputs, seen.roles)),
@@ -252,7 +251,7 @@ def _with_logic(
         undriven=words.shown(words.undriven),
         unused=tuple(sorted(ranges(unused - words.named(bit for ring in rings for bit in ring)))),
         conflicts=words.shown(words.conflicts),
-        widths=tuple(dict.fromkeys(_widths(log, tree))),
+        widths=tuple(dict.fromkeys(widths(log, tree))),
     )
     return replace(found, places=_places(found, design, words))
 
@@ -303,55 +302,6 @@ def _outputs(
                     needed |= sum(1 << first[one] for one in operand[: weight + 1]) & ~seen
                     beyond |= sum(1 << first[one] for one in operand[weight + 1 :]) & seen
             yield OutputBit(name, shown(seen), shown(needed), shown(beyond))
-
-
-_SYMBOLS = {
-    "add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%", "pow": "**", "divfloor": "/",
-    "modfloor": "%", "and": "&", "or": "|", "xor": "^", "xnor": "~^", "not": "~",
-    "neg": "- (unary)", "pos": "+ (unary)", "logic_not": "!", "logic_and": "&&",
-    "logic_or": "||", "reduce_and": "& (reduction)", "reduce_or": "| (reduction)",
-    "reduce_xor": "^ (reduction)", "reduce_xnor": "~^ (reduction)",
-    "reduce_bool": "| (reduction)", "shl": "<<", "shr": ">>", "sshl": "<<<", "sshr": ">>>",
-    "shift": "[] (variable)", "shiftx": "[] (variable)", "lt": "<", "gt": ">", "le": "<=",
-    "ge": ">=", "eq": "==", "ne": "!=", "eqx": "===", "nex": "!==", "mux": "?:", "pmux": "case",
-    "memrd": "memory read", "memrd_v2": "memory read",
-}  # fmt: skip
-
-
-def _operators(tree: Mapping[str, Any], top: str) -> dict[str, dict[str, int]]:
-    """How many of each operator each module has, as Yosys elaborates it."""
-    # Slang may leave no module but the outermost.
-    modules = {name: module for name, module in tree.items() if name != TOP} or {top: tree[TOP]}
-    variants = Counter(_spelt(name, module) for name, module in modules.items())
-    found = {}
-    for name, module in modules.items():
-        spelt = _spelt(name, module)
-        given = f" ({_parameters(module)})" if variants[spelt] > 1 else ""
-        kinds = [cell["type"].removeprefix("$") for cell in module["cells"].values()]
-        counts = Counter(_SYMBOLS[kind] for kind in kinds if kind in _SYMBOLS)
-        found[spelt + given] = dict(sorted(counts.items(), key=lambda x: (-x[1], x[0])))
-    return found
-
-
-def _widths(log: str, tree: Mapping[str, Any]) -> Iterable[str]:
-    for port, given, bits in _RESIZED.findall(log):
-        name = next(name for name in tree if port.startswith(f"{name}."))
-        path = _spelt(name, tree[name]) + port.removeprefix(name)
-        yield f"{path} of {bits} bits is connected to {given}"
-
-
-def _spelt(name: str, module: Mapping[str, Any]) -> str:
-    """A module's name in the Verilog, which those with parameters of their own have no more."""
-    spelt: str = module["attributes"].get("hdlname", name)
-    return spelt.removeprefix("\\")
-
-
-def _parameters(module: Mapping[str, Any]) -> str:
-    values = module.get("parameter_default_values", {})
-    return ", ".join(
-        f"{name}={int(value, 2) if re.fullmatch('[01]+', value) else value}"
-        for name, value in values.items()
-    )
 
 
 def _tree(instance: Instance) -> dict[str, Any]:
