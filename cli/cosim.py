@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`axhil cosim`: a network's multiplications in the simulator, one by one."""
+"""`axhil cosim`: a network's multiplications in the simulator, or as gates, one by one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import typer
 
 from axhil.hwsim import Circuit, LiveMultiplier, Window
 from axhil.hwsim.multipliers import Assignment, FromVerilog, Multiplier, Request, assignments
+from axhil.hwsim.multipliers.by_gates import program_of
+from axhil.hwsim.netlist.live import LiveGates
 from axhil.study.errors import StudyError
 
 from . import options as opt
@@ -24,11 +26,15 @@ from .tables import Rtl
 if TYPE_CHECKING:
     from axhil.emulation import Accumulator
     from axhil.emulation.products.accumulator import Overflow
-    from axhil.study.cosim import CosimReport
+    from axhil.study.cosim import CosimReport, Engine, EngineName
 
 app = typer.Typer()
 
 DEFAULT = "scaletrim(4,8)"
+
+# By engine.
+_DONE = {"icarus": "simulated", "gates": "computed from gates"}
+_BATCH = {"icarus": 32, "gates": 256}
 
 
 @app.command()
@@ -38,6 +44,7 @@ def cosim(
     *,
     request: Request,
     multipliers: opt.Multipliers = None,
+    engine: opt.CosimEngineOption = "icarus",
     images: Annotated[int, typer.Option(help="How many, class by class.")] = 2,
     layers: Annotated[
         list[str] | None,
@@ -69,10 +76,11 @@ def cosim(
     data_dir: opt.DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Run each multiplication of a network in Icarus Verilog; compare with the table's emulator.
+    """Run each multiplication of a network in the RTL; compare with the table's emulator.
 
-    Of each multiplier in turn, by default scaletrim(4,8). Every operand pair is really simulated,
-    however often it comes: nothing is cached. With --acc-bits both sides sum in such a register:
+    Of each multiplier in turn, by default scaletrim(4,8). Every operand pair is really simulated in
+    Icarus Verilog, or computed from Yosys' gates of the RTL with --engine gates, however often it
+    comes: nothing is cached. With --acc-bits both sides sum in such a register:
     from 0, by input channel, kernel row and kernel column, in every layer with the multiplier. Exit
     code 1 if a product or a logit differs.
     """
@@ -93,12 +101,20 @@ def cosim(
             if folder is not None:
                 raise StudyError(f"{option}: for multipliers of the catalogue, not for a file")
     for one in every:
-        require_codes(one)
-    circuits = {
-        table: _circuit(one)
+        require_codes(one, table=True)
+    if engine != "icarus":
+        for option, value in (("--trace", trace), ("--instances", instances)):
+            if value is not None:
+                raise StudyError(f"{option}: of a simulation, expected --engine icarus with it")
+    rtl_of = {
+        table: one
         for expected, simulated in zip(tables, hardware, strict=True)
         for table, one in zip(expected.multipliers, simulated.multipliers, strict=True)
     }
+    circuits = {table: _circuit(one, engine) for table, one in rtl_of.items()}
+    if engine == "gates":
+        for one in rtl_of.values():
+            program_of(one)
     if trace is not None and len(tables) > 1:
         raise StudyError(f"--trace: expected one multiplier, got {len(tables)}")
     made(every)
@@ -119,7 +135,7 @@ def cosim(
             )
         total = products_of(subject.prepared, names, images=len(selected))
         traced = window and _within(window, total, requested=trace_window is not None)
-        layer = "starting the simulator"
+        layer, doing = "", "simulating" if engine == "icarus" else "computing"
 
         def now(name: str) -> None:
             nonlocal layer
@@ -127,27 +143,37 @@ def cosim(
 
         with (
             nullcontext() if trace is None else results_folder(trace.parent),
-            progress("simulating", total=total, unit="products") as tick,
+            progress(doing, total=total, unit="products") as tick,
         ):
-            report = run_cosim(
-                subject,
-                selected,
-                chosen,
-                lambda one: LiveMultiplier(
+
+            def start(one: Multiplier) -> Engine:
+                def served(done: int) -> None:
+                    tick(done, f"{doing} {layer}")
+
+                if engine == "gates":
+                    return LiveGates(program_of(rtl_of[one]), threads=jobs, progress=served)
+                return LiveMultiplier(
                     circuits[one],
                     processes=jobs,
                     instances=instances,
                     patience=request.time_limit,
-                    progress=lambda done: tick(done, f"simulating {layer}"),
+                    progress=served,
                     trace=trace,
                     window=traced,
-                ),
+                )
+
+            report = run_cosim(
+                subject,
+                selected,
+                chosen,
+                start,
                 layers=names,
                 accumulator=register,
+                batch=_BATCH[engine],
                 now=now,
             )
         title = f"{network}, {len(selected)} images of {selected.name}, RTL of {assignment}"
-        _print(report, title=title)
+        _print(report, title=title, done=_DONE[engine])
         if traced is not None:
             out.print(
                 f"trace: products {traced.start:,} to {traced.stop - 1:,} in {trace}",
@@ -158,29 +184,30 @@ def cosim(
     reports = {assignment.name: simulated(assignment) for assignment in tables}
     if as_json:
         runs = [{"multiplier": name, **report.as_dict()} for name, report in reports.items()]
-        emit({"network": network, "data": selected.name, "images": len(selected), "runs": runs})
+        body = {"network": network, "data": selected.name, "images": len(selected)}
+        emit({**body, "engine": engine, "runs": runs})
     if not all(report.equal for report in reports.values()):
         raise typer.Exit(1)
 
 
-def _circuit(multiplier: Multiplier) -> Circuit:
-    """What a simulator runs under the network.
+def _circuit(multiplier: Multiplier, engine: EngineName) -> Circuit:
+    """What is under the network.
 
     Raises:
-        StudyError: there is no Verilog of it, or it is clocked.
+        StudyError: there is no Verilog of it, or it is clocked and simulated.
     """
     circuit = multiplier.circuit()
     if circuit is None:
         raise StudyError(f"{multiplier.name}: expected Verilog to simulate, got a table or a model")
-    if circuit.roles.clock is not None:
+    if circuit.roles.clock is not None and engine == "icarus":
         raise StudyError(
-            f"{circuit.name}: expected a combinational multiplier to put under a network, got one "
-            f"with the clock {circuit.roles.clock}"
+            f"{circuit.name}: expected a combinational multiplier to simulate under a network, got "
+            f"one with the clock {circuit.roles.clock}; --engine gates computes it"
         )
     return circuit
 
 
-def _print(report: CosimReport, *, title: str) -> None:
+def _print(report: CosimReport, *, title: str, done: str) -> None:
     out.print(title, soft_wrap=True, markup=False)
     if report.accumulator is not None:
         out.print(
@@ -205,7 +232,7 @@ def _print(report: CosimReport, *, title: str) -> None:
             soft_wrap=True,
         )
     out.print(
-        f"{report.products:,} products simulated in {report.seconds:.2f} s: "
+        f"{report.products:,} products {done} in {report.seconds:.2f} s: "
         f"{report.rate:,.0f} products/s",
         soft_wrap=True,
     )

@@ -175,8 +175,18 @@ def listed(words: Sequence[str] | None) -> list[str]:
     return [word for text in words for word in split_items(text)]
 
 
-def made(multipliers: Sequence[Multiplier], *, jobs: int | None = None) -> None:
+def made(
+    multipliers: Sequence[Multiplier],
+    *,
+    jobs: int | None = None,
+    make: Callable[..., object] | None = None,
+) -> None:
     """Makes the tables of multipliers, shows how far it is, and says what was assumed.
+
+    Args:
+        multipliers: each once or more.
+        jobs: simulators at a time; None is one per processor core.
+        make: see `make_tables`.
 
     Raises:
         HwsimError: one cannot be made.
@@ -184,7 +194,10 @@ def made(multipliers: Sequence[Multiplier], *, jobs: int | None = None) -> None:
     distinct = list(dict.fromkeys(multipliers))
     with progress("making tables", total=len(distinct), unit="tables") as tick:
         make_tables(
-            distinct, jobs=jobs, progress=lambda count, _, name: tick(count, f"made {name}")
+            distinct,
+            jobs=jobs,
+            progress=lambda count, _, name: tick(count, f"made {name}"),
+            make=make,
         )
     for note in dict.fromkeys(note for one in distinct for note in one.notes):
         notice(note)

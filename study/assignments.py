@@ -43,14 +43,18 @@ def distinct(found: Sequence[Assignment]) -> list[Multiplier]:
     return list(dict.fromkeys(one for each in found for one in each.multipliers))
 
 
-def require_codes(multiplier: Multiplier) -> None:
+def require_codes(multiplier: Multiplier, *, table: bool = False) -> None:
     """Refuses operands that networks are not quantised to.
+
+    Args:
+        multiplier: which.
+        table: products are looked up in its table, and not computed from gates.
 
     Raises:
         HwsimError: says what they are, and for an unsigned core in Verilog what to do.
     """
     activation, weight = multiplier.operands
-    expected = refused_operands(activation, weight)
+    expected = refused_operands(activation, weight, table=table)
     if expected is None:
         return
     kinds = f"{activation}" if activation == weight else f"{activation} x {weight}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network whose multiplications run in the simulator, beside the same network from a table."""
+"""A network whose multiplications are simulated or computed by gates, beside that from a table."""
 
 from __future__ import annotations
 
@@ -18,21 +18,27 @@ from axhil.emulation import Accumulator, External, Prepared
 from axhil.emulation.mapping import Mapped
 from axhil.hwsim import LiveMultiplier
 from axhil.hwsim.multipliers import Assignment, Multiplier
+from axhil.hwsim.netlist.live import LiveGates
 from axhil.zoo import Images
 
 from .errors import StudyError
 from .subject import Subject
 
+EngineName = Literal["icarus", "gates"]
+"""What multiplies under a network."""
+
+Engine = LiveMultiplier | LiveGates
+
 
 @dataclass(frozen=True)
 class LayerProducts:
-    """What the simulator did for one layer.
+    """What an engine did for one layer.
 
     Attributes:
         layer: its name.
-        products: multiplications simulated.
+        products: multiplications done.
         differing: how many of them are not what the table says.
-        first: operands, table's product and simulated product of the first that differs.
+        first: operands, table's product and the engine's of the first that differs.
     """
 
     layer: str
@@ -53,13 +59,13 @@ class LayerProducts:
 
 @dataclass(frozen=True, eq=False)
 class CosimReport:
-    """A network run twice: its products simulated, and looked up.
+    """A network run twice: its products from an engine, and looked up.
 
     Attributes:
-        layers: those that were simulated, in the network's order.
-        logits: (N, classes) float32 of the simulated network.
+        layers: those that the engine multiplied for, in the network's order.
+        logits: (N, classes) float32 of that network.
         expected: likewise of the emulator.
-        seconds: of the run, without the simulators' start.
+        seconds: of the run, without the engine's start.
         accumulator: of few bits, that both summed in; None: no sum overflows.
         whole: logits of the emulator where no sum overflows; None without an accumulator.
     """
@@ -73,7 +79,7 @@ class CosimReport:
 
     @property
     def products(self) -> int:
-        """Multiplications simulated."""
+        """Multiplications of the engine."""
         return sum(layer.products for layer in self.layers)
 
     @property
@@ -107,11 +113,12 @@ class CosimReport:
             "overflowed_logits": self.overflowed_logits,
             "products": self.products,
             "seconds": self.seconds,
+            "products_per_second": self.rate,
         }
 
 
 def chosen_layers(subject: Subject, patterns: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of the layers to simulate.
+    """Names of the layers for which an engine multiplies.
 
     Args:
         subject: the network.
@@ -172,25 +179,25 @@ def cosim(
     subject: Subject,
     images: Images,
     multipliers: Mapping[str, Multiplier | Literal["float"] | None],
-    start: Callable[[Multiplier], LiveMultiplier],
+    start: Callable[[Multiplier], Engine],
     *,
     layers: Sequence[str],
     accumulator: Accumulator | None = None,
     batch: int = 32,
     now: Callable[[str], None] | None = None,
 ) -> CosimReport:
-    """Run a network with the products of some layers simulated, and compare with its emulator.
+    """Run a network with the products of some layers from an engine; compare with its emulator.
 
     Args:
         subject: the network, quantised.
         images: what to classify.
         multipliers: of every layer, see `multipliers_of`; their tables are the emulator's.
-        start: starts the simulation of a multiplier; closed here.
-        layers: those to simulate.
-        accumulator: of few bits, for every layer with the multiplier, simulated or from the table;
+        start: starts the engine of a multiplier; closed here.
+        layers: those for which it multiplies.
+        accumulator: of few bits, for every layer with the multiplier, from the engine or the table;
             None: no sum overflows.
         batch: images at a time.
-        now: told the layer that is being simulated.
+        now: called with the layer that is computed next.
 
     Raises:
         HwsimError: the simulator does not start, dies, or shows X or Z.
@@ -199,7 +206,7 @@ def cosim(
         name: one if one is None or isinstance(one, str) else one.table()
         for name, one in multipliers.items()
     }
-    simulators: dict[Multiplier, LiveMultiplier] = {}
+    engines: dict[Multiplier, Engine] = {}
     emulator = subject.prepared.emulate(mapped, accumulator=accumulator)
     whole = None if accumulator is None else subject.prepared.emulate(mapped)
     with ExitStack() as running:
@@ -208,9 +215,9 @@ def cosim(
             one = multipliers[name]
             assert one is not None
             assert not isinstance(one, str)
-            if one not in simulators:
-                simulators[one] = running.enter_context(start(one))
-            checks[name] = _Checked(name, simulators[one], one, now)
+            if one not in engines:
+                engines[one] = running.enter_context(start(one))
+            checks[name] = _Checked(name, engines[one], one, now)
         outside = {name: check.external for name, check in checks.items()}
         simulated = subject.prepared.emulate({**mapped, **outside}, accumulator=accumulator)
         logits, expected, without = [], [], []
@@ -238,12 +245,12 @@ def _differing(x: NDArray[np.float32], y: NDArray[np.float32]) -> int:
 
 
 class _Checked:
-    """The live multiplier as one layer sees it; each product is held against the table."""
+    """An engine as one layer sees it; each product is held against the table."""
 
     def __init__(
         self,
         layer: str,
-        live: LiveMultiplier,
+        live: Engine,
         multiplier: Multiplier,
         now: Callable[[str], None] | None,
     ) -> None:
@@ -256,7 +263,8 @@ class _Checked:
     def external(self) -> External:
         """As the network takes it."""
         lut = self._lut
-        return External(f"RTL of {self._name}", self, lut.activation, lut.weight)
+        sums = self._sums if isinstance(self._live, LiveGates) else None
+        return External(f"RTL of {self._name}", self, lut.activation, lut.weight, sums)
 
     def __call__(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         if self._now is not None:
@@ -271,6 +279,25 @@ class _Checked:
         self._products += len(products)
         self._differing += len(where)
         return products
+
+    def _sums(self, x: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
+        assert isinstance(self._live, LiveGates)
+        if self._now is not None:
+            self._now(self._layer)
+        table = self._lut.table
+        sums, differing = self._live.sums(x, w, table)
+        if differing and self._first is None:
+            wrong = self._live.unlike(table)
+            for weights in w:  # by output, tap and window, as simulators are asked
+                taps, rows = np.nonzero(wrong[x.T, weights[:, None]])
+                if len(taps):
+                    a, b = int(x[rows[0], taps[0]]), int(weights[taps[0]])
+                    got = self._live(np.array([a]), np.array([b]))
+                    self._first = a, b, int(table[a, b]), int(got[0])
+                    break
+        self._products += len(x) * w.size
+        self._differing += differing
+        return sums
 
     def result(self) -> LayerProducts:
         return LayerProducts(self._layer, self._products, self._differing, self._first)

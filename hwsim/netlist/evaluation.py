@@ -97,6 +97,14 @@ def products(
     return out
 
 
+def multiply(
+    program: Program, a: NDArray[np.integer], b: NDArray[np.integer], *, threads: int | None = None
+) -> NDArray[np.int64]:
+    """As `products`, from operand values to values of at most 63 bits."""
+    patterns = (one.pattern(x) for one, x in zip(program.operands, (a, b), strict=True))
+    return program.product.value(products(program, *patterns, threads=threads))
+
+
 def matmul(
     program: Program,
     x: NDArray[np.integer],
@@ -119,7 +127,7 @@ def matmul(
     """
     (rows, taps), outputs = x.shape, len(w)
     activations, weights = (
-        np.ascontiguousarray(operand.pattern(codes).astype(np.uint16).T)
+        np.ascontiguousarray(codes.T.astype(np.uint16)) & np.uint16(operand.count - 1)
         for operand, codes in zip(program.operands, (x, w), strict=True)
     )
     expected = None if table is None else np.ascontiguousarray(table).view(np.uint32)
@@ -141,7 +149,7 @@ def matmul(
 
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         wrong = sum(pool.map(part, range(0, len(sums), each)))
-    return np.ascontiguousarray(sums.reshape(outputs, rows).T), wrong
+    return sums.reshape(outputs, rows).T, wrong
 
 
 def table(program: Program, *, threads: int | None = None) -> NDArray[Any]:
