@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 
 from axhil.hwsim import Circuit, LiveMultiplier, Window
 from axhil.hwsim.multipliers import Assignment, FromVerilog, Multiplier, Request, assignments
-from axhil.hwsim.multipliers.by_gates import program_of
+from axhil.hwsim.multipliers.by_gates import TABLE_BITS, computed, is_by_gates, program_of
 from axhil.hwsim.netlist.live import LiveGates
 from axhil.study.errors import StudyError
 
@@ -84,40 +85,21 @@ def cosim(
     from 0, by input channel, kernel row and kernel column, in every layer with the multiplier. Exit
     code 1 if a product or a logit differs.
     """
-    from axhil.study.assignments import require_codes
     from axhil.study.cosim import cosim as run_cosim
     from axhil.study.cosim import layers_of, multipliers_of, products_of
     from axhil.study.subject import load_subject
 
     window = _window(trace, trace_window)
     register = _accumulator(acc_bits, overflow)
-    words = multipliers or [DEFAULT]
-    hardware = assignments(words, replace(request, rtl=rtl))
-    # With --rtl the Verilog is held against the tables of what it should be.
-    tables = assignments(words, replace(request, luts=luts))
-    every = list(dict.fromkeys(one for each in tables for one in each.multipliers))
-    if all(isinstance(one, FromVerilog) for one in every):
-        for option, folder in (("--rtl", rtl), ("--luts", luts)):
-            if folder is not None:
-                raise StudyError(f"{option}: for multipliers of the catalogue, not for a file")
-    for one in every:
-        require_codes(one, table=True)
-    if engine != "icarus":
-        for option, value in (("--trace", trace), ("--instances", instances)):
-            if value is not None:
-                raise StudyError(f"{option}: of a simulation, expected --engine icarus with it")
-    rtl_of = {
-        table: one
-        for expected, simulated in zip(tables, hardware, strict=True)
-        for table, one in zip(expected.multipliers, simulated.multipliers, strict=True)
-    }
-    circuits = {table: _circuit(one, engine) for table, one in rtl_of.items()}
+    _require_simulation(engine, {"--trace": trace, "--instances": instances})
+    tables, rtl_of = _found(multipliers or [DEFAULT], request, rtl=rtl, luts=luts)
+    for one in rtl_of.values():
+        _circuit(one, engine)
     if engine == "gates":
-        for one in rtl_of.values():
-            program_of(one)
+        _make_gates(rtl_of)
     if trace is not None and len(tables) > 1:
         raise StudyError(f"--trace: expected one multiplier, got {len(tables)}")
-    made(every)
+    made([*rtl_of], make=computed)
     subject = load_subject(
         network, weights=weights, root=data_dir, data=data, allow_float=allow_float
     )
@@ -135,33 +117,30 @@ def cosim(
             )
         total = products_of(subject.prepared, names, images=len(selected))
         traced = window and _within(window, total, requested=trace_window is not None)
-        layer, doing = "", "simulating" if engine == "icarus" else "computing"
+        layer = ""
 
         def now(name: str) -> None:
             nonlocal layer
             layer = name
 
+        def start(one: Multiplier) -> Engine:
+            if engine == "gates":
+                return LiveGates(program_of(rtl_of[one]), threads=jobs, progress=served)
+            return LiveMultiplier(
+                _circuit(rtl_of[one], engine),
+                processes=jobs,
+                instances=instances,
+                patience=request.time_limit,
+                progress=served,
+                trace=trace,
+                window=traced,
+            )
+
         with (
             nullcontext() if trace is None else results_folder(trace.parent),
-            progress(doing, total=total, unit="products") as tick,
+            progress("multiplying", total=total, unit="products") as tick,
         ):
-
-            def start(one: Multiplier) -> Engine:
-                def served(done: int) -> None:
-                    tick(done, f"{doing} {layer}")
-
-                if engine == "gates":
-                    return LiveGates(program_of(rtl_of[one]), threads=jobs, progress=served)
-                return LiveMultiplier(
-                    circuits[one],
-                    processes=jobs,
-                    instances=instances,
-                    patience=request.time_limit,
-                    progress=served,
-                    trace=trace,
-                    window=traced,
-                )
-
+            served = lambda done: tick(done, f"multiplying for {layer}")  # noqa: E731
             report = run_cosim(
                 subject,
                 selected,
@@ -190,6 +169,58 @@ def cosim(
         raise typer.Exit(1)
 
 
+def _require_simulation(engine: EngineName, options: Mapping[str, object]) -> None:
+    """Refuses options of simulations where nothing is simulated."""
+    for option, value in options.items():
+        if value is not None and engine != "icarus":
+            raise StudyError(f"{option}: of a simulation, expected --engine icarus with it")
+
+
+def _found(
+    words: Sequence[str], request: Request, *, rtl: Path | None, luts: Path | None
+) -> tuple[list[Assignment], dict[Multiplier, Multiplier]]:
+    """What networks are built from, and by each multiplier that whose Verilog is under them.
+
+    Raises:
+        StudyError: an option of the catalogue where there are only files.
+        HwsimError: as `assignments`, or operands that networks do not have.
+    """
+    from axhil.study.assignments import distinct, require_codes
+
+    hardware = assignments(words, replace(request, rtl=rtl))
+    # With --rtl the Verilog is held against the tables of what it should be.
+    tables = assignments(words, replace(request, luts=luts))
+    every = distinct(tables)
+    if all(isinstance(one, FromVerilog) for one in every):
+        for option, folder in (("--rtl", rtl), ("--luts", luts)):
+            if folder is not None:
+                raise StudyError(f"{option}: for multipliers of the catalogue, not for a file")
+    for one in every:
+        require_codes(one)
+    return tables, {
+        table: one
+        for expected, simulated in zip(tables, hardware, strict=True)
+        for table, one in zip(expected.multipliers, simulated.multipliers, strict=True)
+    }
+
+
+def _make_gates(rtl_of: Mapping[Multiplier, Multiplier]) -> None:
+    """Makes the gates of multipliers.
+
+    Raises:
+        StudyError: there is no table to hold them against.
+        HwsimError: no gates.
+    """
+    for one, hardware in rtl_of.items():
+        if is_by_gates(one):
+            raise StudyError(
+                f"{one.name}: expected operands of at most {TABLE_BITS} bits, a table of which "
+                f"gates can be held against, got {one.operands}; --engine icarus holds a "
+                "simulation against gates"
+            )
+        program_of(hardware)
+
+
 def _circuit(multiplier: Multiplier, engine: EngineName) -> Circuit:
     """What is under the network.
 
@@ -198,7 +229,9 @@ def _circuit(multiplier: Multiplier, engine: EngineName) -> Circuit:
     """
     circuit = multiplier.circuit()
     if circuit is None:
-        raise StudyError(f"{multiplier.name}: expected Verilog to simulate, got a table or a model")
+        raise StudyError(
+            f"{multiplier.name}: expected Verilog under a network, got a table, a model or gates"
+        )
     if circuit.roles.clock is not None and engine == "icarus":
         raise StudyError(
             f"{circuit.name}: expected a combinational multiplier to simulate under a network, got "

@@ -2,13 +2,14 @@
 """Quantised layers whose products come from a multiplier: one base, one short class a module type.
 
     step = rint(x / activation scale), clipped        code - zero point, see `quantize`
-    acc  = sum of lut[code, weight code] - zero point * sum of weight codes      int32, see below
+    acc  = sum of lut[code, weight code] - zero point * sum of weight codes      int32
     y    = float32(acc) * out_scale + bias            per output channel; each operation rounded
 
 The second part of `acc` is an exact integer constant outside the multiplier, 0 where the zero point
-is. Codes of more than 8 bits are summed in int64, of products that no table holds. The backward pass is straight-through: the input gradient of the float convolution on the
-dequantised operands, zero where the activation was clamped; or by the table's own slope, see
-`slope`. Weights take no gradient, but `update` replaces them.
+is. Where codes have more than 8 bits, sums are int64. The backward pass is straight-through: the
+input gradient of the float convolution on the dequantised operands, zero where the activation was
+clamped; or by the table's own slope, see `slope`. Weights take no gradient, but `update` replaces
+them.
 
 A module type that is not here gets a class under `@handles`, which says how its weights and its
 input are those of a 2-D convolution.

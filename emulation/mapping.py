@@ -39,11 +39,12 @@ def tables_of(source: BuiltFrom) -> Mapped | dict[str, Mapped]:
     if isinstance(source, Assignment):
         source = source.mapping()
     if isinstance(source, Mapping):
-        return {pattern: _table(one) for pattern, one in source.items()}
-    return _table(source)
+        return {pattern: mapped_to(one) for pattern, one in source.items()}
+    return mapped_to(source)
 
 
-def _table(source: Mapped | Program | Multiplier | str) -> Mapped:
+def mapped_to(source: Mapped | Program | Multiplier | str) -> Mapped:
+    """What a layer computes with: of a multiplier its table, or its gates."""
     if source is None or source == "float" or isinstance(source, Lut | External):
         return source  # type: ignore[return-value]  # the one text among them is "float"
     if not isinstance(source, Program):

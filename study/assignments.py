@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from axhil.emulation.quantise.quantize import refused_operands
-from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError
 from axhil.hwsim.multipliers import (
     NETWORKS,
     Assignment,
@@ -16,6 +16,7 @@ from axhil.hwsim.multipliers import (
     Request,
     assignments,
 )
+from axhil.hwsim.multipliers.by_gates import ByGates
 
 
 def network_assignments(
@@ -43,17 +44,14 @@ def distinct(found: Sequence[Assignment]) -> list[Multiplier]:
     return list(dict.fromkeys(one for each in found for one in each.multipliers))
 
 
-def require_codes(multiplier: Multiplier, *, table: bool = False) -> None:
+def require_codes(multiplier: Multiplier) -> None:
     """Refuses operands that networks are not quantised to.
-
-    Args:
-        multiplier: which.
-        table: products are looked up in its table, and not computed from gates.
 
     Raises:
         HwsimError: says what they are, and for an unsigned core in Verilog what to do.
     """
     activation, weight = multiplier.operands
+    table = not isinstance(multiplier, Catalogued | FromVerilog | ByGates)
     expected = refused_operands(activation, weight, table=table)
     if expected is None:
         return

@@ -6,7 +6,7 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from axhil.emulation import Accumulator, External, Prepared
-from axhil.emulation.mapping import Mapped
-from axhil.hwsim import LiveMultiplier
+from axhil.emulation.mapping import Mapped, mapped_to
+from axhil.hwsim import LiveMultiplier, Lut
 from axhil.hwsim.multipliers import Assignment, Multiplier
+from axhil.hwsim.multipliers.by_gates import computed
+from axhil.hwsim.netlist.evaluation import multiply
 from axhil.hwsim.netlist.live import LiveGates
 from axhil.zoo import Images
 
@@ -37,23 +39,26 @@ class LayerProducts:
     Attributes:
         layer: its name.
         products: multiplications done.
-        differing: how many of them are not what the table says.
-        first: operands, table's product and the engine's of the first that differs.
+        differing: how many of them are not what the emulator has.
+        first: operands, the emulator's product and the engine's of the first that differs.
+        emulator: where it has its products from.
     """
 
     layer: str
     products: int
     differing: int
     first: tuple[int, int, int, int] | None
+    emulator: Literal["table", "gates"] = "table"
 
     def sentence(self) -> str:
         """One sentence for people."""
+        whose = {"table": "table's", "gates": "gates'"}[self.emulator]
         if self.first is None:
-            return f"{self.layer}: all {self.products:,} products equal the table's"
+            return f"{self.layer}: all {self.products:,} products equal the {whose}"
         a, b, expected, got = self.first
         return (
             f"{self.layer}: {self.differing:,} of {self.products:,} products differ from the "
-            f"table's; first a_i={a}, b_i={b}: table {expected}, RTL {got}"
+            f"{whose}; first a_i={a}, b_i={b}: {self.emulator} {expected}, RTL {got}"
         )
 
 
@@ -179,7 +184,7 @@ def cosim(
     subject: Subject,
     images: Images,
     multipliers: Mapping[str, Multiplier | Literal["float"] | None],
-    start: Callable[[Multiplier], Engine],
+    start: Callable[[Multiplier], AbstractContextManager[Engine]],
     *,
     layers: Sequence[str],
     accumulator: Accumulator | None = None,
@@ -191,7 +196,8 @@ def cosim(
     Args:
         subject: the network, quantised.
         images: what to classify.
-        multipliers: of every layer, see `multipliers_of`; their tables are the emulator's.
+        multipliers: of every layer, see `multipliers_of`; their tables are the emulator's, or
+            gates where networks have no table.
         start: starts the engine of a multiplier; closed here.
         layers: those for which it multiplies.
         accumulator: of few bits, for every layer with the multiplier, from the engine or the table;
@@ -203,7 +209,7 @@ def cosim(
         HwsimError: the simulator does not start, dies, or shows X or Z.
     """
     mapped: dict[str, Mapped] = {
-        name: one if one is None or isinstance(one, str) else one.table()
+        name: one if one is None or isinstance(one, str) else mapped_to(one)
         for name, one in multipliers.items()
     }
     engines: dict[Multiplier, Engine] = {}
@@ -245,7 +251,7 @@ def _differing(x: NDArray[np.float32], y: NDArray[np.float32]) -> int:
 
 
 class _Checked:
-    """An engine as one layer sees it; each product is held against the table."""
+    """An engine as one layer sees it; each product is held against the emulator's."""
 
     def __init__(
         self,
@@ -254,50 +260,61 @@ class _Checked:
         multiplier: Multiplier,
         now: Callable[[str], None] | None,
     ) -> None:
-        self._layer, self._live, self._lut, self._now = layer, live, multiplier.table(), now
-        self._name = multiplier.name
+        self._layer, self._live, self._now = layer, live, now
+        self._name, self._operands = multiplier.name, multiplier.operands
+        self._expected = computed(multiplier)
         self._products = self._differing = 0
         self._first: tuple[int, int, int, int] | None = None
 
     @property
     def external(self) -> External:
         """As the network takes it."""
-        lut = self._lut
-        sums = self._sums if isinstance(self._live, LiveGates) else None
-        return External(f"RTL of {self._name}", self, lut.activation, lut.weight, sums)
+        # Gates are held against a table within their own loop.
+        table = isinstance(self._live, LiveGates) and isinstance(self._expected, Lut)
+        sums = self._sums if table else None
+        return External(f"RTL of {self._name}", self, *self._operands, sums)
 
     def __call__(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         if self._now is not None:
             self._now(self._layer)
         products = self._live(a, b)
-        lut = self._lut
-        expected = lut.table[lut.activation.pattern(a), lut.weight.pattern(b)]
-        (where,) = np.nonzero(products != expected)
-        if len(where) and self._first is None:
-            i = where[0]
+        if isinstance(self._expected, Lut):
+            rows, columns = (o.pattern(x) for o, x in zip(self._operands, (a, b), strict=True))
+            expected = self._expected.table[rows, columns].astype(np.int64)
+        else:
+            expected = multiply(self._expected, a, b)
+        self._count(len(products), int((products != expected).sum()))
+        if self._differing and self._first is None:
+            i = int((products != expected).argmax())
             self._first = int(a[i]), int(b[i]), int(expected[i]), int(products[i])
-        self._products += len(products)
-        self._differing += len(where)
         return products
 
     def _sums(self, x: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
         assert isinstance(self._live, LiveGates)
+        assert isinstance(self._expected, Lut)
         if self._now is not None:
             self._now(self._layer)
-        table = self._lut.table
+        table = self._expected.table
         sums, differing = self._live.sums(x, w, table)
+        self._count(len(x) * w.size, differing)
         if differing and self._first is None:
             wrong = self._live.unlike(table)
             for weights in w:  # by output, tap and window, as simulators are asked
                 taps, rows = np.nonzero(wrong[x.T, weights[:, None]])
                 if len(taps):
-                    a, b = int(x[rows[0], taps[0]]), int(weights[taps[0]])
-                    got = self._live(np.array([a]), np.array([b]))
+                    pair = x[rows[:1], taps[0]], weights[taps[:1]]
+                    got = self._live(*pair)
+                    a, b = (int(one[0]) for one in pair)
                     self._first = a, b, int(table[a, b]), int(got[0])
                     break
-        self._products += len(x) * w.size
-        self._differing += differing
         return sums
 
+    def _count(self, products: int, differing: int) -> None:
+        self._products += products
+        self._differing += differing
+
     def result(self) -> LayerProducts:
-        return LayerProducts(self._layer, self._products, self._differing, self._first)
+        emulator: Literal["table", "gates"] = (
+            "table" if isinstance(self._expected, Lut) else "gates"
+        )
+        return LayerProducts(self._layer, self._products, self._differing, self._first, emulator)

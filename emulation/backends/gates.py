@@ -55,7 +55,7 @@ class Gates(Elsewhere):
 
     def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
         """See `Backend.accumulate`."""
-        n, c, h, w = steps.shape
+        _, c, h, w = steps.shape
         oh, ow = self.computation.geometry.output_size(h, w, self.kernel)
         of_image = oh * ow * c * self.kernel[0] * self.kernel[1]
         parts = steps.split(max(1, _CODES // max(of_image, 1)))

@@ -39,8 +39,8 @@ def refused_operands(activation: Operand, weight: Operand, *, table: bool = Fals
     """
     most = S8.bits if table else _BITS[-1]
     if not all(_BITS[0] <= operand.bits <= most for operand in (activation, weight)):
-        of = ", or gates of wider ones" if table else ""
-        return f"operands of {_BITS[0]} to {most} bits{of}"
+        more = f", or up to {_BITS[-1]} with Verilog" if table else ""
+        return f"operands of {_BITS[0]} to {most} bits{more}"
     return None if weight.signed else "signed weights"
 
 

@@ -140,7 +140,9 @@ def matmul(
     def part(first: int) -> int:
         out = sums[first : first + each]
         if kernel is None:
-            return _numpy_matmul(program, activations, weights, first, out, table)
+            lanes = np.arange(first, first + len(out))
+            out[:], count = _numpy_matmul(program, activations, weights, lanes, table)
+            return count
         wrong: int = kernel.matmul(
             native.isa(), program.gates, program.slots, program.a, program.b, p,
             activations, weights, first, out, expected,
@@ -261,20 +263,19 @@ def _numpy_matmul(
     program: Program,
     x: NDArray[np.uint16],
     w: NDArray[np.uint16],
-    first: int,
-    out: NDArray[np.int64],
+    lanes: NDArray[np.int64],
     table: NDArray[np.int32] | None,
-) -> int:
-    """The same lane by lane: x (K, R) and w (K, O), bit patterns."""
-    output, row = np.divmod(np.arange(first, first + len(out)), x.shape[1])
+) -> tuple[NDArray[np.int64], int]:
+    """The same for some lanes, o * R + r each: x (K, R) and w (K, O), bit patterns."""
+    output, row = np.divmod(lanes, x.shape[1])
     p = program.p[: program.product.bits]
-    out[:], wrong = 0, 0
+    sums, wrong = np.zeros(len(lanes), np.int64), 0
     for a, b in zip(x.astype(np.uint32)[:, row], w.astype(np.uint32)[:, output], strict=True):
         found = _values(program, _numpy_products(program, p, a, b)).astype(np.int64)
-        out += found
+        sums += found
         if table is not None:
             wrong += int((found.astype(np.int32) != table[a, b]).sum())
-    return wrong
+    return sums, wrong
 
 
 FUNCTIONS: dict[int, Callable[[Any, Any, Any], Any]] = {
