@@ -62,7 +62,7 @@ def test_operands_that_networks_do_not_have_are_one_sentence(there, text, senten
 @pytest.mark.sim
 def test_an_unsigned_core_is_wrapped_on_request_and_says_so(there):
     (found,) = network_assignments(["u.v[wrap]"])
-    (lut,) = found.tables()
+    lut = found.mapping()
     np.testing.assert_array_equal(lut.table, golden(PAPER_MULTIPLIERS[0]).table)
     (note,) = found.notes
     assert re.match(r"u\.v\[wrap\] in a sign-magnitude wrapper, as requested: simulated in", note)
