@@ -15,6 +15,7 @@ from axhil.hwsim.multipliers import Multiplier, Request, VerilogSource, make_tab
 from axhil.hwsim.multipliers.assignment import words_of
 from axhil.hwsim.multipliers.comparing.opinion import NO_YOSYS
 from axhil.hwsim.multipliers.comparing.printed import PREFIX
+from axhil.hwsim.multipliers.by_gates import notes_of
 from axhil.hwsim.multipliers.find import Origin, origin_of
 from axhil.hwsim.multipliers.source import Sign, define, setting, split_items, tie
 from axhil.hwsim.operands import Asked, Operands
@@ -199,7 +200,7 @@ def made(
             progress=lambda count, _, name: tick(count, f"made {name}"),
             make=make,
         )
-    for note in dict.fromkeys(note for one in distinct for note in one.notes):
+    for note in dict.fromkeys(note for one in distinct for note in notes_of(one)):
         notice(note)
 
 

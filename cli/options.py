@@ -78,7 +78,7 @@ Multipliers = Annotated[
         "--multiplier",
         "-m",
         help="A name, Verilog, a table, a model, or by layer: exact, 'drum(4)', 'mul.v\\[K=3]', "
-        "mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable.",
+        "gates:mul.v, mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable.",
     ),
 ]
 Data = Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")]

@@ -204,8 +204,9 @@ def test_gates_are_a_multiplier_of_any_command(axhil, refused):
 def test_a_users_16_bit_verilog_is_classified_with(axhil, tmp_path):
     header = "module my16(input signed [15:0] a, b, output signed [31:0] p);"
     (tmp_path / "my16.v").write_text(f"{header}\n  assign p = (a * b) & ~32'sd255;\nendmodule\n")
-    code, out, _ = axhil("accuracy", "lenet5", "-m", "my16.v", "--images", 50)
+    code, out, err = axhil("accuracy", "lenet5", "-m", "my16.v", "--images", 50)
     assert code == 0
+    assert re.search(r"^my16.v: [\d,]+ gates by Yosys [\d.]+$", err, re.M)
     rows = {line.split()[0]: line.split() for line in out.splitlines() if "to" in line.split()}
     assert float(rows["my16"][2]) == float(rows["float32"][1]) > 90
     code, out, _ = axhil("plan", "lenet5", "-m", "my16.v")

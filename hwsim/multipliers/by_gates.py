@@ -54,10 +54,7 @@ class ByGates(KeptTable):
 
     def _make(self, _jobs: int | None, _progress: Progress | None) -> tuple[Lut, tuple[str, ...]]:
         self.operands.require_table()
-        netlist = gates_of(self)
-        made = table(program_of(self))
-        note = f"{self.name}: {len(netlist.gates):,} gates by {netlist.reader}"
-        return Lut(made, *self.operands, {"multiplier": self.name}), (note,)
+        return Lut(table(program_of(self)), *self.operands, {"multiplier": self.name}), ()
 
 
 def gates_of(multiplier: Multiplier) -> Netlist:
@@ -97,6 +94,16 @@ def program_of(multiplier: Multiplier) -> Program:
         kept["program"] = Program.of(gates_of(multiplier))
     program: Program = kept["program"]
     return program
+
+
+def notes_of(multiplier: Multiplier) -> tuple[str, ...]:
+    """What is to be said of a multiplier, and of its gates where they were made."""
+    core = multiplier.multiplier if isinstance(multiplier, ByGates) else multiplier
+    netlist: Netlist | None = core.__dict__.get("gates")
+    if netlist is None:
+        return multiplier.notes
+    parts = (f"{len(netlist.gates):,} gates by {netlist.reader}", *netlist.findings.flaws)
+    return (*multiplier.notes, f"{multiplier.name}: {'; '.join(parts)}")
 
 
 def is_by_gates(multiplier: Multiplier) -> bool:
