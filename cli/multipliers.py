@@ -13,9 +13,9 @@ import typer
 from axhil.hwsim import PAPER_MULTIPLIERS
 from axhil.hwsim.multipliers import Multiplier, Request, VerilogSource, make_tables
 from axhil.hwsim.multipliers.assignment import words_of
+from axhil.hwsim.multipliers.by_gates import notes_of
 from axhil.hwsim.multipliers.comparing.opinion import NO_YOSYS
 from axhil.hwsim.multipliers.comparing.printed import PREFIX
-from axhil.hwsim.multipliers.by_gates import notes_of
 from axhil.hwsim.multipliers.find import Origin, origin_of
 from axhil.hwsim.multipliers.source import Sign, define, setting, split_items, tie
 from axhil.hwsim.operands import Asked, Operands

@@ -4,6 +4,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -211,6 +212,23 @@ def test_a_users_16_bit_verilog_is_classified_with(axhil, tmp_path):
     assert float(rows["my16"][2]) == float(rows["float32"][1]) > 90
     code, out, _ = axhil("plan", "lenet5", "-m", "my16.v")
     assert (code, len(re.findall(r" gates +my16 \(my16.v\) ", out))) == (0, 5)
+
+
+@pytest.mark.sim
+def test_gates_are_attacked_and_reported_as_tables_are(axhil, tmp_path):
+    header = "module my12(input signed [11:0] a, b, output signed [23:0] p);"
+    (tmp_path / "my12.v").write_text(f"{header}\n  assign p = a * b;\nendmodule\n")
+    words = ["-m", "gates:drum(3),drum(3)", "-m", "fc*=my12.v,conv*=gates:my12.v[top=my12]"]
+    grid = ["--attack", "fgsm", "--norm", "linf", "--eps", "0,0.2", "--images", 6]
+    code, _, err = axhil("eval", *words, *grid, "--out", "o")
+    assert code == 0, err
+    records = pd.read_csv(tmp_path / "o" / "records.csv", dtype={"correct": str})
+    flags = {name: list(part.correct) for name, part in records.groupby("multiplier")}
+    assert flags.keys() == {
+        "drum(3)", "gates:drum(3)", "fc*=my12.v,conv*=gates:my12.v[top=my12]"
+    }  # fmt: skip
+    assert flags["gates:drum(3)"] == flags["drum(3)"]
+    assert (tmp_path / "o" / "report.html").stat().st_size > 0
 
 
 def test_wide_operands_without_verilog_are_a_sentence(refused):
