@@ -40,7 +40,10 @@ class Gates(Elsewhere):
     @classmethod
     def cost(cls, computation: Computation) -> float:
         """See `Backend.cost`."""
-        return (_OVERHEAD + _GATE * _count(computation)) * (1 if module() else _NUMPY)
+        count = _count(computation)
+        if not count:  # nobody's choice
+            return super().cost(computation)
+        return (_OVERHEAD + _GATE * count) * (1 if module() else _NUMPY)
 
     @classmethod
     def why(cls, computation: Computation, codes: torch.Tensor) -> str:
@@ -51,7 +54,7 @@ class Gates(Elsewhere):
         bits = 8 * arithmetic.external.sum_type().itemsize
         sums = f"int{bits} sums" if arithmetic.accumulator is None else str(arithmetic.accumulator)
         times, by = cls.cost(computation), "" if module() else " in NumPy"
-        return f"{_count(computation):,} gates{by}: {times:.0f} x a product kernel's time; {sums}"
+        return f"{_count(computation):,} gates{by}: {times:.0f} x a product kernel; {sums}"
 
     def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
         """See `Backend.accumulate`."""
