@@ -82,7 +82,7 @@ def products(
     p = program.p[: program.product.bits]
     kernel, run = native.module(), _numpy_products
 
-    def part(start: int) -> None:
+    def part(start: int) -> int:
         span = slice(start, start + _CHUNK)
         if kernel is None:
             out[span] = run(program, p, x[span], y[span])
@@ -91,9 +91,9 @@ def products(
                 native.isa(), program.gates, program.slots, program.a, program.b, p,
                 x[span], y[span], out[span],
             )  # fmt: skip
+        return 0
 
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        list(pool.map(part, range(0, len(x), _CHUNK)))
+    _on_threads(part, range(0, len(x), _CHUNK), threads)
     return out
 
 
@@ -149,8 +149,7 @@ def matmul(
         )  # fmt: skip
         return wrong
 
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        wrong = sum(pool.map(part, range(0, len(sums), each)))
+    wrong = sum(_on_threads(part, range(0, len(sums), each), threads))
     return sums.reshape(outputs, rows).T, wrong
 
 
@@ -219,6 +218,14 @@ def measure(
                 done = measured.first + len(measured.wrong)
                 progress(done * columns, rows * columns)
             yield measured
+
+
+def _on_threads(part: Callable[[int], int], starts: range, threads: int | None) -> list[int]:
+    """The results of some parts; a single one is not worth a thread."""
+    if len(starts) < 2:
+        return [part(start) for start in starts]
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        return list(pool.map(part, starts))
 
 
 def _values(program: Program, words: Words) -> NDArray[Any]:
