@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 from pathlib import Path
 
@@ -17,16 +16,7 @@ from axhil.emulation import native
 from axhil.hwsim.files import write_atomically
 
 from . import growth, kernel, networks
-
-
-def processor() -> str:
-    """The processor's name, as the system tells it."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if "model name" in line]
-    return names[0] if names else platform.machine()
+from .processor import processor
 
 
 def main() -> None:

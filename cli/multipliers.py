@@ -13,6 +13,7 @@ import typer
 from axhil.hwsim import PAPER_MULTIPLIERS
 from axhil.hwsim.multipliers import Multiplier, Request, VerilogSource, make_tables
 from axhil.hwsim.multipliers.assignment import words_of
+from axhil.hwsim.multipliers.by_gates import notes_of
 from axhil.hwsim.multipliers.comparing.opinion import NO_YOSYS
 from axhil.hwsim.multipliers.comparing.printed import PREFIX
 from axhil.hwsim.multipliers.find import Origin, origin_of
@@ -175,8 +176,18 @@ def listed(words: Sequence[str] | None) -> list[str]:
     return [word for text in words for word in split_items(text)]
 
 
-def made(multipliers: Sequence[Multiplier], *, jobs: int | None = None) -> None:
+def made(
+    multipliers: Sequence[Multiplier],
+    *,
+    jobs: int | None = None,
+    make: Callable[..., object] | None = None,
+) -> None:
     """Makes the tables of multipliers, shows how far it is, and says what was assumed.
+
+    Args:
+        multipliers: each once or more.
+        jobs: simulators at a time; None is one per processor core.
+        make: see `make_tables`.
 
     Raises:
         HwsimError: one cannot be made.
@@ -184,9 +195,12 @@ def made(multipliers: Sequence[Multiplier], *, jobs: int | None = None) -> None:
     distinct = list(dict.fromkeys(multipliers))
     with progress("making tables", total=len(distinct), unit="tables") as tick:
         make_tables(
-            distinct, jobs=jobs, progress=lambda count, _, name: tick(count, f"made {name}")
+            distinct,
+            jobs=jobs,
+            progress=lambda count, _, name: tick(count, f"made {name}"),
+            make=make,
         )
-    for note in dict.fromkeys(note for one in distinct for note in one.notes):
+    for note in dict.fromkeys(note for one in distinct for note in notes_of(one)):
         notice(note)
 
 

@@ -14,6 +14,7 @@ import typer
 from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Assignment, Request
 from axhil.hwsim.multipliers.assignment import spelled_words, split_words
+from axhil.hwsim.multipliers.by_gates import computed
 
 from . import options as opt
 from .console import Json, emit, err, notice, out, progress
@@ -24,7 +25,7 @@ app = typer.Typer()
 
 
 def assigned(texts: Sequence[str] | None, request: Request) -> list[Assignment]:
-    """Find multipliers for a network and make their tables, and say what was assumed.
+    """Find multipliers for a network and make their tables or gates, and say what was assumed.
 
     Raises:
         HwsimError: see `network_assignments` and `make_tables`.
@@ -32,7 +33,7 @@ def assigned(texts: Sequence[str] | None, request: Request) -> list[Assignment]:
     from axhil.study.assignments import distinct, network_assignments
 
     found = network_assignments(texts, request)
-    made(distinct(found))
+    made(distinct(found), make=computed)
     return found
 
 

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from axhil.emulation.quantise.batchnorm import BatchNorm
     from axhil.emulation.quantise.calibrate import Calibration
     from axhil.emulation.quantise.quantize import Granularity
+    from axhil.study.cosim import EngineName as CosimEngine
     from axhil.study.engine.run import EngineName
     from axhil.study.storage.cells import ThreatModel
 else:  # words to typer, which a parser checks
-    BatchNorm = Calibration = EngineName = Granularity = Overflow = ThreatModel = str
+    BatchNorm = Calibration = CosimEngine = EngineName = Granularity = str
+    Overflow = ThreatModel = str
 
 
 class Device(StrEnum):
@@ -76,7 +78,7 @@ Multipliers = Annotated[
         "--multiplier",
         "-m",
         help="A name, Verilog, a table, a model, or by layer: exact, 'drum(4)', 'mul.v\\[K=3]', "
-        "mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable.",
+        "gates:mul.v, mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable.",
     ),
 ]
 Data = Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")]
@@ -149,6 +151,14 @@ OverflowOption = Annotated[
     typer.Option(
         parser=_one_of("emulation.products.accumulator", "Overflow"),
         help="What a sum beyond --acc-bits does: wrap (the default) or saturate.",
+    ),
+]
+CosimEngineOption = Annotated[
+    CosimEngine,
+    typer.Option(
+        "--engine",
+        parser=_one_of("study.cosim", "EngineName"),
+        help="icarus: simulate; gates: compute from Yosys' gates, a thousand times as fast.",
     ),
 ]
 EngineOption = Annotated[

@@ -6,9 +6,10 @@
     y    = float32(acc) * out_scale + bias            per output channel; each operation rounded
 
 The second part of `acc` is an exact integer constant outside the multiplier, 0 where the zero point
-is. The backward pass is straight-through: the input gradient of the float convolution on the
-dequantised operands, zero where the activation was clamped; or by the table's own slope, see
-`slope`. Weights take no gradient, but `update` replaces them.
+is. Where codes have more than 8 bits, sums are int64. The backward pass is straight-through: the
+input gradient of the float convolution on the dequantised operands, zero where the activation was
+clamped; or by the table's own slope, see `slope`. Weights take no gradient, but `update` replaces
+them.
 
 A module type that is not here gets a class under `@handles`, which says how its weights and its
 input are those of a 2-D convolution.
@@ -28,7 +29,7 @@ from .backends import AUTO, Backend, Choice, Computation, choose
 from .gradients.gradient import InputGradient, Precision
 from .gradients.slope import SlopeGradient, SlopeTerms
 from .products.geometry import Geometry
-from .quantise.quantize import Quantizer
+from .quantise.quantize import Quantizer, is_wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class LayerParameters:
     """All that determines a layer's arithmetic, but for the multiplier.
 
     Attributes:
-        codes: (O, C // groups, kh, kw) int8 weight codes; (O, K, 1, 1) for a linear layer.
+        codes: (O, C // groups, kh, kw) weight codes, int8 or, of more than 8 bits, int16;
+            (O, K, 1, 1) for a linear layer.
         weight_scale: (O,) float32.
         activation: how the input is quantised.
         gain: (O,) float32 factor on the dequantised sum; 1 but for absorbed batch norm.
@@ -153,11 +155,11 @@ class LutLayer(nn.Module, ABC):
         """Take other weights.
 
         Args:
-            codes: (O, C // groups, kh, kw) int8, within the weight operand's codes.
+            codes: (O, C // groups, kh, kw), within the weight operand's codes.
             weight_scale: (O,) float32; None: as before.
         """
         # Not in place: other networks share the codes.
-        self.codes = codes.to(self.codes.device, torch.int8, copy=True)
+        self.codes = codes.to(self.codes.device, self.codes.dtype, copy=True)
         if weight_scale is not None:
             self.out_scale = self._out_scale(weight_scale.to(self.codes.device))
         if self._shared:
@@ -176,9 +178,11 @@ class LutLayer(nn.Module, ABC):
         return self.activation.scale.to(weight_scale.device) * (weight_scale * gain)
 
     def _corrected(self) -> torch.Tensor | None:
-        """(O,) int32: what a zero point other than 0 takes off the sums."""
-        zero = self.activation.zero_point
-        return -zero * self.codes.flatten(1).sum(1, dtype=torch.int32) if zero else None
+        """(O,), of the sums' type: what a zero point other than 0 takes off them."""
+        zero, arithmetic = self.activation.zero_point, self.chosen.computation.arithmetic
+        wide = is_wide(arithmetic.activation, arithmetic.weight)
+        dtype = torch.int64 if wide else torch.int32
+        return -zero * self.codes.flatten(1).sum(1, dtype=dtype) if zero else None
 
     @property
     def inv_scale(self) -> torch.Tensor:

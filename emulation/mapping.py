@@ -8,6 +8,8 @@ from typing import Literal
 
 from axhil.hwsim.lut import Lut
 from axhil.hwsim.multipliers import NETWORKS, Assignment, Multiplier, find
+from axhil.hwsim.multipliers.by_gates import computed
+from axhil.hwsim.netlist.program import Program
 
 from .errors import EmulationError
 from .products.accumulator import Accumulator
@@ -16,11 +18,18 @@ from .products.external import External
 from .quantise.quantize import refused_operands
 
 # What a layer computes with: a table, None for exact integer arithmetic, "float" for the layer as
-# it was, an External for products computed elsewhere.
+# it was, an External for products computed elsewhere, from gates for instance.
 Mapped = Lut | External | Literal["float"] | None
 # That of every layer, or by name patterns (shell style, first match wins); or what
 # `hwsim.multipliers` finds and assigns.
-BuiltFrom = Mapped | Multiplier | str | Assignment | Mapping[str, Mapped | Multiplier | str]
+BuiltFrom = (
+    Mapped
+    | Program
+    | Multiplier
+    | str
+    | Assignment
+    | Mapping[str, Mapped | Program | Multiplier | str]
+)
 
 
 def tables_of(source: BuiltFrom) -> Mapped | dict[str, Mapped]:
@@ -30,14 +39,17 @@ def tables_of(source: BuiltFrom) -> Mapped | dict[str, Mapped]:
     if isinstance(source, Assignment):
         source = source.mapping()
     if isinstance(source, Mapping):
-        return {pattern: _table(one) for pattern, one in source.items()}
-    return _table(source)
+        return {pattern: mapped_to(one) for pattern, one in source.items()}
+    return mapped_to(source)
 
 
-def _table(source: Mapped | Multiplier | str) -> Mapped:
+def mapped_to(source: Mapped | Program | Multiplier | str) -> Mapped:
+    """What a layer computes with: of a multiplier its table, or its gates."""
     if source is None or source == "float" or isinstance(source, Lut | External):
         return source  # type: ignore[return-value]  # the one text among them is "float"
-    return (find(source, NETWORKS) if isinstance(source, str) else source).table()
+    if not isinstance(source, Program):
+        source = computed(find(source, NETWORKS) if isinstance(source, str) else source)
+    return External.of(source) if isinstance(source, Program) else source
 
 
 def check(mapped: Mapped) -> None:
@@ -48,7 +60,8 @@ def check(mapped: Mapped) -> None:
     """
     if mapped is None or isinstance(mapped, str):
         return
-    expected = refused_operands(mapped.activation, mapped.weight)
+    table = isinstance(mapped, Lut)
+    expected = refused_operands(mapped.activation, mapped.weight, table=table)
     if expected is not None:
         hint = "" if mapped.weight.signed else " (wrap an unsigned core: mul.v[wrap])"
         raise EmulationError(

@@ -13,7 +13,9 @@ from torch import nn
 
 from axhil.attacks import parse_attack
 from axhil.hwsim import error_metrics
+from axhil.hwsim.lut import Lut
 from axhil.hwsim.multipliers import Assignment
+from axhil.hwsim.multipliers.by_gates import computed
 from axhil.study.errors import StudyError
 from axhil.study.subject import Subject
 from axhil.zoo import Images
@@ -115,8 +117,10 @@ def find_examples(
 
 
 def _is_exact(assignment: Assignment) -> bool:
-    tables = assignment.tables()
-    return bool(tables) and all(error_metrics(lut).ep == 0 for lut in tables)
+    tables = [computed(one) for one in assignment.multipliers]
+    return bool(tables) and all(
+        isinstance(lut, Lut) and error_metrics(lut).ep == 0 for lut in tables
+    )
 
 
 def _search(

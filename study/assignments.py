@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from axhil.emulation.quantise.quantize import refused_operands
-from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError
+from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError
 from axhil.hwsim.multipliers import (
     NETWORKS,
     Assignment,
@@ -16,6 +16,7 @@ from axhil.hwsim.multipliers import (
     Request,
     assignments,
 )
+from axhil.hwsim.multipliers.by_gates import ByGates
 
 
 def network_assignments(
@@ -50,7 +51,8 @@ def require_codes(multiplier: Multiplier) -> None:
         HwsimError: says what they are, and for an unsigned core in Verilog what to do.
     """
     activation, weight = multiplier.operands
-    expected = refused_operands(activation, weight)
+    table = not isinstance(multiplier, Catalogued | FromVerilog | ByGates)
+    expected = refused_operands(activation, weight, table=table)
     if expected is None:
         return
     kinds = f"{activation}" if activation == weight else f"{activation} x {weight}"

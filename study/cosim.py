@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network whose multiplications run in the simulator, beside the same network from a table."""
+"""A network whose multiplications are simulated or computed by gates, beside that from a table."""
 
 from __future__ import annotations
 
 import fnmatch
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -15,51 +15,62 @@ import torch
 from numpy.typing import NDArray
 
 from axhil.emulation import Accumulator, External, Prepared
-from axhil.emulation.mapping import Mapped
-from axhil.hwsim import LiveMultiplier
+from axhil.emulation.mapping import Mapped, mapped_to
+from axhil.hwsim import LiveMultiplier, Lut
 from axhil.hwsim.multipliers import Assignment, Multiplier
+from axhil.hwsim.multipliers.by_gates import computed
+from axhil.hwsim.netlist.evaluation import multiply
+from axhil.hwsim.netlist.live import LiveGates
 from axhil.zoo import Images
 
 from .errors import StudyError
 from .subject import Subject
 
+EngineName = Literal["icarus", "gates"]
+"""What multiplies under a network."""
+
+Engine = LiveMultiplier | LiveGates
+
 
 @dataclass(frozen=True)
 class LayerProducts:
-    """What the simulator did for one layer.
+    """What an engine did for one layer.
 
     Attributes:
         layer: its name.
-        products: multiplications simulated.
-        differing: how many of them are not what the table says.
-        first: operands, table's product and simulated product of the first that differs.
+        products: multiplications done.
+        differing: how many of them are not what the emulator has.
+        first: operands, the emulator's product and the engine's of the first that differs.
+        emulator: where it has its products from.
     """
 
     layer: str
     products: int
     differing: int
     first: tuple[int, int, int, int] | None
+    emulator: Literal["table", "gates"] = "table"
 
     def sentence(self) -> str:
         """One sentence for people."""
+        whose = {"table": "table's", "gates": "gates'"}[self.emulator]
         if self.first is None:
-            return f"{self.layer}: all {self.products:,} products equal the table's"
+            return f"{self.layer}: all {self.products:,} products equal the {whose}"
         a, b, expected, got = self.first
         return (
             f"{self.layer}: {self.differing:,} of {self.products:,} products differ from the "
-            f"table's; first a_i={a}, b_i={b}: table {expected}, RTL {got}"
+            f"{whose}; first a_i={a}, b_i={b}: {self.emulator} {expected}, RTL {got}"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class CosimReport:
-    """A network run twice: its products simulated, and looked up.
+    """A network run twice: its products from an engine, and looked up.
 
     Attributes:
-        layers: those that were simulated, in the network's order.
-        logits: (N, classes) float32 of the simulated network.
+        layers: those that the engine multiplied for, in the network's order.
+        logits: (N, classes) float32 of that network.
         expected: likewise of the emulator.
-        seconds: of the run, without the simulators' start.
+        seconds: of the run, without the engine's start.
         accumulator: of few bits, that both summed in; None: no sum overflows.
         whole: logits of the emulator where no sum overflows; None without an accumulator.
     """
@@ -73,7 +84,7 @@ class CosimReport:
 
     @property
     def products(self) -> int:
-        """Multiplications simulated."""
+        """Multiplications of the engine."""
         return sum(layer.products for layer in self.layers)
 
     @property
@@ -107,11 +118,12 @@ class CosimReport:
             "overflowed_logits": self.overflowed_logits,
             "products": self.products,
             "seconds": self.seconds,
+            "products_per_second": self.rate,
         }
 
 
 def chosen_layers(subject: Subject, patterns: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of the layers to simulate.
+    """Names of the layers for which an engine multiplies.
 
     Args:
         subject: the network.
@@ -172,34 +184,35 @@ def cosim(
     subject: Subject,
     images: Images,
     multipliers: Mapping[str, Multiplier | Literal["float"] | None],
-    start: Callable[[Multiplier], LiveMultiplier],
+    start: Callable[[Multiplier], AbstractContextManager[Engine]],
     *,
     layers: Sequence[str],
     accumulator: Accumulator | None = None,
     batch: int = 32,
     now: Callable[[str], None] | None = None,
 ) -> CosimReport:
-    """Run a network with the products of some layers simulated, and compare with its emulator.
+    """Run a network with the products of some layers from an engine; compare with its emulator.
 
     Args:
         subject: the network, quantised.
         images: what to classify.
-        multipliers: of every layer, see `multipliers_of`; their tables are the emulator's.
-        start: starts the simulation of a multiplier; closed here.
-        layers: those to simulate.
-        accumulator: of few bits, for every layer with the multiplier, simulated or from the table;
+        multipliers: of every layer, see `multipliers_of`; their tables are the emulator's, or
+            gates where networks have no table.
+        start: starts the engine of a multiplier; closed here.
+        layers: those for which it multiplies.
+        accumulator: of few bits, for every layer with the multiplier, from the engine or the table;
             None: no sum overflows.
         batch: images at a time.
-        now: told the layer that is being simulated.
+        now: called with the layer that is computed next.
 
     Raises:
         HwsimError: the simulator does not start, dies, or shows X or Z.
     """
     mapped: dict[str, Mapped] = {
-        name: one if one is None or isinstance(one, str) else one.table()
+        name: one if one is None or isinstance(one, str) else mapped_to(one)
         for name, one in multipliers.items()
     }
-    simulators: dict[Multiplier, LiveMultiplier] = {}
+    engines: dict[Multiplier, Engine] = {}
     emulator = subject.prepared.emulate(mapped, accumulator=accumulator)
     whole = None if accumulator is None else subject.prepared.emulate(mapped)
     with ExitStack() as running:
@@ -208,9 +221,9 @@ def cosim(
             one = multipliers[name]
             assert one is not None
             assert not isinstance(one, str)
-            if one not in simulators:
-                simulators[one] = running.enter_context(start(one))
-            checks[name] = _Checked(name, simulators[one], one, now)
+            if one not in engines:
+                engines[one] = running.enter_context(start(one))
+            checks[name] = _Checked(name, engines[one], one, now)
         outside = {name: check.external for name, check in checks.items()}
         simulated = subject.prepared.emulate({**mapped, **outside}, accumulator=accumulator)
         logits, expected, without = [], [], []
@@ -238,39 +251,70 @@ def _differing(x: NDArray[np.float32], y: NDArray[np.float32]) -> int:
 
 
 class _Checked:
-    """The live multiplier as one layer sees it; each product is held against the table."""
+    """An engine as one layer sees it; each product is held against the emulator's."""
 
     def __init__(
         self,
         layer: str,
-        live: LiveMultiplier,
+        live: Engine,
         multiplier: Multiplier,
         now: Callable[[str], None] | None,
     ) -> None:
-        self._layer, self._live, self._lut, self._now = layer, live, multiplier.table(), now
-        self._name = multiplier.name
+        self._layer, self._live, self._now = layer, live, now
+        self._name, self._operands = multiplier.name, multiplier.operands
+        self._expected = computed(multiplier)
         self._products = self._differing = 0
         self._first: tuple[int, int, int, int] | None = None
 
     @property
     def external(self) -> External:
         """As the network takes it."""
-        lut = self._lut
-        return External(f"RTL of {self._name}", self, lut.activation, lut.weight)
+        # Gates are held against a table within their own loop.
+        table = isinstance(self._live, LiveGates) and isinstance(self._expected, Lut)
+        sums = self._sums if table else None
+        return External(f"RTL of {self._name}", self, *self._operands, sums)
 
     def __call__(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         if self._now is not None:
             self._now(self._layer)
         products = self._live(a, b)
-        lut = self._lut
-        expected = lut.table[lut.activation.pattern(a), lut.weight.pattern(b)]
-        (where,) = np.nonzero(products != expected)
-        if len(where) and self._first is None:
-            i = where[0]
+        if isinstance(self._expected, Lut):
+            rows, columns = (o.pattern(x) for o, x in zip(self._operands, (a, b), strict=True))
+            expected = self._expected.table[rows, columns].astype(np.int64)
+        else:
+            expected = multiply(self._expected, a, b)
+        self._count(len(products), int((products != expected).sum()))
+        if self._differing and self._first is None:
+            i = int((products != expected).argmax())
             self._first = int(a[i]), int(b[i]), int(expected[i]), int(products[i])
-        self._products += len(products)
-        self._differing += len(where)
         return products
 
+    def _sums(self, x: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
+        assert isinstance(self._live, LiveGates)
+        assert isinstance(self._expected, Lut)
+        if self._now is not None:
+            self._now(self._layer)
+        table = self._expected.table
+        sums, differing = self._live.sums(x, w, table)
+        self._count(len(x) * w.size, differing)
+        if differing and self._first is None:
+            wrong = self._live.unlike(table)
+            for weights in w:  # by output, tap and window, as simulators are asked
+                taps, rows = np.nonzero(wrong[x.T, weights[:, None]])
+                if len(taps):
+                    pair = x[rows[:1], taps[0]], weights[taps[:1]]
+                    got = self._live(*pair)
+                    a, b = (int(one[0]) for one in pair)
+                    self._first = a, b, int(table[a, b]), int(got[0])
+                    break
+        return sums
+
+    def _count(self, products: int, differing: int) -> None:
+        self._products += products
+        self._differing += differing
+
     def result(self) -> LayerProducts:
-        return LayerProducts(self._layer, self._products, self._differing, self._first)
+        emulator: Literal["table", "gates"] = (
+            "table" if isinstance(self._expected, Lut) else "gates"
+        )
+        return LayerProducts(self._layer, self._products, self._differing, self._first, emulator)

@@ -278,7 +278,10 @@ def _other_width(path):
         (_newer, r"format version 99 is newer than this axhil reads"),
         (lambda path: path.write_bytes(b""), r"is damaged or no \.npz file"),
         (lambda path: path.write_text("hello"), r"is damaged or no \.npz file"),
-        (_other_width, r"operands of 2 to 8 bits, its operands are signed 9-bit"),
+        (
+            _other_width,
+            r"operands of 2 to 8 bits, or up to 16 with Verilog, its operands are signed 9",
+        ),
     ],
     ids=["cut", "directory", "wrong hash", "newer", "empty", "text", "9 bits"],
 )

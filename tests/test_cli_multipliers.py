@@ -174,7 +174,7 @@ def test_plan_and_cosim_take_every_word(axhil, files):
     assert [(run["products"], run["differing_logits"]) for run in runs] == [(840, 0)] * 3
     code, _, err = axhil("cosim", "-m", "model.c")
     assert (code, err) == (
-        2, "axhil: model.c: expected Verilog to simulate, got a table or a model\n",
+        2, "axhil: model.c: expected Verilog under a network, got a table, a model or gates\n",
     )  # fmt: skip
 
 

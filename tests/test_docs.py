@@ -57,6 +57,27 @@ def test_the_screen_that_the_readme_shows_is_the_one_on_record():
     assert shown.strip("\n") in (ROOT / "docs" / "records" / "eval.txt").read_text()
 
 
+def test_what_is_said_of_gates_is_on_record():
+    text = (ROOT / "docs" / "gates.md").read_text()
+    printed = (ROOT / "docs" / "records" / "gates.txt").read_text()
+    blocks = re.findall(r"```\n(lenet5[ ,].*?)```", text, re.S)
+    assert len(blocks) == 3
+    assert all(block in printed for block in blocks)
+    record = json.loads((ROOT / "docs" / "records" / "gates.json").read_text())
+    rows = re.findall(r"^\| `(.+)` \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) % \| ([\d.]*)", text, re.M)
+    assert rows == [
+        (one["multiplier"], f"{one['gates']:,}", f"{one['cpu_seconds']:.1f}", shown, published)
+        for one, (*_, shown, published) in zip(record["exhaustive"], rows, strict=True)
+    ]
+    for one, (*_, shown, published) in zip(record["exhaustive"], rows, strict=True):
+        assert (one["equal"], one["products"]) == (True, 2**32)
+        assert shown == f"{100 * one['mre']:.2f}"
+        assert published in {"", shown}
+    cosim = record["cosim"]
+    assert cosim["gates"]["equal"]
+    assert f"{cosim['ratio_per_cpu_second']:,} times as many" in text
+
+
 def test_pictures_and_pages_that_documents_link_to_exist():
     for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):

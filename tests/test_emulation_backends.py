@@ -15,6 +15,8 @@ from axhil.emulation.products.factorise import Term
 from axhil.emulation.products.geometry import Geometry
 from axhil.emulation.quantise.quantize import Quantizer
 from axhil.hwsim import Catalogued, Lut, golden
+from axhil.hwsim.multipliers import find
+from axhil.hwsim.multipliers.by_gates import computed
 from axhil.hwsim.operands import Operands
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -142,6 +144,9 @@ def test_a_backend_takes_other_weights(name):
         arithmetic = ExternalArithmetic(
             External("mine", lambda a, b: table[a.astype(int) & 255, b.astype(int) & 255])
         )
+    if name == "gates":
+        lut = golden(Catalogued.parse("drum(3)"))
+        arithmetic = ExternalArithmetic(External.of(computed(find("gates:drum(3)"))))
     what = Computation(arithmetic, Quantizer(lut.activation, ONE), geometry)
     (x, first), (_, second) = (operands_of(what, (3, 3), seed) for seed in (1, 2))
     backend = BACKENDS[name](what, torch.from_numpy(first))

@@ -298,7 +298,7 @@ def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
         ({"conv1": "int4"}, "int4: no such file, and no multiplier"),
         (
             Lut(np.zeros((512, 256), int), *Operands.parse("s9xs8")),
-            "operands of 2 to 8 bits, but lut takes s9 activations and s8 weights",
+            "operands of 2 to 8 bits, or up to 16 with Verilog, but lut takes s9 activations and",
         ),
         (
             Lut(np.zeros((256, 256), int), *Operands.parse("u8")),

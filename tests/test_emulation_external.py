@@ -136,5 +136,5 @@ def test_chosen_layers_of_a_network_ask_and_the_plan_says_so():
     assert torch.equal(network(images), expected)
     assert not torch.equal(expected, wide)
     assert network.plan[0].reason == "every product asked for; 12-bit accumulator, saturate"
-    with pytest.raises(EmulationError, match="operands of 2 to 8 bits, but wide takes s9 activ"):
-        prepared.emulate(External("wide", ask, activation=Operand(9, signed=True)))
+    with pytest.raises(EmulationError, match="operands of 2 to 16 bits, but wide takes s17 ac"):
+        prepared.emulate(External("wide", ask, activation=Operand(17, signed=True)))

@@ -258,6 +258,8 @@ def test_anything_else_is_one_sentence_with_a_way_out(there, text, sentence):
         ("/t/mul.npz", "/t/mul.npz"),
         ("mul.v[K=3,with=c.v,include=i]", "d/mul.v[K=3,with=d/c.v,include=d/i]"),
         ("mul.toml", "d/mul.toml"),
+        ("gates:drum_4", "gates:drum_4"),
+        ("gates:mul.v[with=c.v]", "gates:d/mul.v[with=d/c.v]"),
         ("m.c:f", "d/m.c:f"),
         ("m.py:f", "d/m.py:f"),
         ("pack.age:f", "pack.age:f"),

@@ -19,7 +19,7 @@ from axhil.hwsim import (
     read_circuit,
 )
 from axhil.hwsim.netlist import native
-from axhil.hwsim.netlist.evaluation import measure, products, table
+from axhil.hwsim.netlist.evaluation import matmul, measure, multiply, products, table
 from axhil.hwsim.netlist.netlist import Kind, Netlist
 from axhil.hwsim.netlist.program import Program
 from axhil.hwsim.netlist.synthesis import synthesise
@@ -281,6 +281,44 @@ def test_products_are_those_of_one_gate_after_another(bits, path):
         naive(netlist, int(x), int(y)) for x, y in zip(a[:300], b, strict=False)
     ]
     assert made[-1] == naive(netlist, int(a[-1]), int(b[-1]))
+
+
+# Sums of few or many bits; fewer lanes than a block, several blocks, and outputs that share one.
+MATRICES = [("u7xs5", 12, (2100, 3, 2)), ("s16", 32, (7, 40, 5)), ("u1xs16", 64, (1, 1, 3))]
+
+
+@pytest.mark.parametrize(("code", "bits", "shape"), MATRICES)
+@pytest.mark.parametrize("signed", [False, True])
+def test_sums_are_those_of_products(code, bits, shape, signed, path):
+    operands, (rows, taps, outputs) = Operands.parse(code), shape
+    signed |= bits == 64  # whose products fit 63 bits and a sign
+    program = Program.of(random_netlist(operands, bits, seed=bits, signed=signed))
+    rng = np.random.default_rng(2)
+    x, w = (
+        one.value(rng.integers(0, one.count, (count, taps)))
+        for one, count in zip(operands, (rows, outputs), strict=True)
+    )
+    a, b = np.broadcast_arrays(x[:, None, :], w[None, :, :])
+    expected = multiply(program, a.ravel(), b.ravel()).reshape(a.shape).sum(axis=2)
+    sums, wrong = matmul(program, x, w)
+    assert (sums == expected).all()
+    assert wrong == 0
+
+
+@pytest.mark.parametrize("code", ["u7xs5", "s3xu6"])
+def test_products_in_sums_are_held_against_a_table_one_by_one(code, path):
+    operands = Operands.parse(code)
+    program = Program.of(random_netlist(operands, 12, seed=4, signed=True))
+    rng = np.random.default_rng(3)
+    x, w = (rng.integers(0, one.count, (n, 9)) for one, n in zip(operands, (500, 6), strict=True))
+    expected = table(program).astype(np.int32)
+    sums, wrong = matmul(program, x, w, table=expected)
+    assert wrong == 0
+    damaged = expected.copy()
+    damaged[rng.random(damaged.shape) < 0.02] ^= 1 << 20
+    again, wrong = matmul(program, x, w, table=damaged)
+    assert wrong == (damaged != expected)[x[:, None, :], w[None, :, :]].sum() > 0
+    assert (again == sums).all()
 
 
 MEASURED = [("u3xu12", 15), ("s3xs12", 15), ("u2xs13", 12), ("s4xu12", 16), ("u4xu3", 7)]

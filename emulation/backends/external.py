@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from ..products.accumulator import Accumulator
 from ..products.arithmetic import ExternalArithmetic
+from ..products.external import code_type
+from ..quantise.quantize import is_wide
 from .backend import Backend, Computation, backend
 
 # Operand pairs handed over at once; the function may split them further.
@@ -34,7 +36,8 @@ class Elsewhere(Backend):
     def supports(cls, computation: Computation, device: torch.device) -> str | None:
         """See `Backend.supports`."""
         del device
-        external = isinstance(computation.arithmetic, ExternalArithmetic)
+        arithmetic = computation.arithmetic
+        external = isinstance(arithmetic, ExternalArithmetic) and arithmetic.external.gates is None
         return None if external else "nothing outside that multiplies"
 
     @classmethod
@@ -57,23 +60,30 @@ class Elsewhere(Backend):
 
     def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
         """See `Backend.accumulate`."""
-        return self.over_windows(steps.cpu(), self._windows).to(steps.device)
+        # Steps are small until they are windows; those of 16-bit codes need not fit 16 bits.
+        wide = is_wide(self._external.activation)
+        small = steps.cpu().to(torch.int32 if wide else torch.int16)
+        return self.over_windows(small, self._windows).to(steps.device)
 
     def _windows(self, windows: torch.Tensor) -> torch.Tensor:
-        codes = (windows + self.computation.activation.zero_point).to(torch.int16).numpy()
-        activations = codes.astype(np.int8 if self._external.activation.signed else np.uint8)
+        zero = self.computation.activation.zero_point
+        codes = (windows + zero if zero else windows).numpy()
+        activations = codes.astype(code_type(self._external.activation))
         groups = [self._matmul(x, w) for x, w in zip(activations, self._weight, strict=True)]
         return torch.from_numpy(np.stack(groups))
 
-    def _matmul(self, x: NDArray[Any], w: NDArray[Any]) -> NDArray[np.int32]:
+    def _matmul(self, x: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
         """(R, K) activation codes and (O, K) weight codes to (R, O) sums of products."""
         accumulator = self.computation.arithmetic.accumulator
-        if self._external.sums is not None:
-            return self._external.sums(x, w).astype(np.int32)
+        at_once, dtype = self._external.sums, self._external.sum_type
+        if at_once is not None and accumulator is None:
+            return at_once(x, w).astype(dtype)
+        if at_once is not None and accumulator is not None and accumulator.overflow == "wrap":
+            return accumulator.add(at_once(x, w), 0).astype(dtype)
         if len(x) >= len(w):
             sums = _sums(w, x, lambda held, passing: self._ask(passing, held), accumulator)
-            return np.ascontiguousarray(sums.T)
-        return _sums(x, w, self._ask, accumulator)
+            return np.ascontiguousarray(sums.T).astype(dtype)
+        return _sums(x, w, self._ask, accumulator).astype(dtype)
 
     def _ask(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         return self._external.products(a.ravel(), b.ravel()).reshape(a.shape)
@@ -84,10 +94,10 @@ def _sums(
     passing: NDArray[Any],
     ask: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]],
     accumulator: Accumulator | None,
-) -> NDArray[np.int32]:
+) -> NDArray[np.int64]:
     """(H, K) and (P, K) codes to (H, P) sums over k of products, asked for in the order h, k, p."""
     taps = held.shape[1]
-    out = np.empty((len(held), len(passing)), np.int32)
+    out = np.empty((len(held), len(passing)), np.int64)
     step = max(1, _PAIRS // passing.size)
     for start in range(0, len(held), step):
         part = held[start : start + step, :, None]  # (h, K, 1)

@@ -87,7 +87,7 @@ class SlopeGradient:
     """Gradient of a layer's output with respect to its input, by the table's slope.
 
     Args:
-        codes: (O, C // groups, kh, kw) int8 weight codes.
+        codes: (O, C // groups, kh, kw) weight codes.
         scale: (O,) float32, of the output per unit of the sum, divided by the activation's scale.
         terms: of the table's slope.
         geometry: of the convolution.

@@ -6,10 +6,15 @@
 Codes index the table by their two's complement bit pattern. Zero padding of a convolution is an
 activation of the code of 0.0 that goes through the multiplier like any other: lut[0, w] need not be
 0.
+
+Sums are int32 of tables. Where codes have more than 8 bits there need not be a table: products are
+those of a function, and sums int64, as few 16-bit products suffice to leave int32.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +24,8 @@ from numpy.typing import NDArray
 from .geometry import Geometry
 
 Codes = NDArray[np.integer[Any]]
+Products = Callable[[Codes, Codes], NDArray[Any]]
+"""Activation codes and weight codes, broadcast against each other, to products."""
 
 
 def lut_matmul(x: Codes, w: Codes, table: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -39,6 +46,23 @@ def lut_matmul(x: Codes, w: Codes, table: NDArray[np.int32]) -> NDArray[np.int32
     return out
 
 
+def wide_matmul(x: Codes, w: Codes, products: Products) -> NDArray[np.int64]:
+    """Sum of a function's products.
+
+    Args:
+        x: (N, K) activation codes.
+        w: (M, K) weight codes.
+        products: of codes in int64.
+
+    Returns:
+        (N, M) int64.
+    """
+    out = np.empty((len(x), len(w)), np.int64)
+    for n, row in enumerate(x.astype(np.int64)):
+        out[n] = products(row, w.astype(np.int64)).sum(axis=1)  # (M, K) -> (M,)
+    return out
+
+
 def lut_conv2d(
     x: Codes, w: Codes, table: NDArray[np.int32], geometry: Geometry, *, padding_code: int = 0
 ) -> NDArray[np.int32]:
@@ -54,6 +78,28 @@ def lut_conv2d(
     Returns:
         (N, O, OH, OW) int32.
     """
+    matmul = partial(lut_matmul, table=table)
+    return _conv2d(x, w, matmul, geometry, padding_code).astype(np.int32, copy=False)
+
+
+def wide_conv2d(
+    x: Codes, w: Codes, products: Products, geometry: Geometry, *, padding_code: int = 0
+) -> NDArray[np.int64]:
+    """As `lut_conv2d` through a function; see `wide_matmul`.
+
+    Returns:
+        (N, O, OH, OW) int64.
+    """
+    return _conv2d(x, w, partial(wide_matmul, products=products), geometry, padding_code)
+
+
+def _conv2d(
+    x: Codes,
+    w: Codes,
+    matmul: Callable[[Codes, Codes], NDArray[Any]],
+    geometry: Geometry,
+    padding_code: int,
+) -> NDArray[Any]:
     (sh, sw), (ph, pw), (dh, dw) = geometry.stride, geometry.padding, geometry.dilation
     kh, kw = w.shape[2:]
     edges = ((0, 0), (0, 0), (ph, ph), (pw, pw))
@@ -68,7 +114,7 @@ def lut_conv2d(
         strict=True,
     ):
         rows = xg.transpose(0, 2, 3, 1, 4, 5).reshape(n * oh * ow, -1)  # (N*OH*OW, K)
-        groups.append(lut_matmul(rows, wg.reshape(len(wg), -1), table))  # (N*OH*OW, O/groups)
+        groups.append(matmul(rows, wg.reshape(len(wg), -1)))  # (N*OH*OW, O/groups)
     return np.ascontiguousarray(
         np.concatenate(groups, axis=1).reshape(n, oh, ow, -1).transpose(0, 3, 1, 2)
     )

@@ -26,14 +26,27 @@ S8 = Operand(8, signed=True)
 """What networks are quantised to where no table says anything else."""
 
 
-_BITS = range(2, 9)
+_BITS = range(2, 17)
 
 
-def refused_operands(activation: Operand, weight: Operand) -> str | None:
-    """What networks are quantised to, where a multiplier's operands are something else."""
-    if activation.bits not in _BITS or weight.bits not in _BITS:
-        return f"operands of {_BITS[0]} to {_BITS[-1]} bits"
+def refused_operands(activation: Operand, weight: Operand, *, table: bool = False) -> str | None:
+    """What networks are quantised to, where a multiplier's operands are something else.
+
+    Args:
+        activation: the first operand.
+        weight: the second.
+        table: products are looked up in a table, which no backend does beyond 8 bits.
+    """
+    most = S8.bits if table else _BITS[-1]
+    if not all(_BITS[0] <= operand.bits <= most for operand in (activation, weight)):
+        more = f", or up to {_BITS[-1]} with Verilog" if table else ""
+        return f"operands of {_BITS[0]} to {most} bits{more}"
     return None if weight.signed else "signed weights"
+
+
+def is_wide(*operands: Operand) -> bool:
+    """Whether codes of some operand need two bytes, and so sums of products eight."""
+    return any(operand.bits > S8.bits for operand in operands)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +144,16 @@ def quantize_weights(
 
     Args:
         weight: (O, ...) float32.
-        operand: signed, of at most 8 bits.
+        operand: signed.
         granularity: one scale for the tensor (the paper's setting) or one per output channel.
 
     Returns:
-        Codes (O, ...) int8 and scales (O,) float32 (all equal for ``tensor``).
+        Codes (O, ...), int8 or, of more than 8 bits, int16; and scales (O,) float32 (all equal for
+        ``tensor``).
     """
     weight = weight.detach().to(torch.float32)
     per_channel = weight.abs().flatten(1).amax(1)  # (O,)
     largest = per_channel if granularity == "channel" else per_channel.max().expand_as(per_channel)
     quantizer = Quantizer.symmetric(operand, largest)
-    return quantizer.encode(weight).to(torch.int8), quantizer.scale
+    dtype = torch.int16 if is_wide(operand) else torch.int8
+    return quantizer.encode(weight).to(dtype), quantizer.scale

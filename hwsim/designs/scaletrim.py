@@ -147,14 +147,17 @@ def product(a: Integers, b: Integers, parameters: Mapping[str, int]) -> Integers
     h, m, dee = (parameters[name] for name in ("H", "M", "DEE"))
     n_a, a_h = _truncate(np.maximum(a, 1), h)
     n_b, b_h = _truncate(np.maximum(b, 1), h)
-    s = (a_h + b_h) / 2.0**h
+    # For every a_h + b_h there may be, since nothing else is behind 1 + s + s*2^DEE + C.
+    sums = np.arange(2 ** (h + 1) - 1)
+    s = sums / 2.0**h
     value = 1 + s + s * 2.0**dee
     if m:
         # The top log2(M) bits of the H+1 bits of a_h + b_h.
-        segment = (a_h + b_h) * m // 2 ** (h + 1)
-        value = value + np.array(unpack(parameters["COMP"], m))[segment] / 2.0**COMP_FRAC
-    found = np.floor(value * 2.0 ** (n_a + n_b)).astype(np.int64)
-    return np.where((a == 0) | (b == 0), 0, found)
+        segment = sums * m // 2 ** (h + 1)
+        value += np.array(unpack(parameters["COMP"], m))[segment] / 2.0**COMP_FRAC
+    # A zero operand gives 0.
+    unit_a, unit_b = (np.where(x == 0, 0, 2.0**n) for x, n in ((a, n_a), (b, n_b)))
+    return np.floor(value.take(a_h + b_h) * unit_a * unit_b).astype(np.int64)
 
 
 def _truncate(x: Integers, h: int) -> tuple[Integers, Integers]:

@@ -12,6 +12,8 @@ from typing import Literal, Self
 
 from ..errors import HwsimError
 from ..lut import Lut
+from ..netlist.program import Program
+from .by_gates import computed, digest_of
 from .find import Request, find, located, spelled
 from .from_file import Tabulated
 from .multiplier import Multiplier
@@ -149,14 +151,14 @@ class Assignment:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over patterns and tables, hexadecimal; of a multiplier alone its table's.
+        """SHA-256 over patterns and `digest_of` of each; of a multiplier alone its own.
 
         Raises:
-            HwsimError: a table cannot be made.
+            HwsimError: a table cannot be made, nor gates.
         """
         if self.single is not None:
-            return self.single.table().sha256
-        body = [[p, one if isinstance(one, str) else one.table().sha256] for p, one in self.parts]
+            return digest_of(self.single)
+        body = [[p, one if isinstance(one, str) else digest_of(one)] for p, one in self.parts]
         return hashlib.sha256(json.dumps(body).encode()).hexdigest()
 
     @property
@@ -164,24 +166,16 @@ class Assignment:
         """Of all multipliers."""
         return tuple(dict.fromkeys(note for one in self.multipliers for note in one.notes))
 
-    def tables(self) -> tuple[Lut, ...]:
-        """The table of each multiplier.
-
-        Raises:
-            HwsimError: one cannot be made.
-        """
-        return tuple(one.table() for one in self.multipliers)
-
-    def mapping(self) -> Lut | dict[str, Lut | Literal["float"]]:
+    def mapping(self) -> Lut | Program | dict[str, Lut | Program | Literal["float"]]:
         """What `Prepared.emulate` takes.
 
         Raises:
-            HwsimError: a table cannot be made.
+            HwsimError: a table cannot be made, nor gates.
         """
         if self.single is not None:
-            return self.single.table()
+            return computed(self.single)
         return {
-            pattern or "": one if isinstance(one, str) else one.table()
+            pattern or "": one if isinstance(one, str) else computed(one)
             for pattern, one in self.parts
         }
 

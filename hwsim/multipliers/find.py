@@ -15,6 +15,8 @@ from ..formats import has_format, table_suffixes
 from ..lut import Lut
 from ..models.cmodel import TIME_LIMIT
 from ..operands import Asked, Operands, UnknownOperandsError
+from .by_gates import PREFIX as GATES
+from .by_gates import ByGates
 from .catalogued import S8, Catalogued
 from .from_file import FromFile, Tabulated
 from .from_formula import PREFIX as FORMULA
@@ -73,9 +75,9 @@ def find(text: str, request: Request | None = None) -> Multiplier:
 
     Args:
         text: `exact`, `drum(5)`, `drum_5`; `formula:drum(5)`, which is its definition; Verilog with
-            facts in brackets, `mul.v[K=3]`, or a TOML file of facts; a table of any format; a C
-            model, `model.c` or `model.c:function`; a Python model, `module:function` or
-            `model.py:function`.
+            facts in brackets, `mul.v[K=3]`, or a TOML file of facts; `gates:` before either, whose
+            products its gates then give; a table of any format; a C model, `model.c` or
+            `model.c:function`; a Python model, `module:function` or `model.py:function`.
         request: what else is known; None: nothing.
 
     Raises:
@@ -83,6 +85,11 @@ def find(text: str, request: Request | None = None) -> Multiplier:
             contradict each other, arguments that these operands do not allow.
     """
     text, request = text.strip(), request or Request()
+    if text.startswith(GATES):
+        core = find(text.removeprefix(GATES), replace(request, luts=None))
+        if not isinstance(core, Catalogued | FromVerilog):
+            raise HwsimError(f"{text}: expected Verilog, or a multiplier of the catalogue")
+        return ByGates(core)
     return _BUILDERS[origin_of(text)](text, request)
 
 
@@ -125,14 +132,15 @@ def find_pair(x: str, y: str, first: Request, second: Request) -> tuple[Multipli
 
 
 def origin_of(text: str) -> Origin:
-    """What a word means; files are not looked at.
+    """What a word means, or what stands behind `gates:` in it; files are not looked at.
 
     Raises:
         HwsimError: nothing that is known.
     """
-    if text.strip().startswith(FORMULA):
+    text = text.strip().removeprefix(GATES)
+    if text.startswith(FORMULA):
         return Origin.formula
-    file, bracket, _ = text.strip().partition("[")
+    file, bracket, _ = text.partition("[")
     suffix = Path(file).suffix.lower()
     if suffix in {*VERILOG_SUFFIXES, TOML_SUFFIX}:
         return Origin.verilog
@@ -162,6 +170,8 @@ def located(text: str, folder: Path) -> str:
     Raises:
         HwsimError: as `origin_of`, or arguments that the catalogue does not have.
     """
+    if text.startswith(GATES):
+        return f"{GATES}{located(text.removeprefix(GATES), folder)}"
     origin = origin_of(text)
     if origin is Origin.catalogue:
         find(text)
@@ -177,6 +187,8 @@ def spelled(text: str, request: Request) -> str:
     >>> spelled("mul.v[K=3]", Request(facts=VerilogSource(top="mul8", sign="wrap")))
     'mul.v[top=mul8,K=3,wrap]'
     """
+    if text.startswith(GATES):
+        return f"{GATES}{spelled(text.removeprefix(GATES), request)}"
     if origin_of(text) is not Origin.verilog:
         return text
     return str(VerilogSource.parse(text).over(_facts(request)))

@@ -14,7 +14,7 @@ from .multiplier import KeptTable, Progress
 PREFIX = "formula:"
 """Before a multiplier of the catalogue."""
 
-_ROWS, _COLUMNS = 16, 4096  # what NumPy's intermediate results of stay in the cache
+_ROWS, _COLUMNS = 64, 4096  # so many that each is cut only now and then, and all stay in the cache
 
 
 @dataclass(frozen=True)

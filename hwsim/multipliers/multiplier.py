@@ -86,11 +86,13 @@ def make_tables(
     *,
     jobs: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    make: Callable[..., object] | None = None,
 ) -> None:
     """Makes the tables of several multipliers, some at a time.
 
     Args:
         multipliers: each once.
+        make: makes something else of one and of `jobs`, e.g. `computed`.
         jobs: simulators at a time; None is one per processor core.
         progress: called with (tables made, tables in all, name of the last).
 
@@ -99,7 +101,10 @@ def make_tables(
     """
     each = max(1, (jobs or os.cpu_count() or 1) // max(len(multipliers), 1))
     together(
-        {number: partial(one.table, jobs=each) for number, one in enumerate(multipliers)},
+        {
+            number: partial(make, one, jobs=each) if make else partial(one.table, jobs=each)
+            for number, one in enumerate(multipliers)
+        },
         jobs=jobs,
         finished=lambda number, _, made: (
             progress(made, len(multipliers), multipliers[number].name) if progress else None

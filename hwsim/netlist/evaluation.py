@@ -23,8 +23,8 @@ Words = NDArray[np.uint64]
 Rows = Callable[[int, int], NDArray[Any]]
 """First row and number of rows to their products, (rows, weights) integers."""
 
-_CHUNK = 1 << 22
-"""Products of a thread at a time."""
+_CHUNK, _LANES = 1 << 22, 1 << 11
+"""Products of a thread at a time, about; of a matrix, so many sums or a multiple."""
 
 _COUNTS, _RATIOS = 6, 2
 
@@ -82,7 +82,7 @@ def products(
     p = program.p[: program.product.bits]
     kernel, run = native.module(), _numpy_products
 
-    def part(start: int) -> None:
+    def part(start: int) -> int:
         span = slice(start, start + _CHUNK)
         if kernel is None:
             out[span] = run(program, p, x[span], y[span])
@@ -91,10 +91,66 @@ def products(
                 native.isa(), program.gates, program.slots, program.a, program.b, p,
                 x[span], y[span], out[span],
             )  # fmt: skip
+        return 0
 
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        list(pool.map(part, range(0, len(x), _CHUNK)))
+    _on_threads(part, range(0, len(x), _CHUNK), threads)
     return out
+
+
+def multiply(
+    program: Program, a: NDArray[np.integer], b: NDArray[np.integer], *, threads: int | None = None
+) -> NDArray[np.int64]:
+    """As `products`, from operand values to values of at most 63 bits."""
+    patterns = (one.pattern(x) for one, x in zip(program.operands, (a, b), strict=True))
+    return program.product.value(products(program, *patterns, threads=threads))
+
+
+def matmul(
+    program: Program,
+    x: NDArray[np.integer],
+    w: NDArray[np.integer],
+    *,
+    table: NDArray[np.int32] | None = None,
+    threads: int | None = None,
+) -> tuple[NDArray[np.int64], int]:
+    """Sums of products: a matrix product whose every multiplication is done by gates.
+
+    Args:
+        program: of operands of at most 16 bits.
+        x: (R, K) activations, values or bit patterns.
+        w: (O, K) weights.
+        table: (2^a, 2^w) what every product is held against; None: nothing.
+        threads: None is one per processor core.
+
+    Returns:
+        (R, O) sums over K, modulo 2^64; and how many products are not the table's.
+    """
+    (rows, taps), outputs = x.shape, len(w)
+    activations, weights = (
+        np.ascontiguousarray(codes.T.astype(np.uint16)) & np.uint16(operand.count - 1)
+        for operand, codes in zip(program.operands, (x, w), strict=True)
+    )
+    expected = None if table is None else np.ascontiguousarray(table).view(np.uint32)
+    sums = np.empty(outputs * rows, np.int64)
+    bits = program.product.bits + (taps - 1).bit_length() + (not program.product.signed)
+    p = program.extended(min(64, bits if table is None else max(bits, MEASURED_BITS)))
+    kernel = native.module()
+    each = -(-_CHUNK // max(taps, 1) // _LANES) * _LANES
+
+    def part(first: int) -> int:
+        out = sums[first : first + each]
+        if kernel is None:
+            lanes = np.arange(first, first + len(out))
+            out[:], count = _numpy_matmul(program, activations, weights, lanes, table)
+            return count
+        wrong: int = kernel.matmul(
+            native.isa(), program.gates, program.slots, program.a, program.b, p,
+            activations, weights, first, out, expected,
+        )  # fmt: skip
+        return wrong
+
+    wrong = sum(_on_threads(part, range(0, len(sums), each), threads))
+    return sums.reshape(outputs, rows).T, wrong
 
 
 def table(program: Program, *, threads: int | None = None) -> NDArray[Any]:
@@ -164,6 +220,14 @@ def measure(
             yield measured
 
 
+def _on_threads(part: Callable[[int], int], starts: range, threads: int | None) -> list[int]:
+    """The results of some parts; a single one is not worth a thread."""
+    if len(starts) < 2:
+        return [part(start) for start in starts]
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        return list(pool.map(part, starts))
+
+
 def _values(program: Program, words: Words) -> NDArray[Any]:
     return program.product.value(words) if program.product.signed else words
 
@@ -200,6 +264,25 @@ def _numpy_products(
         row = np.unpackbits(word.view(np.uint8), bitorder="little", count=len(a))
         found |= row.astype(np.uint64) << np.uint64(bit)
     return found
+
+
+def _numpy_matmul(
+    program: Program,
+    x: NDArray[np.uint16],
+    w: NDArray[np.uint16],
+    lanes: NDArray[np.int64],
+    table: NDArray[np.int32] | None,
+) -> tuple[NDArray[np.int64], int]:
+    """The same for some lanes, o * R + r each: x (K, R) and w (K, O), bit patterns."""
+    output, row = np.divmod(lanes, x.shape[1])
+    p = program.p[: program.product.bits]
+    sums, wrong = np.zeros(len(lanes), np.int64), 0
+    for a, b in zip(x.astype(np.uint32)[:, row], w.astype(np.uint32)[:, output], strict=True):
+        found = _values(program, _numpy_products(program, p, a, b)).astype(np.int64)
+        sums += found
+        if table is not None:
+            wrong += int((found.astype(np.int32) != table[a, b]).sum())
+    return sums, wrong
 
 
 FUNCTIONS: dict[int, Callable[[Any, Any, Any], Any]] = {

@@ -77,6 +77,12 @@ class Program:
         a, b, p, *q = (slot[np.array(one)] for one in (netlist.a, netlist.b, *outputs))
         return cls(netlist.name, netlist.operands, netlist.product, placed, slots, a, b, p, *q)
 
+    def extended(self, bits: int) -> Slots:
+        """The product's slots, the lowest first: so many, with its sign or zeros above its own."""
+        own = self.p[: self.product.bits]
+        above = own[-1] if self.product.signed else 0
+        return np.append(own, np.full(max(0, bits - len(own)), above, np.int32))[:bits]
+
 
 def _extended(netlist: Netlist) -> NDArray[np.int32]:
     """Nets of the product, up to `MEASURED_BITS` where it has fewer."""

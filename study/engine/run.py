@@ -23,7 +23,9 @@ from axhil.hwsim.files import (
     read_bytes,
     write_atomically,
 )
+from axhil.hwsim.lut import Lut
 from axhil.hwsim.multipliers import NETWORKS, Assignment, Request, Tabulated, make_tables
+from axhil.hwsim.multipliers.by_gates import computed
 
 from ..assignments import distinct, network_assignments
 from ..errors import StudyError
@@ -83,7 +85,7 @@ def experiments_of(spec: StudySpec, machine: Machine) -> list[Experiment]:
     """
     set_threads(machine.threads)
     multipliers = network_assignments(spec.multipliers, machine.request)
-    make_tables(distinct(multipliers), jobs=machine.jobs)
+    make_tables(distinct(multipliers), jobs=machine.jobs, make=computed)
     if machine.weights is not None and len(spec.networks) > 1:
         raise StudyError("--weights: the study has several networks; name the files in its file")
     found = []
@@ -283,9 +285,6 @@ def _golden_tables(parts: Sequence[_Part]) -> list[Tabulated]:
 
 
 def _tables(multipliers: Sequence[Assignment]) -> list[Tabulated]:
-    """Those that are alone in all layers, under the labels of their cells."""
-    return [
-        Tabulated(one.name, one.label, one.single.table())
-        for one in multipliers
-        if one.single is not None
-    ]
+    """Those that are alone in all layers and have one, under the labels of their cells."""
+    made = [(one, computed(one.single)) for one in multipliers if one.single is not None]
+    return [Tabulated(one.name, one.label, lut) for one, lut in made if isinstance(lut, Lut)]

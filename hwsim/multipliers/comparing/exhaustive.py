@@ -14,8 +14,8 @@ from ...metrics import ErrorMetrics, QuadrantError, error_metrics
 from ...netlist.evaluation import Measured, Rows, measure, products
 from ...netlist.netlist import Netlist
 from ...netlist.program import MEASURED_BITS, Program
-from ...netlist.synthesis import synthesise
 from ...operands import MAX_BITS, Operand, Operands
+from ..by_gates import gates_of
 from ..multiplier import Multiplier, Progress
 from .comparison import Comparison, Quadrant, quadrant_words
 from .difference import SHOWN, Difference
@@ -104,24 +104,6 @@ def compare_wide(
         first=found.first(pair),
         quadrants=found.quadrants(),
     )
-
-
-def gates_of(multiplier: Multiplier) -> Netlist:
-    """The gates of a multiplier's Verilog, latches that can close refused.
-
-    Raises:
-        HwsimError: there is no Verilog, or no Yosys.
-    """
-    circuit = multiplier.circuit()
-    if circuit is None:
-        raise HwsimError(
-            f"{multiplier.name}: expected Verilog, whose gates give products of more than "
-            f"{MAX_BITS} bits"
-        )
-    netlist = synthesise(circuit)
-    if netlist.enable != 1:
-        raise HwsimError(f"{multiplier.name}: {'; '.join(netlist.findings.reasons)}")
-    return netlist
 
 
 @dataclass(frozen=True)

@@ -42,12 +42,25 @@ struct Measure {
   double* ratios;         // [rows][2][kRatios]
 };
 
+// Sums of products. Lane `output * rows + row` sums over taps what the program makes of x and w.
+struct Matmul {
+  Program program;            // a slot of the product for every bit of a sum
+  const std::uint16_t* x;     // [taps][rows] bit patterns
+  const std::uint16_t* w;     // [taps][outputs]
+  const std::uint32_t* table; // [2^a_bits][2^b_bits] that products are held against, or null
+  std::size_t rows, outputs, taps;
+  std::size_t first, lanes;   // of all
+  std::int32_t bits;          // of a sum, two's complement
+  std::int64_t* out;          // [lanes]
+};
+
 struct Kernels {
   const char* name;
   // out[i] = p of a[i] and b[i], as bit patterns; p_bits <= 64.
   void (*products)(const Program&, const std::uint32_t* a, const std::uint32_t* b,
                    std::uint64_t* out, std::size_t count);
   void (*measure)(const Measure&);
+  std::uint64_t (*matmul)(const Matmul&);  // how many products are not the table's
   std::int32_t block;  // lanes that run together; half of a measured row is a multiple of it
 };
 

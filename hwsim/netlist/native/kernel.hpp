@@ -2,7 +2,7 @@
 // The kernels, written once over vectors of AXHIL_BYTES bytes. Each instruction set's translation
 // unit compiles its own copy with its own flags.
 //
-// 512 lanes are a unit of 64 bytes a slot: lane 32 j + i is bit i of word j. After a transposition
+// 512 lanes are a unit of 64 bytes a slot: lane 16 i + j is bit i of word j. After a transposition
 // of 32 x 32 bits word j of row i holds the whole number of that lane. Sums of floating point are
 // kept by j, so that they are the same whatever the size of a vector.
 #pragma once
@@ -36,23 +36,29 @@ constexpr U64 kNone = {};
 constexpr U64 kAll = ~kNone;
 constexpr U64 kLow = kNone + 0xFFFFFFFFull;
 
-struct Slots {
-  explicit Slots(const Program& program) : memory(program.slots * kVectors + 1) {
+struct Vectors {  // on addresses that are multiples of their size
+  explicit Vectors(std::size_t count) : memory(count + 1) {
     auto address = reinterpret_cast<std::uintptr_t>(memory.data());
     at = reinterpret_cast<U64*>((address + kBytes - 1) / kBytes * kBytes);
-    fill(0, kNone);
-    fill(1, kAll);
   }
-  void fill(std::int32_t slot, U64 value) const {
-    for (int v = 0; v < kVectors; ++v) at[slot * kVectors + v] = value;
-  }
-  U64* operator[](std::int32_t slot) const { return at + slot * kVectors; }
-
   struct Cell {
     unsigned char bytes[kBytes];
   };
   std::vector<Cell> memory;
   U64* at;
+};
+
+struct Slots {
+  explicit Slots(const Program& program) : vectors(program.slots * kVectors) {
+    fill(0, kNone);
+    fill(1, kAll);
+  }
+  void fill(std::int32_t slot, U64 value) const {
+    for (int v = 0; v < kVectors; ++v) (*this)[slot][v] = value;
+  }
+  U64* operator[](std::int32_t slot) const { return vectors.at + slot * kVectors; }
+
+  Vectors vectors;
 };
 
 template <class F>
@@ -98,17 +104,37 @@ inline void numbers(const Slots& slots, const std::int32_t* bits, int v, U32* ro
   transpose(rows);
 }
 
-// Where word `j` of row `i` of part `v` lies in a block.
-inline int lane(int v, int i, int j) { return 32 * (v * kLanes + j) + i; }
+// Where row `i` of part `v` lies in a block; its words follow one another.
+inline int lane(int v, int i) { return v / kUnitVectors * 512 + 16 * i + v % kUnitVectors * kLanes; }
 
-void set_bits(const Slots& slots, const std::int32_t* bits, int count, const std::uint32_t* values) {
+inline void load(int v, const std::uint32_t* values, U32* rows) {
+  for (int i = 0; i < 32; ++i) std::memcpy(rows + i, values + lane(v, i), kBytes);
+}
+
+// Bits of numbers, the lowest first, from bit `first` of each on.
+inline void set_bits(const Slots& slots, const std::int32_t* bits, int count, int v, const U32* rows,
+                     int first = 0) {
+  for (int k = 0; k < count; ++k) {
+    slots[bits[k]][v] = reinterpret_cast<const U64&>(rows[first + k]);
+  }
+}
+
+void set_numbers(const Slots& slots, const std::int32_t* bits, int count, const std::uint32_t* values) {
   for (int v = 0; v < kVectors; ++v) {
     U32 rows[32];
-    for (int j = 0; j < kLanes; ++j) {
-      for (int i = 0; i < 32; ++i) rows[i][j] = values[lane(v, i, j)];
-    }
+    load(v, values, rows);
     transpose(rows);
-    for (int k = 0; k < count; ++k) slots[bits[k]][v] = reinterpret_cast<U64&>(rows[k]);
+    set_bits(slots, bits, count, v, rows);
+  }
+}
+
+// Numbers of part `v` of a block of which only some lanes are in use.
+inline void write(int v, const U32* low, const U32* high, std::uint64_t* out, std::size_t lanes) {
+  for (int i = 0; i < 32; ++i) {
+    for (int j = 0; j < kLanes; ++j) {
+      const std::size_t at = lane(v, i) + j;
+      if (at < lanes) out[at] = low[i][j] | std::uint64_t{high[i][j]} << 32;
+    }
   }
 }
 
@@ -127,22 +153,93 @@ void products(const Program& program, const std::uint32_t* a, const std::uint32_
       block_a = last_a.data();
       block_b = last_b.data();
     }
-    set_bits(slots, program.a, program.a_bits, block_a);
-    set_bits(slots, program.b, program.b_bits, block_b);
+    set_numbers(slots, program.a, program.a_bits, block_a);
+    set_numbers(slots, program.b, program.b_bits, block_b);
     run(program, slots);
-    for (int v = 0; v < kVectors; ++v) {
-      if (lane(v, 0, 0) >= static_cast<long>(lanes)) break;
+    for (int v = 0; v < kVectors && lane(v, 0) < static_cast<long>(lanes); ++v) {
       U32 low[32], high[32] = {};
       numbers(slots, bits, v, low);
       if (program.p_bits > 32) numbers(slots, bits + 32, v, high);
+      write(v, low, high, out + first, lanes);
+    }
+  }
+}
+
+// Adds the product, whose bits stand in slots, to the lanes' sums of `bits` bits.
+inline void accumulate(const Slots& slots, const std::int32_t* p, U64* sums, int bits) {
+  for (int v = 0; v < kVectors; ++v) {
+    U64 carry = kNone;
+    for (int k = 0; k < bits; ++k) {
+      const U64 x = sums[k * kVectors + v], y = slots[p[k]][v], half = x ^ y;
+      sums[k * kVectors + v] = half ^ carry;
+      carry = (x & y) | (half & carry);
+    }
+  }
+}
+
+// How many products of lanes, of operand `words`, are not those of a table.
+inline std::uint64_t unlike(const Matmul& m, const Slots& slots, const std::uint32_t* words,
+                            std::size_t lanes) {
+  std::uint64_t wrong = 0;
+  for (int v = 0; v < kVectors; ++v) {
+    U32 products[32];
+    numbers(slots, m.program.p, v, products);
+    for (int i = 0; i < 32; ++i) {
       for (int j = 0; j < kLanes; ++j) {
-        for (int i = 0; i < 32; ++i) {
-          const std::size_t at = lane(v, i, j);
-          if (at < lanes) out[first + at] = low[i][j] | std::uint64_t{high[i][j]} << 32;
-        }
+        const std::size_t at = lane(v, i) + j;
+        const std::size_t row = words[at] & 0xFFFF, column = words[at] >> 16;
+        wrong += products[i][j] != m.table[row << m.program.b_bits | column] && at < lanes;
       }
     }
   }
+  return wrong;
+}
+
+std::uint64_t matmul(const Matmul& m) {
+  const Program& program = m.program;
+  const Slots slots(program);
+  const Vectors memory(64 * kVectors);
+  U64* sums = memory.at;
+  std::vector<std::uint32_t> words(kBlock);
+  std::uint64_t wrong = 0;
+  for (std::size_t first = 0; first < m.lanes; first += kBlock) {
+    const std::size_t lanes = m.lanes - first < kBlock ? m.lanes - first : kBlock;
+    for (int i = 0; i < m.bits * kVectors; ++i) sums[i] = kNone;
+    for (std::size_t tap = 0; tap < m.taps; ++tap) {
+      for (std::size_t at = 0; at < lanes;) {  // of one output at a time
+        const std::size_t output = (m.first + first + at) / m.rows;
+        const std::size_t row = (m.first + first + at) % m.rows;
+        const std::size_t end = at + m.rows - row < lanes ? at + m.rows - row : lanes;
+        const std::uint16_t* x = m.x + tap * m.rows + row;
+        const std::uint32_t weight = std::uint32_t{m.w[tap * m.outputs + output]} << 16;
+        for (; at < end; ++at) words[at] = *x++ | weight;
+      }
+      for (int v = 0; v < kVectors; ++v) {
+        U32 rows[32];
+        load(v, words.data(), rows);
+        transpose(rows);
+        set_bits(slots, program.a, program.a_bits, v, rows);
+        set_bits(slots, program.b, program.b_bits, v, rows, 16);
+      }
+      run(program, slots);
+      accumulate(slots, program.p, sums, m.bits);
+      if (m.table) wrong += unlike(m, slots, words.data(), lanes);
+    }
+    for (int v = 0; v < kVectors && lane(v, 0) < static_cast<long>(lanes); ++v) {
+      U32 low[32], high[32];
+      for (int k = 0; k < 32; ++k) {
+        const auto bit = [&](int place) {
+          return reinterpret_cast<const U32&>(sums[(place < m.bits ? place : m.bits - 1) * kVectors + v]);
+        };
+        low[k] = bit(k);
+        high[k] = bit(32 + k);
+      }
+      transpose(low);
+      transpose(high);
+      write(v, low, high, reinterpret_cast<std::uint64_t*>(m.out) + first, lanes);
+    }
+  }
+  return wrong;
 }
 
 // Products of the even and of the odd 32-bit numbers.
@@ -219,7 +316,7 @@ void store(const Sums* parts, std::uint64_t* counts, double* ratios) {
 void count_lanes(const Slots& slots, const Program& program) {
   std::vector<std::uint32_t> lanes(kBlock);
   for (int i = 0; i < kBlock; ++i) lanes[i] = i;
-  set_bits(slots, program.b, program.b_bits, lanes.data());
+  set_numbers(slots, program.b, program.b_bits, lanes.data());
 }
 
 template <Reference reference>
@@ -231,7 +328,7 @@ void measure_rows(const Measure& m) {
   const U32 none = {}, order = none + (m.p_signed ? 0 : 0x80000000u);
   const U32 sign = none + (m.p_signed ? ~0u : 0u);
   U32 places = {};
-  for (int j = 0; j < kLanes; ++j) places[j] = 32 * j;
+  for (int j = 0; j < kLanes; ++j) places[j] = j;
   for (std::uint32_t row = 0; row < m.rows; ++row) {
     const std::uint32_t a = m.first + row;
     for (int k = 0; k < program.a_bits; ++k) slots.fill(program.a[k], a >> k & 1 ? kAll : kNone);
@@ -248,14 +345,11 @@ void measure_rows(const Measure& m) {
           numbers(slots, program.p, v, p);
           if constexpr (reference == Reference::program) numbers(slots, m.q, v, e);
           if constexpr (reference == Reference::array) {
-            const std::uint32_t* words = m.array + (std::size_t{row} * 2 * half + b);
-            for (int j = 0; j < kLanes; ++j) {
-              for (int i = 0; i < 32; ++i) e[i][j] = words[lane(v, i, j)];
-            }
+            load(v, m.array + (std::size_t{row} * 2 * half + b), e);
           }
-          U32 exact = (places + (b_value + lane(v, 0, 0))) * a_value;
+          U32 exact = (places + (b_value + lane(v, 0))) * a_value;
           Sums& part = sums[v % kUnitVectors];
-          for (int i = 0; i < 32; ++i, exact += a_value) {
+          for (int i = 0; i < 32; ++i, exact += 16 * a_value) {
             part.add(p[i], reference == Reference::exact ? exact : e[i], order, sign);
           }
         }

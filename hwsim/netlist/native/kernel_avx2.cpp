@@ -11,7 +11,7 @@ namespace axhil::gates {
 
 const Kernels* kernels_avx2() {
 #ifdef AXHIL_AVX2
-  static const Kernels kernels{"avx2", products, measure, kBlock};
+  static const Kernels kernels{"avx2", products, measure, matmul, kBlock};
   __builtin_cpu_init();
   static const bool here = __builtin_cpu_supports("avx2");
   return here ? &kernels : nullptr;

@@ -11,7 +11,7 @@ namespace axhil::gates {
 
 const Kernels* kernels_avx512() {
 #ifdef AXHIL_AVX512
-  static const Kernels kernels{"avx512vbmi", products, measure, kBlock};
+  static const Kernels kernels{"avx512vbmi", products, measure, matmul, kBlock};
   __builtin_cpu_init();
   static const bool here = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&

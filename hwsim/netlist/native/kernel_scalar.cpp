@@ -6,7 +6,7 @@
 namespace axhil::gates {
 
 const Kernels* kernels_scalar() {
-  static const Kernels kernels{"scalar", products, measure, kBlock};
+  static const Kernels kernels{"scalar", products, measure, matmul, kBlock};
   return &kernels;
 }
 

@@ -87,6 +87,29 @@ NB_MODULE(_gates, m) {
     kernels.products(gated, x.data(), y.data(), out.data(), out.size());
   });
   m.def(
+      "matmul",
+      [](const std::string& isa, const Array<const std::int32_t, 2>& gates, std::int32_t slots,
+         const Slots& a, const Slots& b, const Slots& p, const Array<const std::uint16_t, 2>& x,
+         const Array<const std::uint16_t, 2>& w, std::size_t first,
+         const Array<std::int64_t, 1>& out,
+         const std::optional<Array<const std::uint32_t, 2>>& table) {
+        const Kernels& kernels = find(isa);
+        const Program gated = program(gates, slots, a, b, p);
+        require(a.size() <= 16 && b.size() <= 16, "expected operands of at most 16 bits");
+        require(x.shape(0) == w.shape(0), "expected as many taps of activations as of weights");
+        require(first + out.size() <= x.shape(1) * w.shape(1), "a lane is beyond the product");
+        require(!table || (p.size() >= 32 && table->shape(0) == std::size_t{1} << a.size() &&
+                           table->shape(1) == std::size_t{1} << b.size()),
+                "the table is not that of the operands");
+        const Matmul matmul{gated, x.data(), w.data(), table ? table->data() : nullptr,
+                            x.shape(1), w.shape(1), x.shape(0), first, out.size(),
+                            static_cast<std::int32_t>(p.size()), out.data()};
+        const nb::gil_scoped_release release;
+        return kernels.matmul(matmul);
+      },
+      nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+      nb::arg(), nb::arg(), nb::arg().none());
+  m.def(
       "measure",
       [](const std::string& isa, const Array<const std::int32_t, 2>& gates, std::int32_t slots,
          const Slots& a, const Slots& b, const Slots& p, const std::optional<Slots>& q,
