@@ -48,11 +48,15 @@ class Proof(StrEnum):
     """What a statement about two multipliers rests on."""
 
     identical = "identical"
-    """Yosys makes the same gates of both."""
+    """Yosys makes the same of both; registers of one name begin alike."""
     exhaustive = "exhaustive"
     """Every product of both."""
     sat = "sat"
     """No operands can make a difference, or some are known that do."""
+    induction = "induction"
+    """Registers of one name that are alike stay so, whatever comes in, and so do outputs."""
+    bounded = "bounded"
+    """No inputs make a difference in so many cycles from registers that are all 0."""
     sampled = "sampled"
     """Some products of both."""
     unknown = "unknown"
@@ -82,6 +86,16 @@ class Cone:
         """
         netlist.require_function()
         return cls(netlist.gates, (*netlist.a, *netlist.b), netlist.p)
+
+    def pruned(self) -> "Cone":
+        """The same without gates that no output depends on."""
+        needed, kept = {*self.outputs}, list[int]()
+        for place in range(len(self.gates) - 1, -1, -1):
+            _, output, *sources = self.gates[place].tolist()
+            if output in needed:
+                kept.append(place)
+                needed.update(sources)
+        return Cone(self.gates[kept[::-1]], self.inputs, self.outputs)
 
 
 @dataclass(frozen=True, eq=False)
