@@ -41,6 +41,11 @@ app = typer.Typer()
 
 _UNKNOWN = 3
 """Exit code where nothing shows that two multipliers are equal, or that they are not."""
+_MARKS: dict[bool | None, str] = {
+    True: "[green]equal  [/green]",
+    False: "[red]DIFFERS[/red]",
+    None: "[yellow]UNKNOWN[/yellow]",
+}
 
 
 @app.command()
@@ -113,8 +118,7 @@ def compare(
         lines = _details(result) if isinstance(result, Comparison) else []
         lines += [f"{name}: {one.sentence()}" for name, one in opinions.items() if one]
         lines += [f"heat map: {written}"] if written else []
-    marks = {True: "[green]equal  [/green]", False: "[red]DIFFERS[/red]"}
-    out.print(marks.get(result.equal, "[yellow]UNKNOWN[/yellow]"), end=" ")
+    out.print(_MARKS[result.equal], end=" ")
     out.print(result.sentence(), soft_wrap=True, markup=False)
     for line in lines:
         out.print(f"          {line}", soft_wrap=True, markup=False)

@@ -67,7 +67,7 @@ def mutate(
     widest: Annotated[
         int | None,
         typer.Option(
-            help="Operand bits up to which all parameters count, 6 to 16; default: 8. Not for mac."
+            help="Operand bits to which all parameters count, 6 to 16; default: 8. Not for mac."
         ),
     ] = None,
     jobs: Jobs = None,
@@ -79,9 +79,9 @@ def mutate(
 ) -> None:
     """Change the Verilog in every small way; is each change noticed? Exit code 1 if one is not.
 
-    Killed: the regression gate tells the mutant from the design. Equivalent: its gates are proved to
-    be the design's. Survived: they are proved not to be, so the gate has a hole. Without Yosys a
-    longer simulation takes the place of the proof.
+    Killed: the regression gate tells the mutant from the design. Equivalent: its gates are proved
+    to be the design's. Survived: they are not, so the gate has a hole. Without Yosys a longer
+    simulation takes the place of the proof.
     """
     reports = []
     with nullcontext() if out_file is None else results_folder(out_file.parent):

@@ -73,6 +73,7 @@ int main(int argc, char **argv) {{
 }}
 """
 
+
 @dataclass(frozen=True)
 class CFunction:
     """A function of two integers.
@@ -195,9 +196,7 @@ def c_model_operands(
     return _operands(path, find_function(path, function), asked or Asked())
 
 
-def require_room(
-    path: Path, which: CFunction, operands: Operands, types: Sequence[int]
-) -> None:
+def require_room(path: Path, which: CFunction, operands: Operands, types: Sequence[int]) -> None:
     """Refuses operands that the parameters cannot hold."""
     for number, operand in enumerate(operands):
         bits, signed_type = types[2 * number], types[2 * number + 1]
@@ -281,6 +280,11 @@ def head(path: Path, which: CFunction) -> str:
 
 
 def compiled(path: Path, folder: Path, which: CFunction) -> None:
+    """Makes the program `model` of `model.c` in a folder.
+
+    Raises:
+        HwsimError: no compiler, or its first error.
+    """
     compiler = shlex.split(os.environ.get("CC", "")) or next(
         ([name] for name in ("cc", "gcc", "clang") if shutil.which(name)), []
     )

@@ -125,4 +125,6 @@ def _environment() -> dict[str, str]:
 def _ended(done: Done) -> str:
     """The model's last words, or that there are none."""
     lines = done.stderr.strip().splitlines()
-    return lines[-1] if lines and done.code == FAILED else f"it ended Python (exit code {done.code})"
+    return (
+        lines[-1] if lines and done.code == FAILED else f"it ended Python (exit code {done.code})"
+    )

@@ -86,9 +86,10 @@ class FromModel(KeptTable):
             ) as model:
                 yield RunningMultiplier(*own, model=model, by_rows=True)
         else:
-            with python_model_running(
-                self._spec, self.operands, time_limit=self.time_limit
-            ) as (model, by_rows):
+            with python_model_running(self._spec, self.operands, time_limit=self.time_limit) as (
+                model,
+                by_rows,
+            ):
                 yield RunningMultiplier(*own, model=model, by_rows=by_rows)
 
     def circuit(self) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import HwsimError
 from ..netlist.equivalence import Cone, Proof, decide
 from ..netlist.evaluation import table
 from ..netlist.identity import Body, differing_ports, read_module
@@ -52,7 +51,7 @@ _GATES = (
 )
 _TABLE_BITS = 16
 _WIDE = 2
-"""About so many of the blocks that have more inputs are proved."""
+"""So many of the blocks that have more inputs are proved, the narrowest."""
 _SECONDS = 60.0
 
 
@@ -79,7 +78,8 @@ class Prover:
 
     def __init__(self, gate: Gate, original: Path) -> None:
         self._gate, self._original = gate, original
-        self._lock, self._words = threading.Lock(), dict[str, Body]()
+        self._lock = threading.Lock()
+        self._words, self._machines = dict[str, Body](), dict[str, Machine]()
 
     def differing(self, path: Path) -> tuple[int, ...] | None:
         """Numbers of the blocks of which Yosys does not make the same; None if it makes nothing."""
@@ -96,56 +96,72 @@ class Prover:
     def judge(self, path: Path, differing: Sequence[int]) -> Finding | None:
         """What gates say of the blocks that differ; None where they cannot say."""
         every = [self._gate.blocks[number] for number in differing]
-        narrow = [one for one in every if sum(one.inputs.values()) <= _TABLE_BITS]
+        narrow = [one for one in every if _inputs(one) <= _TABLE_BITS]
         wide = [one for one in every if one not in narrow]
-        blocks = [*narrow, *wide[:: max(1, len(wide) // _WIDE)]]
+        blocks = [*narrow, *sorted(wide, key=_inputs)[:_WIDE]]
         try:
-            x, y = (
-                Machine.of(self._made(one, blocks, _GATES), inputs="x", clock=_CLOCK)
-                for one in (self._original, path)
-            )
+            x, y = self._originals(tuple(blocks)), self._machine(path, blocks)
         except (YosysError, ValueError):
             return None
         if x.registers or y.registers:
             return _clocked(x, y)
-        large = []
+        wide_ones = [n for n, one in enumerate(blocks) if _inputs(one) > _TABLE_BITS]
         for number, block in enumerate(blocks):
-            cones = x.cone(number), y.cone(number)
-            if len(cones[0].inputs) > _TABLE_BITS:
-                large.append(number)
-            elif difference := _difference(block, *cones):
-                return Finding(Proof.exhaustive, difference)
-        if not large:
-            return Finding(Proof.exhaustive)
-        verdict = decide(x.cone(*large), y.cone(*large), seconds=_SECONDS)
-        if verdict.equal is None:
-            return None
-        if verdict.inputs is None:
-            return Finding(Proof.sat)
-        places = iter(verdict.inputs.tolist())
-        for number in large:
-            bits = [next(places) for _ in x.cone(number).inputs]
-            cones = x.cone(number), y.cone(number)
-            if difference := _difference(blocks[number], *cones, bits=bits):
-                return Finding(Proof.sat, difference)
-        return None
+            if number not in wide_ones and (
+                found := _difference(block, x.cone(number), y.cone(number))
+            ):
+                return Finding(Proof.exhaustive, found)
+        return _proved(x, y, blocks, wide_ones) if wide_ones else Finding(Proof.exhaustive)
+
+    def _originals(self, blocks: tuple[Block, ...]) -> Machine:
+        """Gates of the original, which many mutants are held against."""
+        key = ", ".join(f"{one.module} {one.name} {one.inputs}" for one in blocks)
+        with self._lock:
+            if key not in self._machines:
+                self._machines[key] = self._machine(self._original, blocks)
+            return self._machines[key]
+
+    def _machine(self, path: Path, blocks: Sequence[Block]) -> Machine:
+        return gates_together([path, *self._gate.others], blocks)
 
     def _made(self, path: Path, blocks: Sequence[Block], commands: Sequence[str]) -> Body:
-        files = [path, *self._gate.others]
-        with scratch("prover") as folder:
-            for file in files:
-                (folder / file.name).write_bytes(file.read_bytes())
-            (folder / f"{_TOP}.v").write_text(_harness(blocks))
-            names = " ".join([*(file.name for file in files), f"{_TOP}.v"])
-            read = f"read_verilog -sv -defer {names}"
-            commands = [read, *commands, f"write_json {_JSON}"]
-            log = require_yosys().run(commands, folder=folder, name=path.name)
-            if re.search(rf"Resizing cell port {_TOP}\.", log):
-                raise ValueError("a port of another width")
-            body = read_module(folder / _JSON, _TOP)
-        if any("x" in bits for cell in body["cells"].values() for bits in _read(cell)):
-            raise ValueError("a simulator shows X where gates are free to choose")
-        return body
+        return _made([path, *self._gate.others], blocks, commands)
+
+
+def gates_together(files: Sequence[Path], blocks: Sequence[Block]) -> Machine:
+    """Gates of many instances, by one run of Yosys.
+
+    Args:
+        files: Verilog, each module once.
+        blocks: instances; their numbers are those of the machine's circuits.
+
+    Raises:
+        YosysError: Yosys cannot read the Verilog, or parameters are refused.
+        ValueError: a port has another width, or there are no gates and registers on one clock.
+        HwsimError: there is no Yosys.
+    """
+    return Machine.of(_made(files, blocks, _GATES), inputs="x", clock=_CLOCK)
+
+
+def _made(files: Sequence[Path], blocks: Sequence[Block], commands: Sequence[str]) -> Body:
+    with scratch("prover") as folder:
+        for file in files:
+            (folder / file.name).write_bytes(file.read_bytes())
+        (folder / f"{_TOP}.v").write_text(_harness(blocks))
+        names = " ".join([*(file.name for file in files), f"{_TOP}.v"])
+        read = f"read_verilog -sv -defer {names}"
+        commands = [read, *commands, f"write_json {_JSON}"]
+        log = require_yosys().run(commands, folder=folder, name=files[0].name)
+        if re.search(rf"Resizing cell port {_TOP}\.", log):
+            raise ValueError("a port of another width")
+        body = read_module(folder / _JSON, _TOP)
+    if any("x" in bits for cell in body["cells"].values() for bits in _read(cell)):
+        raise ValueError("a simulator shows X where gates are free to choose")
+    return body
+
+
+def _inputs(block: Block) -> int:
+    return sum(block.inputs.values())
 
 
 def _read(cell: Body) -> Iterator[Sequence[int | str]]:
@@ -167,18 +183,33 @@ def _clocked(x: Machine, y: Machine) -> Finding | None:
     return Finding(Proof.bounded, difference)
 
 
-def _difference(block: Block, x: Cone, y: Cone, *, bits: Sequence[int] | None = None) -> str:
-    """The first inputs at which two cones differ, of all or of one, or nothing."""
+def _proved(
+    x: Machine, y: Machine, blocks: Sequence[Block], numbers: Sequence[int]
+) -> Finding | None:
+    """Whether blocks of many inputs are equal, if that is known in time."""
+    for number in numbers:
+        verdict = decide(x.cone(number), y.cone(number), seconds=_SECONDS)
+        if verdict.equal is None:
+            return None
+        if verdict.inputs is not None:
+            return Finding(Proof.sat, _place(blocks[number], verdict.inputs.tolist()))
+    return Finding(Proof.sat)
+
+
+def _difference(block: Block, x: Cone, y: Cone) -> str:
+    """The first inputs at which two cones differ, or nothing."""
     half = len(x.inputs) // 2
-    if bits is None:
-        tables = [table(Program.of(_netlist(block, cone, half)), threads=1) for cone in (x, y)]
-        wrong = np.argwhere(tables[0] != tables[1])
-        if not len(wrong):
-            return ""
-        row, column = (int(place) for place in wrong[0])
-        pattern = row | column << half
-    else:
-        pattern = sum(bit << place for place, bit in enumerate(bits))
+    tables = [table(Program.of(netlist_of(block, cone, half)), threads=1) for cone in (x, y)]
+    wrong = np.argwhere(tables[0] != tables[1])
+    if not len(wrong):
+        return ""
+    pattern = int(wrong[0][0]) | int(wrong[0][1]) << half
+    return _place(block, [pattern >> place & 1 for place in range(len(x.inputs))])
+
+
+def _place(block: Block, bits: Sequence[int]) -> str:
+    """Inputs of a block in words."""
+    pattern = sum(bit << place for place, bit in enumerate(bits))
     values, low = [], 0
     for port, size in block.inputs.items():
         values.append(f"{port}={pattern >> low & ((1 << size) - 1)}")
@@ -186,7 +217,7 @@ def _difference(block: Block, x: Cone, y: Cone, *, bits: Sequence[int] | None = 
     return f"gates of {block.name} at {', '.join(values)}"
 
 
-def _netlist(block: Block, cone: Cone, half: int) -> Netlist:
+def netlist_of(block: Block, cone: Cone, half: int) -> Netlist:
     """A cone with its inputs as two operands, so that all of them can be tried."""
     sizes = half, len(cone.inputs) - half
     activation, weight = (Operand(bits, signed=False) for bits in sizes)

@@ -69,7 +69,7 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
         reach = 16
     else:
         blocks += [
-            _block(multiplier)
+            block_of(multiplier)
             for width in range(4, reach + 1)
             for multiplier in _legal(module, _operand(module, width))
         ]
@@ -81,12 +81,11 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
     )
 
 
-def _block(multiplier: Catalogued) -> Block:
+def block_of(multiplier: Catalogued) -> Block:
+    """An instance of a multiplier of the catalogue."""
     circuit, bits = multiplier.circuit(), multiplier.operand.bits
     inputs = dict.fromkeys((FIRST, SECOND), bits)
-    return Block(
-        multiplier.name, circuit.top, circuit.parameters, inputs, {PRODUCT: 2 * bits}
-    )
+    return Block(multiplier.name, circuit.top, circuit.parameters, inputs, {PRODUCT: 2 * bits})
 
 
 def _partners(module: str) -> list[Family]:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do two flat modules have the same cells, whatever their order and the names of their nets?
 
-Every bit gets a class: bits of one class are the same function of the inputs. Cells of one type, one
-set of parameters and inputs of the same classes have outputs of the same classes. Registers of one
-name are taken to be of one class, and are split for as long as their inputs are of several: what
-stays together at last keeps the same values for ever if it begins with the same.
+Every bit gets a class: bits of one class are the same function of the inputs. Cells of one type,
+one set of parameters and inputs of the same classes have outputs of the same classes. Registers of
+one name are taken to be of one class, and are split for as long as their inputs are of several:
+what stays together at last keeps the same values for ever if it begins with the same.
 """
 
 import json
@@ -68,8 +68,10 @@ class _Classes:
         while True:
             self._bits = [self._classified(side, kept[side]) for side in range(len(bodies))]
             kept = [
-                {n: self._number("register", kept[side][n], self._inputs(side, c))
-                 for n, c in registers.items()}
+                {
+                    n: self._number("register", kept[side][n], self._inputs(side, c))
+                    for n, c in registers.items()
+                }
                 for side, registers in enumerate(self._registers)
             ]
             parts = len({number for side in kept for number in side.values()})

@@ -63,12 +63,14 @@ class Machine:
             for name, pins in kept.items()
         }
         count = sum(port.startswith(inputs) for port in body["ports"])
-        wires = [[body["ports"][f"{way}{i}"]["bits"] for i in range(count)] for way in (inputs, "y")]
-        leaving = [bit for bits in wires[1] for bit in bits] + [d for _, d in registers.values()]
-        entering = [bit for bits in wires[0] for bit in bits] + [q for q, _ in registers.values()]
+        wires = [
+            [body["ports"][f"{way}{i}"]["bits"] for i in range(count)] for way in (inputs, "y")
+        ]
+        inner = [bit for bits in wires[0] for bit in bits] + [q for q, _ in registers.values()]
+        outer = [bit for bits in wires[1] for bit in bits] + [d for _, d in registers.values()]
         ports = {
-            "a": {"direction": "input", "bits": entering},
-            "p": {"direction": "output", "bits": leaving},
+            "a": {"direction": "input", "bits": inner},
+            "p": {"direction": "output", "bits": outer},
             "c": {"direction": "input", "bits": [edge]},
         }
         rest = {name: cell for name, cell in cells.items() if name not in kept}
@@ -77,12 +79,12 @@ class Machine:
         odd = found.findings
         if found.latency is None or found.enable != 1 or odd.undriven or module.conflicts:
             raise ValueError("no gates and registers on one clock alone")
-        return cls(
-            found.gates,
-            found.nets,
-            *(tuple(tuple(found.net[bit] for bit in bits) for bits in side) for side in wires),
-            {name: (found.net[q], found.net[d]) for name, (q, d) in sorted(registers.items())},
+        entering, leaving = (
+            tuple(tuple(found.net[bit] for bit in bits) for bits in side) for side in wires
         )
+        kept_nets = {name: (found.net[q], found.net[d]) for name, (q, d) in registers.items()}
+        ordered = dict(sorted(kept_nets.items()))
+        return cls(found.gates, found.nets, entering, leaving, ordered)
 
     def cone(self, *circuits: int) -> Cone:
         """From inputs to outputs of some circuits that have no registers."""

@@ -112,17 +112,15 @@ def prove_equal(
             f"{names[0]} is of {x.operands}, {names[1]} of {y.operands}: no products correspond"
         )
     operands = x.operands
-    first, second = sides = tuple(
-        one if isinstance(one, RunningMultiplier) else gates_of(one) for one in (x, y)
-    )
+    sides = tuple(one if isinstance(one, RunningMultiplier) else gates_of(one) for one in (x, y))
     a, b = _pairs(operands)
     p, q = (_products(side, a, b) for side in sides)
-    known = {"x": names[0], "y": names[1], "operands": operands, "limit": limit}
+    unknown = Equivalence(*names, operands, None, Proof.sampled, len(a), limit)
     for place in np.flatnonzero(p != q)[:1].tolist():
-        return _differing(x, y, (int(a[place]), int(b[place])), sides, Proof.sampled, len(a), known)
-    if not (isinstance(first, Netlist) and isinstance(second, Netlist)):
-        return Equivalence(**known, equal=None, proof=Proof.sampled, sampled=len(a))
-    cones = [Cone.of(side) for side in (first, second)]
+        return _differing((x, y), sides, (int(a[place]), int(b[place])), unknown)
+    cones = [Cone.of(side) for side in sides if isinstance(side, Netlist)]
+    if len(cones) < 2:
+        return unknown
     width = max(len(cone.outputs) for cone in cones)
     verdict = decide(
         *(replace(c, outputs=_extended(c, width, operands.product.signed)) for c in cones),
@@ -130,10 +128,10 @@ def prove_equal(
     )
     if verdict.inputs is None:
         proof = Proof.unknown if verdict.equal is None else Proof.sat
-        return Equivalence(**known, equal=verdict.equal, proof=proof, sampled=len(a))
+        return replace(unknown, equal=verdict.equal, proof=proof)
     bits, low = verdict.inputs.tolist(), operands.activation.bits
-    pair = tuple(_number(part) for part in (bits[:low], bits[low:]))
-    return _differing(x, y, (pair[0], pair[1]), sides, Proof.sat, len(a), known)
+    pair = _number(bits[:low]), _number(bits[low:])
+    return _differing((x, y), sides, pair, replace(unknown, proof=Proof.sat))
 
 
 def _number(bits: list[int]) -> int:
@@ -165,38 +163,27 @@ def _products(side: _SIDE, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArra
 
 
 def _differing(
-    x: Multiplier,
-    y: Multiplier,
-    pair: tuple[int, int],
+    pair: tuple[Multiplier, Multiplier],
     sides: tuple[_SIDE, ...],
-    proof: Proof,
-    sampled: int,
-    known: dict[str, Any],
+    patterns: tuple[int, int],
+    unknown: Equivalence,
 ) -> Equivalence:
     """A difference, by both sides again, and by a simulator of what is Verilog."""
-    operands = x.operands
-    a, b = (np.array([one], np.int64) for one in pair)
+    operands = unknown.operands
+    a, b = (np.array([one], np.int64) for one in patterns)
     p, q = (_value(_products(side, a, b)[0], operands) for side in sides)
     if p == q:
         raise HwsimError(
-            f"expected two products at {pair[0]} x {pair[1]}, where a proof has a difference, got "
-            f"{p} twice: please report it"
+            f"expected two products at {patterns[0]} x {patterns[1]}, where a proof has a "
+            f"difference, got {p} twice: please report it"
         )
     agreed = [
         int(simulate_pairs(circuit, a, b).values[0]) == value
-        for one, value in ((x, p), (y, q))
+        for one, value in zip(pair, (p, q), strict=True)
         if (circuit := one.circuit()) is not None
     ]
-    values = (int(one.value(bits)) for one, bits in zip(operands, pair, strict=True))
-    difference = Difference(*values, p, q)
-    return Equivalence(
-        **known,
-        equal=False,
-        proof=proof,
-        sampled=sampled,
-        difference=difference,
-        simulated=all(agreed),
-    )
+    x, y = (int(one.value(bits)) for one, bits in zip(operands, patterns, strict=True))
+    return replace(unknown, equal=False, difference=Difference(x, y, p, q), simulated=all(agreed))
 
 
 def _value(pattern: np.uint64, operands: Operands) -> int:
