@@ -104,8 +104,9 @@ def python_model_running(
                 seconds=time_limit,
             )
 
+        name = f"{spec}:"
         with RunningModel(
-            spec, operands, start, head=8, reason=_ended, seconds=time_limit
+            name, operands, start, head=8, reason=_ended, seconds=time_limit
         ) as model:
             yield model, model.head[0] == 1
 
