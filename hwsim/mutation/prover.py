@@ -155,7 +155,8 @@ def _made(files: Sequence[Path], blocks: Sequence[Block], commands: Sequence[str
         if re.search(rf"Resizing cell port {_TOP}\.", log):
             raise ValueError("a port of another width")
         body = read_module(folder / _JSON, _TOP)
-    if any("x" in bits for cell in body["cells"].values() for bits in _read(cell)):
+    ports = [port["bits"] for port in body["ports"].values()]
+    if any("x" in bits for bits in (*ports, *_read(body))):
         raise ValueError("a simulator shows X where gates are free to choose")
     return body
 
@@ -164,11 +165,12 @@ def _inputs(block: Block) -> int:
     return sum(block.inputs.values())
 
 
-def _read(cell: Body) -> Iterator[Sequence[int | str]]:
-    """What the inputs of a cell are connected to."""
-    for pin, bits in cell["connections"].items():
-        if cell["port_directions"][pin] == "input":
-            yield bits
+def _read(body: Body) -> Iterator[Sequence[int | str]]:
+    """What the inputs of cells are connected to."""
+    for cell in body["cells"].values():
+        for pin, bits in cell["connections"].items():
+            if cell["port_directions"][pin] == "input":
+                yield bits
 
 
 def _clocked(x: Machine, y: Machine) -> Finding | None:
