@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`axhil compare` and `axhil convert`: tables, models and other tools' files against each other."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,9 @@ from axhil.hwsim.multipliers.comparing.comparison import (
 from axhil.hwsim.multipliers.comparing.exhaustive import compare_wide, is_wide
 from axhil.hwsim.multipliers.comparing.opinion import Opinion, second_opinions
 from axhil.hwsim.multipliers.comparing.printed import PREFIX, check_figures, read_figures
+from axhil.hwsim.multipliers.comparing.proving import Equivalence, is_countable, prove_equal
+from axhil.hwsim.multipliers.from_model import FromModel
+from axhil.hwsim.netlist.equivalence import LIMIT
 from axhil.study.errors import StudyError
 
 from .console import Json, emit, out, progress
@@ -34,6 +38,14 @@ from .output import slug
 from .tables import Rtl
 
 app = typer.Typer()
+
+_UNKNOWN = 3
+"""Exit code where nothing shows that two multipliers are equal, or that they are not."""
+_MARKS: dict[bool | None, str] = {
+    True: "[green]equal  [/green]",
+    False: "[red]DIFFERS[/red]",
+    None: "[yellow]UNKNOWN[/yellow]",
+}
 
 
 @app.command()
@@ -61,9 +73,20 @@ def compare(
         ),
     ] = None,
     no_heatmap: Annotated[bool, typer.Option("--no-heatmap", help="Write no PNG.")] = False,
+    limit: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            max=1e6,
+            metavar="SECONDS",
+            help="For a proof, where there are too many products to compute each.",
+        ),
+    ] = LIMIT,
     as_json: Json = False,
 ) -> None:
-    r"""Compare two multipliers product by product. Exit code 1 if they differ.
+    r"""Compare two multipliers product by product. Exit code 1 if they differ, 3 if unknown.
+
+    Beyond 32 bits of both operands together they are proved equal, or not, from their gates.
 
     What Verilog does not say may differ: axhil compare 'mul.v\[K=3]' 'mul.v\[K=4]'
     """
@@ -76,7 +99,7 @@ def compare(
     if len(printed) == 2:
         raise StudyError("expected at least one table, got the printed figures of two files")
     written, opinions = None, dict[str, Opinion | None]()
-    result: Comparison | FigureComparison
+    result: Comparison | Equivalence | FigureComparison
     if printed:
         multiplier = find(y if x.startswith(PREFIX) else x, request)
         result = _figures(Path(printed[0].removeprefix(PREFIX)), multiplier)
@@ -85,15 +108,17 @@ def compare(
         first, second = pair = find_pair(x, y, request, request)
         # One file name in two folders is no name for either.
         names = (x, y) if first.name == second.name else (first.name, second.name)
-        result, opinions = _compared(pair, names)
+        result, opinions = _compared(pair, names, limit=limit)
         if heatmap is not None or not (result.equal or no_heatmap or is_wide(first)):
             written = heatmap or Path("out") / f"compare_{slug(names[0])}_{slug(names[1])}.png"
+            if not isinstance(result, Comparison):
+                raise StudyError(f"--heatmap: expected a table of both, got {first.operands}")
             _draw(result, first.table(), second.table(), written)
         notes = tuple(dict.fromkeys(note for one in pair for note in one.notes))
-        lines = _details(result)
+        lines = _details(result) if isinstance(result, Comparison) else []
         lines += [f"{name}: {one.sentence()}" for name, one in opinions.items() if one]
         lines += [f"heat map: {written}"] if written else []
-    out.print("[green]equal  [/green]" if result.equal else "[red]DIFFERS[/red]", end=" ")
+    out.print(_MARKS[result.equal], end=" ")
     out.print(result.sentence(), soft_wrap=True, markup=False)
     for line in lines:
         out.print(f"          {line}", soft_wrap=True, markup=False)
@@ -102,21 +127,16 @@ def compare(
         body = {"notes": notes, "gates": gates, "heatmap": written and str(written)}
         emit({**result.as_dict(), **body})
     if not result.equal:
-        raise typer.Exit(1)
+        raise typer.Exit(1 if result.equal is False else _UNKNOWN)
 
 
 def _compared(
-    pair: tuple[Multiplier, Multiplier], names: tuple[str, str]
-) -> tuple[Comparison, dict[str, Opinion | None]]:
+    pair: tuple[Multiplier, Multiplier], names: tuple[str, str], *, limit: float
+) -> tuple[Comparison | Equivalence, dict[str, Opinion | None]]:
     """The tables of two multipliers, and opinions on simulated ones; or their gates."""
     first, second = pair
     if is_wide(first):
-        total = first.operands.product.count
-        with progress("comparing", total=total, unit="products") as tick:
-            result = compare_wide(
-                first, second, names=names, progress=lambda done, _: tick(done, names[0])
-            )
-        return result, {}
+        return _compared_wide(pair, names, limit=limit), {}
     simulated = [one for one in dict.fromkeys(pair) if _is_simulated(one)]
     with second_opinions(simulated) as opinion:
         made(pair)
@@ -124,6 +144,22 @@ def _compared(
     if simulated:
         say_without_yosys()
     return compare_tables(first.table(), second.table(), names=names), opinions
+
+
+def _compared_wide(
+    pair: tuple[Multiplier, Multiplier], names: tuple[str, str], *, limit: float
+) -> Comparison | Equivalence:
+    """Without tables; models keep running while they are compared."""
+    with ExitStack() as stack:
+        x, y = (
+            stack.enter_context(one.running()) if isinstance(one, FromModel) else one
+            for one in pair
+        )
+        if not is_countable(x, y):
+            return prove_equal(x, y, names=names, limit=limit)
+        total = x.operands.product.count
+        with progress("comparing", total=total, unit="products") as tick:
+            return compare_wide(x, y, names=names, progress=lambda done, _: tick(done, names[0]))
 
 
 def _is_simulated(multiplier: Multiplier) -> bool:

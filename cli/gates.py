@@ -67,7 +67,7 @@ def mutate(
     widest: Annotated[
         int | None,
         typer.Option(
-            help="Operand bits of the widest complete sweep, 6 to 8; default: 6 or 8. Not for mac."
+            help="Operand bits to which all parameters count, 6 to 16; default: 8. Not for mac."
         ),
     ] = None,
     jobs: Jobs = None,
@@ -79,8 +79,9 @@ def mutate(
 ) -> None:
     """Change the Verilog in every small way; is each change noticed? Exit code 1 if one is not.
 
-    Killed: the regression gate tells the mutant from the design. Equivalent: nor does a longer
-    comparison, exhaustive where there is a table. Survived: that one does, so the gate has a hole.
+    Killed: the regression gate tells the mutant from the design. Equivalent: its gates are proved
+    to be the design's. Survived: they are not, so the gate has a hole. Without Yosys a longer
+    simulation takes the place of the proof.
     """
     reports = []
     with nullcontext() if out_file is None else results_folder(out_file.parent):
@@ -144,6 +145,8 @@ def _table(report: MutationReport, *, everything: bool) -> Table:
         shown = f"[{colours[outcome]}]{outcome}[/{colours[outcome]}]"
         if verdict.kill is not None:
             shown += f" ({verdict.kill.by}) {escape(str(verdict.kill))}"
+        elif verdict.proof:
+            shown += f" ({verdict.proof})"
         table.add_row(
             str(mutant.number),
             f"{mutant.line}:{mutant.column}",

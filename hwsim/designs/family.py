@@ -41,8 +41,8 @@ class Family:
         formula: the unsigned core by its definition, from the paper and never from the Verilog.
         header: the defaults of the core's Verilog parameters, WIDTH among them.
         derived: operand bits and arguments to the parameters that follow from them.
-        signed_top: module of `rtl/` that takes the family's name as CORE and gives its core SIGNED =
-            1; None: a sign-magnitude wrapper is generated.
+        signed_top: module of `rtl/` that takes the family's name as CORE, and whose core has SIGNED
+            at 1; None: a sign-magnitude wrapper is generated.
         samples: arguments to try on operands too wide to try all; None: all of them.
         alone: parameters to give by themselves, where the header's defaults fill in the others.
         beyond: operand bits and a generator to parameters that no arguments have, but that the

@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from ..operands import Asked, Operand, Operands, UnknownOperandsError
 from ..tools.box import Box, unconfined
 from ..tools.process import OverLimitError, run
 from ..tools.scratch import scratch
+from .running import NO_PRODUCT
 
 TIME_LIMIT = 60.0
 """Seconds that a model may take for all products."""
@@ -37,9 +39,9 @@ _FUNCTION = re.compile(
     r"\((?P<parameters>[^()]*)\)\s*\{"
 )
 _NAMED = re.compile(r"mul(\d+)(?:x(\d+))?(s|u)(?:e?)_")
-_HEADER_WORDS = 6
+HEADER_WORDS = 6
 
-_PROGRAM = """\
+_HEAD = """\
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +52,8 @@ typedef {a} axhil_a;
 typedef {b} axhil_b;
 typedef __typeof__({function}((axhil_a)0, (axhil_b)0)) axhil_p;
 #define AXHIL_TYPE(t) 8 * (int64_t)sizeof(t), (t)-1 < (t)0
+"""
+_PROGRAM = """\
 int main(int argc, char **argv) {{
   const int64_t rows = {rows}, columns = {columns}, wrap_a = {wrap_a}, wrap_b = {wrap_b};
   const int64_t types[] = {{AXHIL_TYPE(axhil_a), AXHIL_TYPE(axhil_b), AXHIL_TYPE(axhil_p)}};
@@ -156,14 +160,12 @@ def c_model_table(
     """
     which = find_function(path, function)
     operands, notes = _operands(path, which, asked or Asked())
+    try:
+        operands.require_table()
+    except HwsimError as error:
+        raise HwsimError(f"{path}: {error}") from error
     types, raw = _run(path, which, operands, time_limit=time_limit)
-    for number, operand in enumerate(operands):
-        bits, signed_type = types[2 * number], types[2 * number + 1]
-        if bits - (signed_type and not operand.signed) < operand.bits:
-            raise HwsimError(
-                f"{path}: {which.types[number]} {which.parameters[number]} of {which.name} cannot "
-                f"hold {operand} operands"
-            )
+    require_room(path, which, operands, types)
     products, note = _interpret(
         raw, bits=types[4], signed_type=bool(types[5]), product=operands.product
     )
@@ -180,6 +182,29 @@ def c_model_table(
     manifest = {"top": which.name, "model": {"file": path.name, "language": "C"}, **unconfined()}
     lut = Lut(products.astype(np.int32), *operands, manifest)
     return lut, (*notes, *([note] if note else []))
+
+
+def c_model_operands(
+    path: Path, *, asked: Asked | None = None, function: str | None = None
+) -> tuple[Operands, tuple[str, ...]]:
+    """What a C model multiplies, of any width, and notes on what was assumed.
+
+    Raises:
+        UnknownOperandsError: nothing tells what the operands are.
+        HwsimError: no such function, or the user and the source contradict each other.
+    """
+    return _operands(path, find_function(path, function), asked or Asked())
+
+
+def require_room(path: Path, which: CFunction, operands: Operands, types: Sequence[int]) -> None:
+    """Refuses operands that the parameters cannot hold."""
+    for number, operand in enumerate(operands):
+        bits, signed_type = types[2 * number], types[2 * number + 1]
+        if bits - (signed_type and not operand.signed) < operand.bits:
+            raise HwsimError(
+                f"{path}: {which.types[number]} {which.parameters[number]} of {which.name} cannot "
+                f"hold {operand} operands"
+            )
 
 
 def _operands(path: Path, which: CFunction, asked: Asked) -> tuple[Operands, tuple[str, ...]]:
@@ -206,7 +231,7 @@ def _operands(path: Path, which: CFunction, asked: Asked) -> tuple[Operands, tup
             )
     try:
         operands = Asked(default=asked.default).settle(
-            bits=(bits[0], bits[1]), signs=(signs[0], signs[1])
+            bits=(bits[0], bits[1]), signs=(signs[0], signs[1]), table=False
         )
     except UnknownOperandsError as error:
         raise UnknownOperandsError(f"{path}: {error}") from error
@@ -219,23 +244,12 @@ def _run(
     """The types' sizes and signs, and what the function returned, as (rows, columns) int64."""
     rows, columns = operands.shape
     values = [operand.maximum + 1 for operand in operands]
-    model = str(path.resolve())
-    if any(character in model for character in '"\\\n'):
-        raise HwsimError(f"{path}: the C compiler cannot include a file with such a name")
-    program = _PROGRAM.format(
-        model=model,
-        a=which.types[0],
-        b=which.types[1],
-        function=which.name,
-        rows=rows,
-        columns=columns,
-        wrap_a=values[0],
-        wrap_b=values[1],
-    )
-    size = 8 * (_HEADER_WORDS + rows * columns)
+    facts = {"rows": rows, "columns": columns, "wrap_a": values[0], "wrap_b": values[1]}
+    program = head(path, which) + _PROGRAM.format(function=which.name, **facts)
+    size = 8 * (HEADER_WORDS + rows * columns)
     with scratch("cmodel") as folder:
         (folder / "model.c").write_text(program)
-        _compile(path, folder, which)
+        compiled(path, folder, which)
         failure = _call([str(folder / "model"), str(folder / "out")], folder, size, time_limit)
         try:
             written = read_bytes(folder / "out", limit=size)
@@ -244,20 +258,33 @@ def _run(
         except HwsimError as error:
             raise HwsimError(f"{path}: {which.name} writes to the file of its products") from error
     data = np.frombuffer(written[: len(written) // 8 * 8], dtype=np.int64)
-    finished = max(0, len(data) - _HEADER_WORDS) // columns
+    finished = max(0, len(data) - HEADER_WORDS) // columns
     if failure or finished != rows:
         at = finished - rows if finished >= values[0] else finished
         raise HwsimError(
             f"{path}: {which.name} {failure or 'ended the program'}, the first operand being "
             f"{at} or shortly after"
         )
-    types = data[:_HEADER_WORDS].tolist()
+    types = data[:HEADER_WORDS].tolist()
     if not {*types[::2]} <= {8, 16, 32, 64, 128} or not {*types[1::2]} <= {0, 1}:
         raise HwsimError(f"{path}: {which.name} writes to the file of its products")
-    return types, data[_HEADER_WORDS:].reshape(rows, columns)
+    return types, data[HEADER_WORDS:].reshape(rows, columns)
 
 
-def _compile(path: Path, folder: Path, which: CFunction) -> None:
+def head(path: Path, which: CFunction) -> str:
+    """The beginning of a program that calls a function of a file."""
+    model = str(path.resolve())
+    if any(character in model for character in '"\\\n'):
+        raise HwsimError(f"{path}: the C compiler cannot include a file with such a name")
+    return _HEAD.format(model=model, a=which.types[0], b=which.types[1], function=which.name)
+
+
+def compiled(path: Path, folder: Path, which: CFunction) -> None:
+    """Makes the program `model` of `model.c` in a folder.
+
+    Raises:
+        HwsimError: no compiler, or its first error.
+    """
     compiler = shlex.split(os.environ.get("CC", "")) or next(
         ([name] for name in ("cc", "gcc", "clang") if shutil.which(name)), []
     )
@@ -282,9 +309,16 @@ def _call(command: list[str], folder: Path, size: int, time_limit: float) -> str
         code = run(command, box=box, seconds=time_limit, log=Path(os.devnull)).code
     except OverLimitError:
         return f"took more than {time_limit:g} s for all products"
+    return ended(code)
+
+
+def ended(code: int) -> str | None:
+    """How a program ended, as a verb; None where that says nothing."""
     if code < 0:
         names = {number.value: number.name for number in signal.Signals}
         return f"crashed ({names.get(-code, f'signal {-code}')})"
+    if code == NO_PRODUCT:
+        return "returned what is no product of its operands"
     return f"ended with exit code {code}" if code else None
 
 

@@ -8,7 +8,7 @@ A harness is a module TOP without ports. It prints, each on a line that begins w
     done                               at its end
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -63,6 +63,27 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Block:
+    """An instance whose gates must compute what they do.
+
+    Attributes:
+        name: for messages.
+        module: what is instantiated.
+        parameters: given to it; the others keep their defaults.
+        inputs: bits by port, without the clock.
+        outputs: bits by port.
+        clock: port; None where there is none.
+    """
+
+    name: str
+    module: str
+    parameters: Mapping[str, Parameter]
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+    clock: str | None = None
+
+
+@dataclass(frozen=True)
 class Gate:
     """Everything that judges mutants of one module.
 
@@ -71,8 +92,10 @@ class Gate:
         others: files that are compiled with it.
         checks: of the gate.
         refusals: of the gate.
-        proof: checks that a mutant must also pass to be called equivalent.
-        basis: what "equivalent" rests on, for a person.
+        proof: checks that a mutant must also pass to be called equivalent, where gates do not say.
+        basis: what "equivalent" rests on then, for a person.
+        blocks: whose gates say.
+        reach: what "equivalent" rests on there, for a person.
     """
 
     module: str
@@ -81,6 +104,14 @@ class Gate:
     refusals: tuple[Refusal, ...]
     proof: tuple[Check, ...]
     basis: str
+    blocks: tuple[Block, ...] = ()
+    reach: str = ""
+
+
+def distinct(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """One of each module and set of parameters."""
+    by_key = {(one.module, tuple(sorted(one.parameters.items()))): one for one in blocks}
+    return tuple(by_key.values())
 
 
 def instantiate(

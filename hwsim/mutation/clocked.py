@@ -23,7 +23,7 @@ from ..designs.mac import (
 )
 from ..operands import Operand
 from ..verilog.parameters import Parameter
-from .check import Gate, Refusal
+from .check import Gate, Refusal, distinct
 from .stimulus import array_stimulus, element_stimulus
 from .trace import Clocked, Trace
 
@@ -80,7 +80,12 @@ def clocked_gate(module: str, others: tuple[Path, ...]) -> Gate:
         "which all outputs are those of a cycle model; a clocked module has no complete table; "
         f"{len(refusals)} illegal parameters are refused as before"
     )
-    return Gate(module, others, gate, refusals, proof, basis)
+    blocks = distinct(block for trace in (*gate, *proof) for block in trace.blocks)
+    reach = (
+        f"registers and gates of {len(blocks)} sets of parameters; {len(refusals)} illegal "
+        "parameters are refused as before"
+    )
+    return Gate(module, others, gate, refusals, proof, basis, blocks, reach)
 
 
 @dataclass(frozen=True)

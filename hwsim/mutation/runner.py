@@ -46,6 +46,8 @@ class Killer(StrEnum):
     """A product differs."""
     trace = "trace"
     """An output differs in some cycle."""
+    gates = "gates"
+    """Its gates compute something else."""
     timeout = "timeout"
     """It does not end."""
 
@@ -125,12 +127,16 @@ class Runner:
 
     def judge(self, path: Path) -> Kill | None:
         """The first thing of the gate that a file fails, or None."""
-        first, *rest = range(len(self.gate.checks))
-        return (
-            self._checked(path, first)
-            or self._refusals(path)
-            or next(filter(None, (self._checked(path, i) for i in rest)), None)
-        )
+        return self.judge_quickly(path) or self.judge_further(path)
+
+    def judge_quickly(self, path: Path) -> Kill | None:
+        """As `judge`, of the first check and of what must be refused."""
+        return self._checked(path, 0) or self._refusals(path)
+
+    def judge_further(self, path: Path) -> Kill | None:
+        """As `judge`, of all other checks."""
+        rest = range(1, len(self.gate.checks))
+        return next(filter(None, (self._checked(path, i) for i in rest)), None)
 
     def prove(self, path: Path) -> Kill | None:
         """The first check beyond the gate that a file fails, or None."""

@@ -14,11 +14,14 @@ from typing import Any
 from ..designs.sources import sha256
 from ..errors import HwsimError
 from ..files import read_text
+from ..netlist.equivalence import Proof
 from ..tools.pool import together
 from ..tools.scratch import scratch
 from ..tools.simulators import require_simulator, simulator_version
+from ..tools.yosys import find_abc, find_yosys
 from .gate import gate
 from .mutants import Mutant, mutants
+from .prover import Prover
 from .runner import Kill, Killer, Runner
 
 Progress = Callable[["Verdict", int, int], None]
@@ -31,9 +34,13 @@ class Outcome(StrEnum):
     killed = "killed"
     """The gate tells it from the design."""
     equivalent = "equivalent"
-    """Neither the gate nor the proof tells it from the design."""
+    """Its gates are proved to be the design's; without gates, no simulation tells them apart."""
     survived = "survived"
     """The gate lets it pass, and the proof shows that it is another design."""
+
+
+SIMULATION = "simulation"
+"""Where gates do not say: what "equivalent" rests on."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,14 @@ class Verdict:
         mutant: the change.
         outcome: killed, equivalent or survived.
         kill: what told it from the design; None if equivalent.
+        proof: what the outcome rests on where the gate let it pass: a kind of `Proof`, or
+            SIMULATION; empty where it did not.
     """
 
     mutant: Mutant
     outcome: Outcome
     kill: Kill | None
+    proof: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -64,7 +74,7 @@ class Verdict:
         if self.kill is not None:
             body |= {"by": str(self.kill.by), "where": self.kill.check}
             body |= {"wrong": self.kill.wrong, "total": self.kill.total, "detail": self.kill.detail}
-        return body
+        return body | ({"proof": self.proof} if self.proof else {})
 
 
 @dataclass(frozen=True)
@@ -101,17 +111,25 @@ class MutationReport:
         return {killer: counts[killer] for killer in Killer if counts[killer]}
 
     @property
+    def proofs(self) -> dict[str, int]:
+        """Equivalent mutants by what proves it."""
+        return dict(Counter(v.proof for v in self.verdicts if v.outcome == Outcome.equivalent))
+
+    @property
     def survivors(self) -> list[Verdict]:
         """What the gate should have noticed."""
         return [v for v in self.verdicts if v.outcome == Outcome.survived]
 
     def sentence(self) -> str:
         """One line for a person."""
-        by = ", ".join(f"{killer} {count}" for killer, count in self.killers.items())
+        killed, equivalent = (
+            f" ({', '.join(f'{name} {count}' for name, count in counts.items())})" if counts else ""
+            for counts in (self.killers, self.proofs)
+        )
         return (
             f"{self.module}: {len(self.verdicts)} of {self.available} mutants: "
-            f"{self.count(Outcome.killed)} killed ({by}), "
-            f"{self.count(Outcome.equivalent)} equivalent, "
+            f"{self.count(Outcome.killed)} killed{killed}, "
+            f"{self.count(Outcome.equivalent)} equivalent{equivalent}, "
             f"{self.count(Outcome.survived)} survived"
         )
 
@@ -126,6 +144,7 @@ class MutationReport:
             "killed": self.count(Outcome.killed),
             "killed_by": {str(killer): count for killer, count in self.killers.items()},
             "equivalent": self.count(Outcome.equivalent),
+            "proved_by": self.proofs,
             "equivalent_rests_on": self.basis,
             "survived": self.count(Outcome.survived),
             "simulator": f"Icarus Verilog {simulator_version()}",
@@ -167,22 +186,26 @@ def mutate(
     began = time.monotonic()
     text, digest = read_text(path), sha256(path)
     judges = gate(path.stem, rtl=path.parent, widest=widest)
+    prover = Prover(judges, path) if find_yosys() and find_abc() else None
     with scratch("mutate") as folder:
         runner = Runner(judges, path, folder)
         runner.control()
         verdicts = together(
-            {mutant.number: partial(_verdict, runner, mutant, text) for mutant in chosen},
+            {mutant.number: partial(_verdict, runner, prover, mutant, text) for mutant in chosen},
             jobs=jobs,
             finished=lambda _, verdict, done: (
                 progress(verdict, done, len(chosen)) if progress else None
             ),
         )
+    simulated = any(verdict.proof == SIMULATION for verdict in verdicts.values())
+    bases = [judges.reach] if prover else []
+    bases += [judges.basis] if simulated or not prover else []
     return MutationReport(
         module=path.stem,
         sha256=digest,
         available=len(mutants(text, where=str(path))),
         seed=seed,
-        basis=judges.basis,
+        basis="; where gates do not say, ".join(bases),
         verdicts=tuple(verdicts.values()),
         seconds=time.monotonic() - began,
     )
@@ -219,11 +242,22 @@ def draw(
     return tuple(sorted(drawn, key=lambda mutant: mutant.number))
 
 
-def _verdict(runner: Runner, mutant: Mutant, text: str) -> Verdict:
+def _verdict(runner: Runner, prover: Prover | None, mutant: Mutant, text: str) -> Verdict:
     path = runner.folder / f"mutant_{mutant.number}.v"
     path.write_text(mutant.apply(text), encoding="utf-8")
-    kill = runner.judge(path)
+    kill = runner.judge_quickly(path)
     if kill is not None:
         return Verdict(mutant, Outcome.killed, kill)
-    kill = runner.prove(path)
-    return Verdict(mutant, Outcome.survived if kill else Outcome.equivalent, kill)
+    differing = None if prover is None else prover.differing(path)
+    if differing == ():
+        return Verdict(mutant, Outcome.equivalent, None, Proof.identical)
+    kill = runner.judge_further(path)
+    if kill is not None:
+        return Verdict(mutant, Outcome.killed, kill)
+    finding = prover.judge(path, differing) if prover and differing else None
+    if finding is None:
+        kill, proof = runner.prove(path), SIMULATION
+    else:
+        where, proof = finding.difference, str(finding.proof)
+        kill = Kill(Killer.gates, "gates", 0, 0, where) if where else None
+    return Verdict(mutant, Outcome.survived if kill else Outcome.equivalent, kill, proof)

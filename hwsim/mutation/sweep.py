@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..verilog.parameters import Parameter
-from .check import MARK, TOP, Integers, instantiate, number
+from .check import MARK, TOP, Block, Integers, instantiate, number
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,11 @@ class Instance:
     output: str
     bits: int
     expected: Integers
+
+    def block(self, width: int) -> Block:
+        """The same without what it must compute."""
+        ports = dict.fromkeys(self.ports, width)
+        return Block(self.name, self.module, self.parameters, ports, {self.output: self.bits})
 
     def verilog(self, index: int) -> str:
         """The instance, its output on `y_<index>`."""
@@ -61,6 +66,11 @@ class Sweep:
     instances: tuple[Instance, ...]
 
     evidence: ClassVar[str] = "table"
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What is simulated."""
+        return tuple(one.block(self.width) for one in self.instances)
 
     @property
     def total(self) -> int:

@@ -15,7 +15,7 @@ from ..errors import HwsimError
 from ..multipliers import PAPER_MULTIPLIERS, Catalogued, golden, legal_multipliers
 from ..operands import Operand
 from ..verilog.parameters import Parameter, literal
-from .check import Gate, Integers, Refusal
+from .check import Block, Gate, Integers, Refusal, distinct
 from .sweep import Instance, Sweep
 
 SIGNED_TOP, HELPER = "mul_signed", "leading_one"
@@ -33,14 +33,16 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
     Args:
         module: one of MODULES.
         others: files that are compiled with it.
-        widest: operand bits up to which every legal parameter is swept, 6 to 8; None is what takes
-            seconds: 8, or 6 where scaleTRIM has dozens of legal parameters.
+        widest: operand bits up to which every legal parameter counts, 6 to 16; a simulator sweeps
+            no more than 8. None is what takes seconds: 8, or 6 by simulation where scaleTRIM has
+            dozens of legal parameters.
 
     Raises:
         HwsimError: another `widest`.
     """
-    if widest is not None and widest not in range(6, 9):
-        raise HwsimError(f"expected a widest complete sweep of 6 to 8 bits, got {widest}")
+    if widest is not None and widest not in range(6, 17):
+        raise HwsimError(f"expected a widest complete sweep of 6 to 16 bits, got {widest}")
+    reach = widest or 8
     if module == HELPER:
         sweeps = (*(_positions(width) for width in (4, 5, 16)), _default_positions())
         sweeps += (*_tables(module, (4, 5)), *_golden(module))
@@ -54,14 +56,36 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
         sweeps += _golden(module)
         if widest is None:
             widest = 8 if len(_legal(module, Operand(8, signed=True))) <= _FEW else 6
+        widest = min(widest, 8)
         proof = _tables(module, range(6, widest + 1))
         basis = (
             f"every operand pair of every legal parameter at widths 4 to {widest}, every operand "
             "pair of the golden tables at width 8, and samples at widths 9 to 16"
         )
     refusals = _refusals(module)
-    basis += f"; {len(refusals)} illegal parameters are refused as before"
-    return Gate(module, others, sweeps, refusals, proof, basis)
+    refused = f"; {len(refusals)} illegal parameters are refused as before"
+    blocks = [block for sweep in (*sweeps, *proof) for block in sweep.blocks]
+    if module == HELPER:
+        reach = 16
+    else:
+        blocks += [
+            block_of(multiplier)
+            for operand in _operands(module, range(4, reach + 1))
+            for multiplier in _legal(module, operand)
+        ]
+    gates = f"gates of every legal parameter at widths 4 to {reach}"
+    if reach < 16:
+        gates += " and of some at widths to 16"
+    return Gate(
+        module, others, sweeps, refusals, proof, basis + refused, distinct(blocks), gates + refused
+    )
+
+
+def block_of(multiplier: Catalogued) -> Block:
+    """An instance of a multiplier of the catalogue."""
+    circuit, bits = multiplier.circuit(), multiplier.operand.bits
+    inputs = dict.fromkeys((FIRST, SECOND), bits)
+    return Block(multiplier.name, circuit.top, circuit.parameters, inputs, {PRODUCT: 2 * bits})
 
 
 def _partners(module: str) -> list[Family]:

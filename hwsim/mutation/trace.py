@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ..designs.mac import CycleModel
 from ..verilog.parameters import Parameter
-from .check import MARK, TOP, instantiate, number
+from .check import MARK, TOP, Block, instantiate, number
 
 Stimulus = Iterator[dict[str, int]]
 """The bit patterns of all inputs, cycle by cycle; the first is a reset."""
@@ -32,6 +32,13 @@ class Clocked:
     parameters: Mapping[str, Parameter]
     model: Callable[[], CycleModel]
     stimulus: Callable[[CycleModel, random.Random], Stimulus]
+
+    @property
+    def block(self) -> Block:
+        """The same without what comes in and what must come out."""
+        model = self.model()
+        ports = model.inputs, model.outputs
+        return Block(self.name, self.module, self.parameters, *ports, clock="clk_i")
 
     def digits(self, cycles: int, seed: str) -> Iterator[str]:
         """What goes in and what must come out, in hexadecimal: outputs above inputs."""
@@ -70,6 +77,11 @@ class Trace:
     seed: int = 0
 
     evidence: ClassVar[str] = "trace"
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What is simulated."""
+        return tuple(one.block for one in self.instances)
 
     @property
     def total(self) -> int:

@@ -87,6 +87,14 @@ class Yosys:
         return log
 
 
+def find_abc() -> Path | None:
+    """ABC, the prover that comes with Yosys, as a program; None where there is none."""
+    package = importlib.util.find_spec("pyosys")
+    folders = [] if package is None else package.submodule_search_locations or []
+    programs = [*(f"{folder}/yosys-abc" for folder in folders), "yosys-abc", "berkeley-abc"]
+    return next((Path(found) for found in map(shutil.which, programs) if found), None)
+
+
 class YosysError(HwsimError):
     """What Yosys does not take."""
 

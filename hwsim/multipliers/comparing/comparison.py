@@ -118,7 +118,8 @@ class Comparison:
                 for c in cells
             ]
             body[key] = named[0] if key == "worst" else named
-        return {**body, "operands": self.operands.code, "sentence": self.sentence()}
+        said = {"operands": self.operands.code, "proof": "exhaustive", "sentence": self.sentence()}
+        return {**body, **said}
 
 
 @dataclass(frozen=True)
