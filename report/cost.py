@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of what multipliers cost: the least of each figure, beside the best exact one."""
+"""What multipliers cost as tables, and as columns of others: the least of each figure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from axhil.hwsim.cost.energy import ORDERS
+from axhil.hwsim.cost.record import IMAGES, Figures
 
 from .table import NONE, Entry, Table, number, rows_of
 
 if TYPE_CHECKING:
-    from axhil.hwsim.cost import Cost, Costs, Inference
+    from axhil.hwsim.cost import Cost, CostRecord, Costs, Inference
 
 _COLUMNS = {
     "area": ("area", ".0f"),
@@ -25,10 +26,33 @@ _COLUMNS = {
     "depth": ("gates deep", ".0f"),
     "LUTs": ("LUTs", ".0f"),
     "carries": ("carry cells", ".0f"),
+    **{image: (f"{order} nJ/image", ",.4g") for order, image in IMAGES.items()},
 }
 """By figure: heading and format."""
 
 _ENERGIES = ("energy", *ORDERS)
+_BESIDE = ("area", "delay", "energy", IMAGES[ORDERS[0]], "transistors", "depth", "LUTs")
+"""Figures that are shown beside other numbers."""
+
+
+def headings(record: CostRecord) -> dict[str, str]:
+    """What a record has to show beside other numbers: headings by figure."""
+    titles = {"energy": "uniform pJ"}
+    known = set(record.figures)
+    return {one: titles.get(one, _COLUMNS[one][0]) for one in _BESIDE if one in known}
+
+
+def entries(record: CostRecord, row: Figures | None) -> list[Entry]:
+    """A row under these headings, and how far each figure is from the best exact multiplier's."""
+    found = []
+    for figure in headings(record):
+        if row is None or figure not in row.values:
+            found.append(NONE)
+            continue
+        relative = record.relative(row, figure)
+        detail = "" if relative is None else f"{100 * relative:+.0f} %"
+        found.append(number(row.values[figure], _COLUMNS[figure][1], detail=detail))
+    return found
 
 
 def tables(costs: Costs) -> list[Table]:
@@ -57,7 +81,7 @@ def inferences(rows: Sequence[Inference], *, title: str) -> Table:
     """
     order = ORDERS[0]
     layers = list(rows[0].layers)
-    entries = []
+    lines = []
     for row in rows:
         line = [Entry(row.label, detail=row.name)]
         for one in ORDERS:
@@ -67,9 +91,9 @@ def inferences(rows: Sequence[Inference], *, title: str) -> Table:
             number(row.layers[layer][order], ".1f") if layer in row.layers else NONE
             for layer in layers
         ]
-        entries.append(line)
+        lines.append(line)
     totals = [heading for one in ORDERS for heading in (f"{one}, nJ", "vs exact %")]
-    return Table(title, ("", *totals, *layers), rows_of(entries), multipliers=True)
+    return Table(title, ("", *totals, *layers), rows_of(lines), multipliers=True)
 
 
 def _rows(costs: Costs) -> list[Cost]:
@@ -84,10 +108,10 @@ def _name(cost: Cost) -> Entry:
 
 
 def _figures(costs: Costs, figures: Sequence[str], others: Sequence[str], *, title: str) -> Table:
-    headings = ["multiplier"]
+    titles = ["multiplier"]
     for figure in figures:
-        headings += [_COLUMNS[figure][0], "vs exact %"]
-    headings += [_COLUMNS[figure][0] for figure in others]
+        titles += [_COLUMNS[figure][0], "vs exact %"]
+    titles += [_COLUMNS[figure][0] for figure in others]
     rows = []
     for cost in _rows(costs):
         row: list[Entry | str] = [_name(cost)]
@@ -98,7 +122,7 @@ def _figures(costs: Costs, figures: Sequence[str], others: Sequence[str], *, tit
         smallest = cost.least(figures[0])
         row += [number(smallest.figures[figure], _COLUMNS[figure][1]) for figure in others]
         rows.append(row)
-    return Table(title, tuple(headings), rows_of(rows), multipliers=True)
+    return Table(title, tuple(titles), rows_of(rows), multipliers=True)
 
 
 def _scripts(costs: Costs, figures: Sequence[str]) -> Table:
@@ -106,5 +130,5 @@ def _scripts(costs: Costs, figures: Sequence[str]) -> Table:
         [_name(one), *(Entry(one.least(figure).title) for figure in figures)]
         for one in _rows(costs)
     ]
-    headings = ("multiplier", *(_COLUMNS[figure][0] for figure in figures))
-    return Table("Made by", headings, rows_of(rows), align="l" * len(headings), multipliers=True)
+    titles = ("multiplier", *(_COLUMNS[figure][0] for figure in figures))
+    return Table("Made by", titles, rows_of(rows), align="l" * len(titles), multipliers=True)

@@ -8,7 +8,7 @@ from typing import Any
 from ..designs.family import WIDTHS
 from ..multipliers.catalogued import Catalogued
 from ..multipliers.multiplier import Multiplier
-from ..operands import Operands
+from ..operands import MAX_BITS, Operands
 from ..tools.yosys import require_yosys
 from .design import Design, exact_designs
 from .energy import ORDERS, Workload
@@ -28,6 +28,7 @@ class Cost:
         operands: what goes in.
         implementations: all that were made.
         note: what a reader must know of it.
+        table: SHA-256 of the table that all implementations were held against; empty for none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Cost:
     operands: Operands
     implementations: tuple[Implementation, ...]
     note: str = ""
+    table: str = ""
 
     def least(self, figure: str) -> Implementation:
         """The implementation with the least of a figure."""
@@ -117,6 +119,7 @@ class Costs:
             "label": cost.label,
             "operands": cost.operands.code,
             "note": cost.note,
+            **({"table": cost.table} if cost.table else {}),
             "least": figures,
             "implementations": [
                 {"structure": one.structure, "recipe": one.recipe, **one.figures}
@@ -163,14 +166,17 @@ def costs(
     own: dict[Multiplier, Cost] = {}
     for one, design in designs.items():
         note = WRAPPED if one in wrapped.values() else ""
-        own[one] = Cost(one.name, one.label, design.operands, tuple(next(made)), note)
+        ways = tuple(next(made))
+        held = ways[0].checked > 0 and max(one.operands.bits) <= MAX_BITS
+        table = one.table().sha256 if held else ""
+        own[one] = Cost(one.name, one.label, design.operands, ways, note, table)
     best: dict[str, list[Implementation]] = {code: [] for code in kinds}
     for code, _ in exact:
         best[code] += next(made)
     for code, one in wrapped.items():  # exact as well, and at times the best
-        ways = own[one].implementations
         best[code] += [
-            replace(way, structure=f"mul_signed {way.structure}".strip()) for way in ways
+            replace(way, structure=f"mul_signed {way.structure}".strip())
+            for way in own[one].implementations
         ]
     return Costs(
         target,
