@@ -94,7 +94,7 @@ def write_report(
     captions = [one.caption for one in figures]
     if len(set(captions)) < len(captions):
         raise StudyError("expected figures of different captions, got one twice")
-    paths = [write_records([cell for one in some for cell in one.cells], folder / "records.csv")]
+    paths = [write_records([cell for one in some for cell in one.costed], folder / "records.csv")]
     for one in figures:
         paths += save_figure(one.figure, folder / one.stem)
     text = report_markdown(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,14 @@ class CostRecord:
         """What is known of any of them, in the record's order."""
         return tuple(dict.fromkeys(key for one in self.rows for key in one.values))
 
+    def under(self, network: str) -> CostRecord:
+        """What of it holds for a network: figures of another's images do not."""
+        if self.network in ("", network):
+            return self
+        rows = tuple(map(_of_none, self.rows))
+        exact = {code: _of_none(one) for code, one in self.exact.items()}
+        return replace(self, network="", rows=rows, exact=exact)
+
     def find(self, name: str, *, table: str = "", operands: str = "") -> Figures | None:
         """The row of a multiplier or an assignment.
 
@@ -163,6 +171,12 @@ def _figures(row: Mapping[str, Any], image: Mapping[str, float]) -> Figures:
     values = _numbers({figure: least[figure] for figure, least in row["least"].items()})
     words = (str(row["name"]), str(row["operands"]), str(row.get("table", "")))
     return Figures(*words, {**values, **image})
+
+
+def _of_none(row: Figures) -> Figures:
+    """A row without what is of a network."""
+    of_network = {*ORDERS, *IMAGES.values()}
+    return replace(row, values={k: v for k, v in row.values.items() if k not in of_network})
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
