@@ -15,9 +15,10 @@ from axhil.emulation import EmulationError
 from axhil.hwsim import HwsimError
 from axhil.hwsim.cost import CostRecord
 from axhil.report.accuracy import robust_accuracy
-from axhil.report.figures.examples import examples_figure, telling_budget
+from axhil.report.figures.examples import examples_figure
 from axhil.report.files import Picture, write_report
 from axhil.report.findings import warnings
+from axhil.report.panels import telling_budget
 from axhil.report.selection import selection, shown
 from axhil.report.table import visible
 from axhil.report.terminal import terminal_table

@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from axhil.hwsim.cost.cost import BEST_EXACT
 from axhil.hwsim.cost.energy import ORDERS
 from axhil.hwsim.cost.record import IMAGES, Figures
 
 from .table import NONE, Entry, Table, number, rows_of
+from .titles import network_title
 
 if TYPE_CHECKING:
     from axhil.hwsim.cost import Cost, CostRecord, Costs, Inference
+    from axhil.study.results import Results
 
 _COLUMNS = {
     "area": ("area", ".0f"),
@@ -49,10 +53,71 @@ def entries(record: CostRecord, row: Figures | None) -> list[Entry]:
         if row is None or figure not in row.values:
             found.append(NONE)
             continue
-        relative = record.relative(row, figure)
-        detail = "" if relative is None else f"{100 * relative:+.0f} %"
-        found.append(number(row.values[figure], _COLUMNS[figure][1], detail=detail))
+        value, relative = row.values[figure], record.relative(row, figure)
+        share = (
+            "" if relative is None or row is record.baseline(row) else f" ({100 * relative:+.0f} %)"
+        )
+        found.append(Entry(f"{value:{_COLUMNS[figure][1]}}{share}", value=value))
     return found
+
+
+def with_costs(table: Table, parts: Sequence[Results], *, exact: bool = False) -> Table:
+    """A table of multipliers with columns of what they cost; as it is where nothing is known.
+
+    Args:
+        table: each row named by a label.
+        parts: of one study, some of them with costs.
+        exact: add a row for the best exact multiplier.
+    """
+    columns: dict[str, dict[str, Entry]] = {}
+    for part in parts:
+        if part.costs is None:
+            continue
+        rows = dict(part.cost)
+        for code, one in part.costs.exact.items() if exact and rows else ():
+            alone = len(part.costs.exact) == 1
+            rows[BEST_EXACT if alone else f"{BEST_EXACT}, {code}"] = one
+        for label, row in rows.items():
+            named = zip(headings(part.costs).items(), entries(part.costs, row), strict=True)
+            for (figure, heading), entry in named:
+                # All figures but those are of the multipliers alone.
+                alone = len(parts) == 1 or figure not in IMAGES.values()
+                title = heading if alone else f"{network_title(part.network)}, {heading}"
+                columns.setdefault(title, {}).setdefault(label, entry)
+    labels = [row[0].text for row in table.rows]
+    added = dict.fromkeys(label for column in columns.values() for label in column) if exact else ()
+    empty = [NONE] * (len(table.headings) - 1)
+    more = [(Entry(label), *empty) for label in added if label not in labels]
+    whole = replace(table, rows=(*table.rows, *more))
+    found = [[one.get(row[0].text, NONE) for one in columns.values()] for row in whole.rows]
+    return whole.beside(list(columns), found)
+
+
+def energy_of_an_image(results: Results) -> list[Entry]:
+    """What the products of an image take: of the best exact multiplier, and of the best other.
+
+    Returns:
+        Two entries; none where it is not known.
+    """
+    image = IMAGES[ORDERS[0]]
+    known = {label: row.values[image] for label, row in results.cost.items() if image in row.values}
+    if results.costs is None or not known:
+        return []
+    exact = min(one.values[image] for one in results.costs.exact.values() if image in one.values)
+    best = min(known, key=lambda label: known[label])
+    return [number(exact, ",.4g"), Entry(f"{known[best]:,.4g} ({best})", value=known[best])]
+
+
+def note(results: Results) -> str:
+    """What the figures of cost are of, in a sentence or two; empty where there are none."""
+    if results.costs is None or not results.cost:
+        return ""
+    return (
+        f"Cost in {results.costs.target}: each figure is the least over several structures and "
+        "scripts, and in brackets how far it is from that of the best exact multiplier of the same "
+        "operands. Delay and energy are without wires; of an image, that of all its products on "
+        f"its own operands, {ORDERS[0]}."
+    )
 
 
 def tables(costs: Costs) -> list[Table]:

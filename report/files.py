@@ -17,7 +17,9 @@ from axhil.study.storage.records import write_records
 
 from .figures.curves import robustness_figure
 from .figures.errors import tables_figure
+from .figures.pareto import pareto_figure
 from .figures.saving import save_figure
+from .fronts import FRONT_NOTE, fronts
 from .html.page import write_page
 from .markdown import report_markdown
 from .selection import shown
@@ -47,9 +49,9 @@ def write_report(
     """Write a study's report; every file atomically, its bytes depending on the data alone.
 
     There is `report.md` and `records.csv` of all results; per network and threat model a figure
-    `robustness` (PNG, SVG) and a page `report.html`, which carry network and threat model in
-    their names where there are several; `tables` (PNG, SVG) with the errors of the multipliers
-    whose tables are at hand; and the pictures given.
+    `robustness` (PNG, SVG), one `pareto` where costs are known, and a page `report.html`, which
+    carry network and threat model in their names where there are several; `tables` (PNG, SVG) with
+    the errors of the multipliers whose tables are at hand; and the pictures given.
 
     Args:
         results: one per network and threat model, finished or not.
@@ -72,7 +74,8 @@ def write_report(
     suffixes = ["" if alone else f"_{one.stem}" for one in some]
     tables = _tables(parts)
     # A case-blind file system takes names that differ in case alone for one.
-    names = [f"robustness{suffix}" for suffix in suffixes] + [one.stem for one in pictures]
+    names = [f"{stem}{suffix}" for suffix in suffixes for stem in ("robustness", "pareto")]
+    names += [one.stem for one in pictures]
     names += ["tables"] if tables else []
     twice = [name for name in names if [n.lower() for n in names].count(name.lower()) > 1]
     if twice:
@@ -86,6 +89,14 @@ def write_report(
         )
         for one, part, suffix in zip(some, parts, suffixes, strict=True)
     ]
+    for one, part, suffix in zip(some, parts, suffixes, strict=True):
+        rows = fronts(one, part.labels)
+        if rows and one.costs is not None:
+            heading = f"{one.title}, {plural(one.images, 'image')}; {one.costs.target}"
+            caption = f"{one.title}: accuracy and error over cost in {one.costs.target}"
+            figures.append(
+                Picture(f"pareto{suffix}", caption + FRONT_NOTE, pareto_figure(rows, title=heading))
+            )
     figures += pictures
     if tables:
         figures.append(

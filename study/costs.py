@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from axhil.emulation.streams import workload
 from axhil.hwsim.cost import (

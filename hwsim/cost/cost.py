@@ -14,6 +14,9 @@ from .design import Design, exact_designs
 from .energy import ORDERS, Workload
 from .portfolio import Implementation, Target, implementations
 
+BEST_EXACT = "best exact"
+"""What the least of all exact structures is called."""
+
 WRAPPED = "wrapped by mul_signed"
 """Of the exact core between the signs that all signed designs of `rtl/` have."""
 
@@ -182,7 +185,7 @@ def costs(
         target,
         tuple(own[one] for one in multipliers),
         {
-            code: Cost("exact", "best exact", kinds[code], tuple(ways), "any structure")
+            code: Cost("exact", BEST_EXACT, kinds[code], tuple(ways), "any structure")
             for code, ways in best.items()
         },
         {code: own[one] for code, one in wrapped.items()},
