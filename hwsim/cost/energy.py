@@ -20,7 +20,7 @@ from ..operands import Operands
 from ..tools.pool import together
 from .library import Library
 from .mapped import Mapped
-from .switching import Steps, edges
+from .switching import Sources, Steps, edges
 from .timing import Timing, gate_delay, timing
 
 REVISION = 1
@@ -106,7 +106,9 @@ def step(library: Library) -> float:
 
 
 def _mean(netlist: Netlist, delay: Steps, found: Timing, stream: Stream) -> float:
-    counted = edges(netlist, delay, stream.a, stream.b)[: len(found.energy)]
+    counted = edges(netlist, delay, Sources.operands(netlist, stream.a, stream.b))[
+        : len(found.energy)
+    ]
     return float(counted @ found.energy) / (len(stream.a) - 1)
 
 
