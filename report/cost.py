@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from axhil.hwsim.cost.cost import BEST_EXACT
 from axhil.hwsim.cost.energy import ORDERS
+from axhil.hwsim.cost.portfolio import FLIP_FLOPS
 from axhil.hwsim.cost.record import IMAGES, Figures
 
 from .table import NONE, Entry, Table, number, rows_of
@@ -30,6 +31,7 @@ _COLUMNS = {
     "depth": ("gates deep", ".0f"),
     "LUTs": ("LUTs", ".0f"),
     "carries": ("carry cells", ".0f"),
+    FLIP_FLOPS: ("flip-flops", ".0f"),
     **{image: (f"{order} nJ/image", ",.4g") for order, image in IMAGES.items()},
 }
 """By figure: heading and format."""
@@ -129,8 +131,9 @@ def tables(costs: Costs) -> list[Table]:
     target = costs.target
     energies = tuple(figure for figure in costs.figures if figure in _ENERGIES)
     others = tuple(figure for figure in costs.figures if figure not in _ENERGIES)
-    found = [_figures(costs, others, target.others, title=f"Cost in {target.name}"),
-             _scripts(costs, others)]  # fmt: skip
+    known = (*target.others, *([FLIP_FLOPS] if any(one.clocked for one in _rows(costs)) else []))
+    title = f"Cost in {target.name}"
+    found = [_figures(costs, others, known, title=title), _scripts(costs, others)]
     if energies:
         title = "Energy of a product in pJ"
         found += [_figures(costs, energies, (), title=title), _scripts(costs, energies)]
@@ -185,7 +188,7 @@ def _figures(costs: Costs, figures: Sequence[str], others: Sequence[str], *, tit
             row.append(number(cost.value(figure), _COLUMNS[figure][1]))
             row.append(NONE if relative is None else number(100 * relative, "+.0f"))
         smallest = cost.least(figures[0])
-        row += [number(smallest.figures[figure], _COLUMNS[figure][1]) for figure in others]
+        row += [number(smallest.figures.get(one, 0), _COLUMNS[one][1]) for one in others]
         rows.append(row)
     return Table(title, tuple(titles), rows_of(rows), multipliers=True)
 

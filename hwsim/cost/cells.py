@@ -11,7 +11,7 @@ from .design import Design
 from .energy import Stream, energy
 from .library import Library
 from .mapped import Mapped, connections
-from .portfolio import Target
+from .portfolio import FLIP_FLOPS, Target
 from .timing import product_load, timing
 
 # Standard recipes of abc. Their optimisation before cells are chosen:
@@ -88,7 +88,9 @@ class Cells(Target):
         (folder / _LIMITS).write_text(f"set_driving_cell {driver.name}\nset_load {load:.4f}\n")
         (folder / _ADDERS).write_text(_adders(library))
 
-    def commands(self, preparation: str, recipes: Sequence[str]) -> list[str]:
+    def commands(
+        self, preparation: str, recipes: Sequence[str], *, clocked: bool = False
+    ) -> list[str]:
         """See `Target`."""
         # Those that Yosys made itself are the library's too. Others are found once abc, which knows
         # no adders, has made everything small.
@@ -98,8 +100,10 @@ class Cells(Target):
             f"synth -flatten -top {TOP} -run fine:check",
             *self.preparations[preparation],
         ]
-        lines.append("design -save ready")
         avoided = "".join(f" -dont_use {pattern}" for pattern in self._avoided)
+        if clocked:
+            lines.append(f"dfflibmap -liberty {_LIBERTY}{avoided}")
+        lines.append("design -save ready")
         for recipe in recipes:
             script, fast = RECIPES[recipe]
             limit = "" if fast else f" -D {_NO_LIMIT}"
@@ -132,6 +136,8 @@ class Cells(Target):
             "leakage": mapped.leakage,
             "cells": len(mapped.instances),
         }
+        if design.clocked:
+            figures[FLIP_FLOPS] = len(mapped.registers)
         return figures, cells, checked
 
     def mapped(self, cells: Mapping[str, Any], design: Design) -> Mapped:

@@ -12,7 +12,7 @@ from ..operands import MAX_BITS, Operands
 from ..tools.yosys import require_yosys
 from .design import Design, exact_designs
 from .energy import ORDERS, Workload
-from .portfolio import Implementation, Target, implementations
+from .portfolio import FLIP_FLOPS, Implementation, Target, implementations
 
 BEST_EXACT = "best exact"
 """What the least of all exact structures is called."""
@@ -40,6 +40,11 @@ class Cost:
     implementations: tuple[Implementation, ...]
     note: str = ""
     table: str = ""
+
+    @property
+    def clocked(self) -> bool:
+        """Whether it has registers."""
+        return any(one.figures.get(FLIP_FLOPS) for one in self.implementations)
 
     def least(self, figure: str) -> Implementation:
         """The implementation with the least of a figure."""
@@ -87,8 +92,10 @@ class Costs:
         """By how much a figure is above that of the best exact one; -0.2 is a fifth less.
 
         Returns:
-            None where the exact one has nothing of it.
+            None where the exact one has nothing of it, or it has registers and no exact one has.
         """
+        if cost.clocked:
+            return None
         exact = self.baseline(cost).value(figure)
         return cost.value(figure) / exact - 1 if exact else None
 
@@ -142,7 +149,7 @@ def costs(
     """What multipliers cost on a target, and exact ones beside them.
 
     Args:
-        multipliers: combinational ones in Verilog.
+        multipliers: in Verilog, combinational or pipelines.
         target: what to make them of.
         jobs: of Yosys at a time; None is one per processor core.
         cache: take figures from the cache, and keep them there.

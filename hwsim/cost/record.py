@@ -14,6 +14,7 @@ from ..files import DATA_LIMIT, json_of, read_bytes
 from .cost import Costs
 from .energy import ORDERS
 from .inference import Inference
+from .portfolio import FLIP_FLOPS
 
 IMAGES = {order: f"image {order}" for order in ORDERS}
 """Figures of a network by the order of its products: nJ of those of one image."""
@@ -28,12 +29,14 @@ class Figures:
         operands: code of its operands; empty for an assignment.
         table: SHA-256 of the table that its gates were held against; empty for none.
         values: by figure.
+        clocked: it has registers, which no exact multiplier beside it has.
     """
 
     name: str
     operands: str = ""
     table: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
+    clocked: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,10 +132,10 @@ class CostRecord:
         """By how much a figure is above that of the best exact one; -0.2 is a fifth less.
 
         Returns:
-            None where either is not known, or the exact one has nothing of it.
+            None where either is not known, the exact one has nothing of it, or it has registers.
         """
         exact = self.baseline(row)
-        if exact is None or figure not in row.values or not exact.values.get(figure):
+        if exact is None or row.clocked or figure not in row.values or not exact.values.get(figure):
             return None
         return row.values[figure] / exact.values[figure] - 1
 
@@ -170,7 +173,8 @@ def record_body(
 def _figures(row: Mapping[str, Any], image: Mapping[str, float]) -> Figures:
     values = _numbers({figure: least[figure] for figure, least in row["least"].items()})
     words = (str(row["name"]), str(row["operands"]), str(row.get("table", "")))
-    return Figures(*words, {**values, **image})
+    clocked = any(least.get(FLIP_FLOPS) for least in row["least"].values())
+    return Figures(*words, {**values, **image}, clocked)
 
 
 def _of_none(row: Figures) -> Figures:
