@@ -89,14 +89,13 @@ def write_report(
         )
         for one, part, suffix in zip(some, parts, suffixes, strict=True)
     ]
-    for one, part, suffix in zip(some, parts, suffixes, strict=True):
-        rows = fronts(one, part.labels)
-        if rows and one.costs is not None:
-            heading = f"{one.title}, {plural(one.images, 'image')}; {one.costs.target}"
-            caption = f"{one.title}: accuracy and error over cost in {one.costs.target}"
-            figures.append(
-                Picture(f"pareto{suffix}", caption + FRONT_NOTE, pareto_figure(rows, title=heading))
-            )
+    for result, part, suffix in zip(some, parts, suffixes, strict=True):
+        if (rows := fronts(result, part.labels)) and result.costs is not None:
+            target = result.costs.target
+            heading = f"{result.title}, {plural(result.images, 'image')}; {target}"
+            caption = f"{result.title}: accuracy and error over cost in {target}{FRONT_NOTE}"
+            figure = pareto_figure(rows, title=heading)
+            figures.append(Picture(f"pareto{suffix}", caption, figure))
     figures += pictures
     if tables:
         figures.append(

@@ -155,9 +155,9 @@ def _row(
             for label, row in rows.items()
         ]
         baseline = _baseline(results, list(rows.values()))
-        if baseline is not None and figure in baseline.values and results.reference in merit.values:
-            # Exact products are exact products, whatever circuit makes them.
-            exact = merit.values[results.reference]
+        # Exact products are exact products, whatever circuit makes them.
+        exact = merit.values.get(results.reference or "")
+        if baseline is not None and figure in baseline.values and exact is not None:
             choices.append(Choice(BEST_EXACT, None, baseline.values[figure], *exact))
         if len(rows) > 1:
             found.append(Front(_COSTS[figure], merit.title, tuple(choices), merit.lower))

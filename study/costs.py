@@ -75,16 +75,12 @@ def write_costs(
                     pixels,
                     cost.operands,
                     network=name,
-                    progress=_step(progress, f"operands of {name}", len(pixels)),
+                    progress=_images(progress, f"operands of {name}", len(pixels)),
                 )
                 for code, cost in made.exact.items()
             }
-            tick = _step(progress, f"energy of {name}", 100)
             under = on_workloads(
-                made,
-                loads,
-                jobs=jobs,
-                progress=lambda done, total, tick=tick: tick and tick(100 * done // total),
+                made, loads, jobs=jobs, progress=_counter(progress, f"energy of {name}")
             )
             rows = [*exact_inferences(under), *(inference(under, one) for one in assigned)]
             body = record_body([under], network=name, images=len(pixels), inferences=rows)
@@ -106,5 +102,9 @@ def _path(folder: Path, network: str) -> Path:
     return folder / f"cost_{re.sub(r'[^A-Za-z0-9.-]+', '_', network)}.json"
 
 
-def _step(progress: Progress | None, name: str, total: int) -> Callable[[int], None] | None:
+def _counter(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(done, total, name)
+
+
+def _images(progress: Progress | None, name: str, total: int) -> Callable[[int], None] | None:
     return None if progress is None else lambda done: progress(done, total, name)

@@ -120,7 +120,7 @@ def place_labels(axes: Axes, front: Front, *, name: bool = False) -> None:
     """
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
-    renderer = canvas.get_renderer()
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]  # matplotlib's
     frame = axes.get_window_extent(renderer)
     taken, lines = [_around(axes, one) for one in front.choices], _lines(axes, front, frame)
     best = front.best
