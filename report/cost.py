@@ -32,7 +32,7 @@ _COLUMNS = {
     "LUTs": ("LUTs", ".0f"),
     "carries": ("carry cells", ".0f"),
     FLIP_FLOPS: ("flip-flops", ".0f"),
-    **{image: (f"{order} nJ/image", ",.4g") for order, image in IMAGES.items()},
+    **{image: (f"{order} nJ/image", ".4g") for order, image in IMAGES.items()},
 }
 """By figure: heading and format."""
 
@@ -59,7 +59,7 @@ def entries(record: CostRecord, row: Figures | None) -> list[Entry]:
         share = (
             "" if relative is None or row is record.baseline(row) else f" ({100 * relative:+.0f} %)"
         )
-        found.append(Entry(f"{value:{_COLUMNS[figure][1]}}{share}", value=value))
+        found.append(Entry(f"{_written(figure, value)}{share}", value=value))
     return found
 
 
@@ -107,7 +107,13 @@ def energy_of_an_image(results: Results) -> list[Entry]:
         return []
     exact = min(one.values[image] for one in results.costs.exact.values() if image in one.values)
     best = min(known, key=lambda label: known[label])
-    return [number(exact, ",.4g"), Entry(f"{known[best]:,.4g} ({best})", value=known[best])]
+    least = Entry(f"{_written(image, known[best])} ({best})", value=known[best])
+    return [Entry(_written(image, exact), value=exact), least]
+
+
+def _written(figure: str, value: float) -> str:
+    """A figure as columns show it; of large ones no more than the whole."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:{_COLUMNS[figure][1]}}"
 
 
 def note(results: Results) -> str:

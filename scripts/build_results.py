@@ -312,9 +312,9 @@ this page, so their areas and delays do not stand here.
 
 Why ours differ from these, or may:
 
-* **Baseline.** Theirs is an exact multiplier that the abstracts do not describe; ours is the best of
-  several structures over all scripts, and of each figure separately. Against the core as written in
-  `rtl/` everything saves more.
+* **Baseline.** Theirs is an exact multiplier that the abstracts do not describe; ours is the best
+  of several structures over all scripts, and of each figure separately. Against the core as written
+  in `rtl/` everything saves more.
 * **Width.** The part of a multiplier that DRUM leaves out grows with the square of the width, and
   what it adds, shifters and leading-one detectors, slower: at 16 bits it saves more than at 8.
 * **Sign.** An unsigned exact multiplier has no wrapper to do without; signed ones of 8 bits, which

@@ -118,7 +118,7 @@ def test_a_study_that_asks_for_costs_has_them_in_records_and_report(axhil, tmp_p
     assert set(pd.read_parquet(tmp_path / "all.parquet")["cost_area"]) == {3141.82, 1784.12}
     code, _, err = axhil("study", "report", "cost.toml", "--cost", "signed.json")
     assert code == 0, err
-    assert "1784 (-28 %)" in (tmp_path / "out/small/report.md").read_text()
+    assert "1,784 (-28 %)" in (tmp_path / "out/small/report.md").read_text()
     shutil.copy(RECORDS / "cost_unsigned.json", tmp_path / "unsigned.json")
     code, _, err = axhil("study", "report", "cost.toml", "--cost", "unsigned.json")
     assert code == 2
