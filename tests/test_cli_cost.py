@@ -133,11 +133,13 @@ def test_a_study_that_asks_for_costs_has_them_in_records_and_report(axhil, tmp_p
         ("libery = 'x'", "unknown key cost.libery: did you mean liberty? expected liberty, "),
         ("operands = 'network'", "cost: expected the key liberty beside operands"),
         ("dont_use = ['X*']", "cost: expected the key liberty beside dont_use"),
+        ("liberty = 'few.lib'\ndont_use = ['X; exec -- ls']", "cells to leave out, with * for any"),
         ("operands = 'mine'", "cost.operands: expected 'uniform' or 'network', got 'mine'"),
         ("liberty = 'none.lib'", "cannot read none.lib: No such file or directory"),
     ],
 )
 def test_a_section_that_cannot_be_is_refused(section, sentence, axhil, tmp_path):
+    (tmp_path / "few.lib").write_text(liberty("INV"))
     (tmp_path / "cost.toml").write_text(f"{STUDY}[cost]\n{section}\n")
     code, out, err = axhil("study", "run", "cost.toml")
     assert (code, out) == (2, "")

@@ -2,10 +2,12 @@
 """Standard cells of a Liberty file as a target: area, delay, energy, leakage."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import HwsimError
 from ..netlist.synthesis import TOP, A, B, P
 from .design import Design
 from .energy import Stream, energy
@@ -41,6 +43,7 @@ RECIPES: Mapping[str, tuple[str, bool]] = {
 }
 """By name: abc's script, and whether cells are made as fast as they can be."""
 
+_PATTERN = re.compile(r"[\w*?.$\[\]-]+", re.A)
 _NO_LIMIT = 1_000_000  # ps: cells are then made small where that costs time
 _LIBERTY, _LIMITS, _ADDERS = "cells.lib", "limits", "adders.v"
 
@@ -52,6 +55,9 @@ class Cells(Target):
         library: of cells.
         avoided: patterns of cells that must not be used, as abc takes them.
         recipes: some of `RECIPES`.
+
+    Raises:
+        HwsimError: a pattern is none.
     """
 
     others = ("leakage", "cells")
@@ -60,6 +66,10 @@ class Cells(Target):
         self, library: Library, *, avoided: Sequence[str] = (), recipes: Sequence[str] = ()
     ) -> None:
         self.library, self._avoided = library, tuple(avoided)
+        for pattern in self._avoided:
+            if not _PATTERN.fullmatch(pattern):  # it stands in a script
+                wanted = "names of cells to leave out, with * for any signs"
+                raise HwsimError(f"expected {wanted}, got {pattern!r:.60}")
         self.recipes = tuple(recipes or RECIPES)
         self.name = library.name
         wired = ("wired delay",) if library.wire_load else ()

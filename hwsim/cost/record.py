@@ -60,7 +60,7 @@ class CostRecord:
         """The record of a JSON body; of several targets the first.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError, IndexError: it is no such body.
+            ArithmeticError, AttributeError, LookupError, TypeError, ValueError: it is no such body.
         """
         first, inferences = body["costs"][0], body.get("inferences", [])
         # Layers in float take energy that nobody knows: such a sum stands beside no other.
@@ -88,10 +88,18 @@ class CostRecord:
         content = read_bytes(path, limit=DATA_LIMIT)
         try:
             return cls.of(json_of(content))
-        except (HwsimError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (
+            HwsimError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise HwsimError(
-                f"{path}: expected what `axhil cost --json` writes, got something else ({reason})"
+                f"{path}: expected what `axhil cost --json` writes, got something else "
+                f"({reason:.200})"
             ) from error
 
     @property
