@@ -137,7 +137,7 @@ def results_in(plan: Plan, folder: Path, costs: Path | None) -> list[Results]:
     results = plan.results(CellStore(folder))
     if costs is None:
         return results
-    record = CostRecord.load(costs)
+    record = CostRecord.from_file(costs)
     results = [replace(one, costs=record) for one in results]
     if not any(one.cost for one in results):
         wanted = dict.fromkeys(cell.settings.multiplier for one in results for cell in one.cells)

@@ -86,7 +86,7 @@ def published() -> str:
     parts = []
     path = RECORDS / "cost_drum16.json"
     if path.is_file():
-        record, body = CostRecord.load(path), json.loads(path.read_text())
+        record, body = CostRecord.from_file(path), json.loads(path.read_text())
         (exact,) = body["costs"][0]["exact"]
         arrays = [one for one in exact["implementations"] if one["structure"] == "array"]
         array = min(one["energy"] for one in arrays)
@@ -109,7 +109,7 @@ def published() -> str:
             f"{_table(headings, rows)}\n\n`{body['command']}`, {record.target}; area and delay "
             "against the best exact multiplier's."
         )
-    record = CostRecord.load(RECORDS / "cost_unsigned.json")
+    record = CostRecord.from_file(RECORDS / "cost_unsigned.json")
     pairs = (("scaletrim(3,0)", "drum(4)"), ("scaletrim(4,0)", "drum(4)"))
     rows = []
     for one, other in pairs:

@@ -51,7 +51,7 @@ def costs_of(network: str) -> CostRecord | None:
     """What the seven cost: on a network's own operands where these were traced."""
     paths = (DOCS / "records" / f"cost_{name}.json" for name in (network, "signed"))
     path = next((one for one in paths if one.is_file()), None)
-    return None if path is None else CostRecord.load(path)
+    return None if path is None else CostRecord.from_file(path)
 
 
 def studies(names: tuple[str, ...] = WHITE_BOX) -> dict[str, list[Results]]:

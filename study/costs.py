@@ -95,7 +95,7 @@ def read_costs(folder: Path, network: str) -> CostRecord | None:
         HwsimError: the file is damaged.
     """
     path = _path(folder, network)
-    return CostRecord.load(path) if path.exists() else None
+    return CostRecord.from_file(path) if path.exists() else None
 
 
 def _path(folder: Path, network: str) -> Path:

@@ -106,7 +106,7 @@ def test_a_study_that_asks_for_costs_has_them_in_records_and_report(axhil, tmp_p
     assert {path.name for path in (tmp_path / "out/small/records").iterdir()} == keys
     (result,) = json.loads(out)["results"]
     drum = result["cost"]["DR3"]["transistors"]
-    record = CostRecord.load(tmp_path / "out/small/cost_lenet5.json")
+    record = CostRecord.from_file(tmp_path / "out/small/cost_lenet5.json")
     assert record.find("drum(3)").values["transistors"] == drum["least"]
     assert (tmp_path / "out/small/pareto.svg").is_file()
     frame = pd.read_csv(tmp_path / "out/small/records.csv")

@@ -78,7 +78,7 @@ def results():
 
 
 def test_what_the_command_wrote_is_read_back():
-    record = CostRecord.load(RECORDS / "cost_signed.json")
+    record = CostRecord.from_file(RECORDS / "cost_signed.json")
     drum = record.find("drum(3)", operands="s8")
     written = json.loads((RECORDS / "cost_signed.json").read_text())
     (row,) = (one for one in written["costs"][0]["multipliers"] if one["name"] == "drum(3)")
@@ -114,7 +114,7 @@ BAD = {
 def test_another_file_is_refused_in_one_sentence(text, reason, tmp_path):
     (tmp_path / "cost.json").write_text(text)
     with pytest.raises(HwsimError, match=rf"expected what `axhil cost --json` writes.*{reason}"):
-        CostRecord.load(tmp_path / "cost.json")
+        CostRecord.from_file(tmp_path / "cost.json")
 
 
 def test_an_assignment_has_the_energy_of_its_images_alone(results):

@@ -79,7 +79,7 @@ class CostRecord:
         return cls(str(first["target"]), str(body.get("network") or ""), tuple(rows), exact)
 
     @classmethod
-    def load(cls, path: Path) -> CostRecord:
+    def from_file(cls, path: Path) -> CostRecord:
         """The record in a file.
 
         Raises:
