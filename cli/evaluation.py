@@ -14,7 +14,9 @@ from axhil.attacks import attack_title
 from axhil.emulation import EmulationError
 from axhil.hwsim import HwsimError
 from axhil.hwsim.cost import CostRecord
-from axhil.report.accuracy import robust_accuracy
+from axhil.report.accuracy import clean_accuracy, robust_accuracy
+from axhil.report.cost import note as cost_note
+from axhil.report.cost import with_costs
 from axhil.report.figures.examples import examples_figure
 from axhil.report.files import Picture, write_report
 from axhil.report.findings import warnings
@@ -158,6 +160,10 @@ def show(results: Results, *, alone: bool) -> None:
         out.print(terminal_table(table))
         if count < budgets:
             notice(f"{table.title}: {count} of {budgets} budgets; the report has all")
+    if part.cost:
+        costs = with_costs(clean_accuracy([part]), [part], exact=True)
+        out.print(terminal_table(replace(costs, title="Clean accuracy, and cost")))
+        notice(cost_note(part))
     if sentence := selection(part):
         notice(sentence)
     for warning in warnings(results.cells):

