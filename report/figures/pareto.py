@@ -16,10 +16,11 @@ from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
 from ..fronts import Choice, Front
-from .curves import looks
+from .curves import looks, visible_in_legend
 
 _SIZE, _FONT = 6.0, 8.5
 _DARKER = 0.68
+_MOST_NAMED = 24  # multipliers beside the panels; looks repeat long before
 _NEAR = (7.0, 12.0, 18.0)
 # Sides of a point that a label may stand on: right and left, up and down.
 _SIDES = ((1, 0), (1, 1), (1, -1), (-1, 0), (-1, 1), (-1, -1), (0, 1.2), (0, -1.2))
@@ -58,12 +59,15 @@ def pareto_figure(rows: Sequence[Sequence[Front]], *, title: str) -> Figure:
 
 
 def _legend(rows: Sequence[Sequence[Front]]) -> list[Line2D]:
-    """A symbol for every multiplier, and for the lines."""
+    """A symbol for every multiplier, unless there are too many, and for the lines."""
     labels = {one.number: one.label for fronts in rows for front in fronts for one in front.choices}
+    named = sorted((number, label) for number, label in labels.items() if number is not None)
+    if len(named) > _MOST_NAMED:
+        named = []
     found = [
         Line2D([], [], linestyle="", marker=looks(number).marker, color=looks(number).colour,
-               markersize=_SIZE, label=label)
-        for number, label in sorted((n, label) for n, label in labels.items() if n is not None)
+               markersize=_SIZE, label=visible_in_legend(label))
+        for number, label in named
     ]  # fmt: skip
     found.append(Line2D([], [], color="0.35", linewidth=1.2, label="non-dominated"))
     if None in labels:
