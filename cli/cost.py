@@ -24,6 +24,7 @@ from axhil.hwsim.cost import (
     exact_inferences,
     inference,
     on_workloads,
+    record_body,
 )
 from axhil.hwsim.multipliers import Assignment, Multiplier, Request, find
 from axhil.hwsim.operands import MAX_BITS, Operands
@@ -44,14 +45,8 @@ def cost(
     multipliers: Words = None,
     *,
     request: Request,
-    liberty: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Standard cells, .lib or .lib.gz."),
-    ] = None,
-    avoided: Annotated[
-        list[str] | None,
-        typer.Option("--dont-use", metavar="PATTERN", help="Cells to leave out; repeatable."),
-    ] = None,
+    liberty: opt.Liberty = None,
+    avoided: opt.Avoided = None,
     fpga: Annotated[bool, typer.Option("--fpga", help="LUTs of two FPGA families.")] = False,
     network: Annotated[
         str | None,
@@ -89,13 +84,7 @@ def cost(
     results: list[Costs] = []
     rows: list[Inference] = []
     for target in targets or [Transistors()]:
-        with progress(f"making {target.name}", total=100, unit="%") as tick:
-            result = costs(
-                found,
-                target,
-                jobs=jobs,
-                progress=lambda done, total, name: tick(100 * done // total, name),
-            )
+        result = shown_costs(found, target, jobs=jobs)
         if network is not None and isinstance(target, Cells):
             kinds = {one.operands.code: one.operands for one in result.multipliers}
             loads = _workloads(
@@ -113,9 +102,22 @@ def cost(
         if isinstance(target, Cells):
             notice(_said_of(target))
     if as_json:
-        body = {"costs": [one.as_dict() for one in results]}
-        of_network = {"network": network, "images": images}
-        emit(body | ({**of_network, "inferences": [one.as_dict() for one in rows]} if rows else {}))
+        emit(record_body(results, network=network, images=images, inferences=rows))
+
+
+def shown_costs(multipliers: Sequence[Multiplier], target: Target, *, jobs: int | None) -> Costs:
+    """What multipliers cost on a target, with a progress bar.
+
+    Raises:
+        HwsimError: see `hwsim.cost.costs`.
+    """
+    with progress(f"making {target.name}", total=100, unit="%") as tick:
+        return costs(
+            multipliers,
+            target,
+            jobs=jobs,
+            progress=lambda done, total, name: tick(100 * done // total, name),
+        )
 
 
 def _assigned(words: Sequence[str] | None, request: Request) -> list[Assignment]:

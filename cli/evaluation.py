@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.text import Text
@@ -12,14 +13,19 @@ from rich.text import Text
 from axhil.attacks import attack_title
 from axhil.emulation import EmulationError
 from axhil.hwsim import HwsimError
-from axhil.report.accuracy import robust_accuracy
-from axhil.report.figures.examples import examples_figure, telling_budget
+from axhil.hwsim.cost import CostRecord
+from axhil.report.accuracy import clean_accuracy, robust_accuracy
+from axhil.report.cost import note as cost_note
+from axhil.report.cost import with_costs
+from axhil.report.figures.examples import examples_figure
 from axhil.report.files import Picture, write_report
 from axhil.report.findings import warnings
+from axhil.report.panels import telling_budget
 from axhil.report.selection import selection, shown
 from axhil.report.table import visible
 from axhil.report.terminal import terminal_table
 from axhil.report.titles import network_title
+from axhil.study.costs import write_costs
 from axhil.study.engine.experiment import Experiment
 from axhil.study.engine.run import Machine, Plan, experiments_of, run_study, study_rows
 from axhil.study.errors import StudyError
@@ -50,6 +56,15 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
         notice(note)
     for experiment in experiments:
         notice(_announcement(experiment))
+    if spec.cost is not None:
+        with progress("making gates", total=100, unit="%") as tick:
+            write_costs(
+                spec.cost,
+                experiments,
+                folder,
+                jobs=machine.jobs,
+                progress=lambda done, total, now: tick(100 * done // total, now),
+            )
     try:
         with progress("attacking", total=study_rows(experiments), unit="images") as tick:
             results = run_study(
@@ -58,6 +73,7 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
                 machine,
                 experiments=experiments,
                 progress=lambda done, _total, now: tick(done, now),
+                costed=True,
             )
     except Stopped as stopped:
         stopped.add_note("finished cells are kept, and the same command goes on from there")
@@ -79,14 +95,21 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
     return results
 
 
-def report_finished(folder: Path, *, data_dir: Path | None = None) -> list[Results]:
+def report_finished(
+    folder: Path, *, data_dir: Path | None = None, costs: Path | None = None
+) -> list[Results]:
     """Present what a folder of results has, without computing any cell, and return it.
+
+    Args:
+        folder: of a study.
+        data_dir: data folder.
+        costs: what `axhil cost --json` wrote; None: what the study found out itself, if it did.
 
     Raises:
         StudyError: no study was run there, or nothing of it is finished.
     """
     plan = Plan.read(folder)
-    results = plan.results(CellStore(folder))
+    results = results_in(plan, folder, costs)
     done = sum(one.evaluations for one in results)
     planned = sum(one.planned for one in results)
     if not done:
@@ -106,6 +129,28 @@ def report_finished(folder: Path, *, data_dir: Path | None = None) -> list[Resul
     return results
 
 
+def results_in(plan: Plan, folder: Path, costs: Path | None) -> list[Results]:
+    """What a folder has of a study, with costs of a file or its own.
+
+    Raises:
+        StudyError: the file has none of the study's multipliers.
+        HwsimError: it cannot be read.
+    """
+    results = plan.results(CellStore(folder))
+    if costs is None:
+        return results
+    record = CostRecord.from_file(costs)
+    results = [replace(one, costs=record) for one in results]
+    if not any(one.cost for one in results):
+        wanted = dict.fromkeys(cell.settings.multiplier for one in results for cell in one.cells)
+        got = dict.fromkeys(f"{one.name} {one.operands}".strip() for one in record.rows)
+        raise StudyError(
+            f"{costs}: expected costs of {', '.join(wanted)}, with the same tables; got those of "
+            f"{', '.join(got) or 'none'}"
+        )
+    return results
+
+
 def show(results: Results, *, alone: bool) -> None:
     """Print the tables and warnings of one network under one threat model, unless alone named."""
     if results.records and not alone:
@@ -115,6 +160,10 @@ def show(results: Results, *, alone: bool) -> None:
         out.print(terminal_table(table))
         if count < budgets:
             notice(f"{table.title}: {count} of {budgets} budgets; the report has all")
+    if part.cost:
+        costs = with_costs(clean_accuracy([part]), [part], exact=True)
+        out.print(terminal_table(replace(costs, title="Clean accuracy, and cost")))
+        notice(cost_note(part))
     if sentence := selection(part):
         notice(sentence)
     for warning in warnings(results.cells):

@@ -209,3 +209,12 @@ def check_device(device: Device) -> str:
     if device is Device.cuda and not torch.cuda.is_available():
         raise StudyError("--device cuda: this machine has no usable CUDA device")
     return device.value
+
+
+Liberty = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Standard cells, .lib or .lib.gz.")
+]
+Avoided = Annotated[
+    list[str] | None,
+    typer.Option("--dont-use", metavar="PATTERN", help="Cells to leave out; repeatable."),
+]

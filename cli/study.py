@@ -27,6 +27,12 @@ OutDir = Annotated[
     Path | None,
     typer.Option("--out", metavar="FOLDER", help="Of results; default: out/ and the study's name."),
 ]
+CostFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--cost", metavar="RECORD", help="What `axhil cost --json` wrote; default: the study's own."
+    ),
+]
 
 
 @app.command("run")
@@ -99,13 +105,17 @@ def status(study: Where, out_dir: OutDir = None, as_json: Json = False) -> None:
 
 @app.command("report")
 def report(
-    study: Where, out_dir: OutDir = None, data_dir: opt.DataDir = None, as_json: Json = False
+    study: Where,
+    out_dir: OutDir = None,
+    data_dir: opt.DataDir = None,
+    cost: CostFile = None,
+    as_json: Json = False,
 ) -> None:
     """Write the report of what is finished: Markdown, CSV, figures, HTML page."""
     from .evaluation import report_finished
 
     folder = _folder(study, out_dir)
-    results = report_finished(folder, data_dir=data_dir)
+    results = report_finished(folder, data_dir=data_dir, costs=cost)
     if as_json:
         emit({"folder": str(folder), "results": [one.as_dict() for one in results]})
 
@@ -115,15 +125,18 @@ def export(
     study: Where,
     file: Annotated[Path, typer.Argument(help="Parquet file to write.")],
     out_dir: OutDir = None,
+    cost: CostFile = None,
     as_json: Json = False,
 ) -> None:
     """Write what is finished as one compact Parquet file, to keep or to pass on."""
     from axhil.study.engine.run import Plan
-    from axhil.study.storage.store import CellStore, write_cells
+    from axhil.study.storage.store import write_cells
+
+    from .evaluation import results_in
 
     folder = _folder(study, out_dir)
-    parts = Plan.read(folder).results(CellStore(folder))
-    cells = [cell for results in parts for cell in results.cells]
+    parts = results_in(Plan.read(folder), folder, cost)
+    cells = [cell for results in parts for cell in results.costed]
     if not cells:
         raise StudyError(f"no evaluation is finished in {folder}: run the study first")
     written = write_cells(cells, file)

@@ -17,7 +17,9 @@ from axhil.study.storage.records import write_records
 
 from .figures.curves import robustness_figure
 from .figures.errors import tables_figure
+from .figures.pareto import pareto_figure
 from .figures.saving import save_figure
+from .fronts import FRONT_NOTE, fronts
 from .html.page import write_page
 from .markdown import report_markdown
 from .selection import shown
@@ -47,9 +49,9 @@ def write_report(
     """Write a study's report; every file atomically, its bytes depending on the data alone.
 
     There is `report.md` and `records.csv` of all results; per network and threat model a figure
-    `robustness` (PNG, SVG) and a page `report.html`, which carry network and threat model in
-    their names where there are several; `tables` (PNG, SVG) with the errors of the multipliers
-    whose tables are at hand; and the pictures given.
+    `robustness` (PNG, SVG), one `pareto` where costs are known, and a page `report.html`, which
+    carry network and threat model in their names where there are several; `tables` (PNG, SVG) with
+    the errors of the multipliers whose tables are at hand; and the pictures given.
 
     Args:
         results: one per network and threat model, finished or not.
@@ -72,7 +74,8 @@ def write_report(
     suffixes = ["" if alone else f"_{one.stem}" for one in some]
     tables = _tables(parts)
     # A case-blind file system takes names that differ in case alone for one.
-    names = [f"robustness{suffix}" for suffix in suffixes] + [one.stem for one in pictures]
+    names = [f"{stem}{suffix}" for suffix in suffixes for stem in ("robustness", "pareto")]
+    names += [one.stem for one in pictures]
     names += ["tables"] if tables else []
     twice = [name for name in names if [n.lower() for n in names].count(name.lower()) > 1]
     if twice:
@@ -86,6 +89,13 @@ def write_report(
         )
         for one, part, suffix in zip(some, parts, suffixes, strict=True)
     ]
+    for result, part, suffix in zip(some, parts, suffixes, strict=True):
+        if (rows := fronts(result, part.labels)) and result.costs is not None:
+            target = result.costs.target
+            heading = f"{result.title}, {plural(result.images, 'image')}; {target}"
+            caption = f"{result.title}: accuracy and error over cost in {target}{FRONT_NOTE}"
+            figure = pareto_figure(rows, title=heading)
+            figures.append(Picture(f"pareto{suffix}", caption, figure))
     figures += pictures
     if tables:
         figures.append(
@@ -94,7 +104,7 @@ def write_report(
     captions = [one.caption for one in figures]
     if len(set(captions)) < len(captions):
         raise StudyError("expected figures of different captions, got one twice")
-    paths = [write_records([cell for one in some for cell in one.cells], folder / "records.csv")]
+    paths = [write_records([cell for one in some for cell in one.costed], folder / "records.csv")]
     for one in figures:
         paths += save_figure(one.figure, folder / one.stem)
     text = report_markdown(

@@ -11,7 +11,7 @@ from axhil.study.comparisons import LEVEL
 from axhil.study.errors import StudyError
 from axhil.study.results import Results
 
-from . import accuracy, differences, findings, provenance
+from . import accuracy, cost, differences, findings, provenance
 from .claims import claims_table
 from .selection import selection, shown
 from .table import Entry, Table, visible
@@ -123,7 +123,9 @@ def _clean(some: Sequence[Results]) -> list[str]:
         "Table III. Weights and images are not the paper's, so compare the distances from ACC and "
         "not the levels. " + _worth(firsts)
     )
-    return ["## Clean accuracy", markdown_table(accuracy.clean_accuracy(firsts)), note]
+    table = cost.with_costs(accuracy.clean_accuracy(firsts), firsts, exact=True)
+    costs = dict.fromkeys(text for one in firsts if (text := cost.note(one)))
+    return ["## Clean accuracy", markdown_table(table), note, *map(plain, costs)]
 
 
 def _worth(results: Sequence[Results]) -> str:

@@ -13,6 +13,7 @@ from axhil.study.engine.experiment import DEFAULT_BUDGETS, attack_of
 from axhil.study.results import Results
 from axhil.study.storage.cells import Cell, CellSettings
 
+from .cost import energy_of_an_image
 from .panels import by_panel
 from .table import NONE, Entry, Table, number, rows_of
 
@@ -128,7 +129,11 @@ def seconds_beside_the_papers(parts: Sequence[Results]) -> Table:
         else:
             row += [NONE] * 4
         rows.append(row)
-    return Table("Seconds per evaluation", headings, rows_of(rows), align="ll" + "r" * 9)
+    table = Table("Seconds per evaluation", headings, rows_of(rows), align="ll" + "r" * 9)
+    if not any(map(energy_of_an_image, parts)):
+        return table
+    columns = [energy_of_an_image(part) or [NONE] * 2 for part in parts]
+    return table.beside(("nJ/image, best exact", "nJ/image, least of the others"), columns)
 
 
 def distinct(values: Iterable[object]) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # tables alone need neither scipy nor torch
@@ -77,6 +77,20 @@ class Table:
         for row in (self.align, *self.rows, *([self.total] if self.total else [])):
             if len(row) != columns:
                 raise ValueError(f"{self.title}: expected {columns} columns, got {len(row)}")
+
+    def beside(self, headings: Sequence[str], columns: Sequence[Sequence[Entry]]) -> Table:
+        """The same table with more columns at its right.
+
+        Args:
+            headings: of them.
+            columns: entries for each row, as many as headings.
+        """
+        return replace(
+            self,
+            headings=(*self.headings, *headings),
+            rows=tuple((*row, *more) for row, more in zip(self.rows, columns, strict=True)),
+            align=self.align + "r" * len(headings),
+        )
 
     @property
     def full_title(self) -> str:

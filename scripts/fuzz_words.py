@@ -179,6 +179,7 @@ def special(random: Random) -> Iterator[Case]:
          "in/s.toml")),
         ("s/study.json", ("study", "status", "in/s")), ("s/store.json", ("study", "status",
          "in/s")),
+        ("x.json", ("study", "report", "in/s", "--cost", "in/x.json")),
         ("s/store.json", ("study", "diff", "in/s", "in/all.parquet")), ("x.parquet", ("study",
          "diff", "in/x.parquet", "in/s")),
         ("s/records/0-0.parquet", ("study", "diff", "in/s", "in/s")), ("s/records", ("study",

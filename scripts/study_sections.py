@@ -13,9 +13,15 @@ from typing import Any
 from PIL import Image
 
 from axhil.attacks import attack_title
+from axhil.hwsim import PAPER_MULTIPLIERS, golden
+from axhil.hwsim.cost import CostRecord
+from axhil.hwsim.multipliers import Tabulated
 from axhil.report.claims import judge, judge_clean
 from axhil.report.figures.curves import robustness_figure
+from axhil.report.figures.pareto import pareto_figure
+from axhil.report.figures.saving import small_png
 from axhil.report.findings import caution, finding
+from axhil.report.fronts import fronts
 from axhil.report.markdown import markdown_table, plain, report_markdown
 from axhil.report.provenance import seconds_beside_the_papers
 from axhil.report.table import Entry, Table, rows_of
@@ -41,6 +47,13 @@ Point = tuple[str, str, str, float]
 """Multiplier, attack, norm, eps."""
 
 
+def costs_of(network: str) -> CostRecord | None:
+    """What the seven cost: on a network's own operands where these were traced."""
+    paths = (DOCS / "records" / f"cost_{name}.json" for name in (network, "signed"))
+    path = next((one for one in paths if one.is_file()), None)
+    return None if path is None else CostRecord.from_file(path)
+
+
 def studies(names: tuple[str, ...] = WHITE_BOX) -> dict[str, list[Results]]:
     """The recorded studies by name, each by network and threat model."""
     found: dict[str, list[Results]] = {}
@@ -58,6 +71,7 @@ def studies(names: tuple[str, ...] = WHITE_BOX) -> dict[str, list[Results]]:
                 threat_model=threat_model,
                 cells=tuple(cells),
                 planned=sum(len(cell.settings.budgets) for cell in cells),
+                costs=costs_of(network),
             )
             for (network, threat_model), cells in groups.items()
         ]
@@ -101,6 +115,21 @@ def draw() -> None:
             # Without k-means the thin lines' colours fall to the many tints of the bands.
             drawn = Image.open(buffer).convert("RGB")
             drawn.quantize(256, kmeans=3).save(path, optimize=True)
+
+
+PARETO = {"lenet5": "lenet5_1000", "resnet50": "cifar10_1000"}
+"""By network: the study whose accuracy stands over cost."""
+
+
+def draw_fronts() -> None:
+    """Draw accuracy and error over cost, with few colours."""
+    tables = tuple(Tabulated(str(one), one.label, golden(one)) for one in PAPER_MULTIPLIERS)
+    for network, name in PARETO.items():
+        (one,) = (one for one in studies((name,))[name] if one.network == network)
+        assert one.costs is not None
+        title = f"{one.title}, {one.images:,} images; {one.costs.target}"
+        figure = pareto_figure(fronts(replace(one, tables=tables)), title=title)
+        (DOCS / "figures" / f"pareto_{network}.png").write_bytes(small_png(figure))
 
 
 def _table(

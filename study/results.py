@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from axhil.hwsim.multipliers import Multiplier
 
@@ -16,6 +16,9 @@ from .errors import StudyError
 from .paper import TITLES
 from .storage.cells import Cell
 from .storage.records import Record, records_of
+
+if TYPE_CHECKING:
+    from axhil.hwsim.cost.record import CostRecord, Figures
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Results:
         tables: of the multipliers, where they are at hand; those that no cell was built from are
             dropped.
         whole: what these are a part of: comparisons are of its family.
+        costs: of the multipliers, where they are known; those under another network are dropped.
 
     Raises:
         StudyError: a cell of another network or threat model, or more evaluations than planned.
@@ -41,6 +45,7 @@ class Results:
     planned: int
     tables: tuple[Multiplier, ...] = ()
     whole: Results | None = None
+    costs: CostRecord | None = None
 
     def __post_init__(self) -> None:
         for cell in self.cells:
@@ -57,6 +62,8 @@ class Results:
         used = {(cell.settings.multiplier, cell.settings.lut_sha256) for cell in self.cells}
         kept = tuple(one for one in self.tables if (one.name, one.table().sha256) in used)
         object.__setattr__(self, "tables", kept)
+        if self.costs is not None:
+            object.__setattr__(self, "costs", self.costs.under(self.network))
 
     @cached_property
     def records(self) -> tuple[Record, ...]:
@@ -137,6 +144,30 @@ class Results:
                 found.setdefault(record.cell.label, record)
         return found
 
+    @cached_property
+    def cost(self) -> dict[str, Figures]:
+        """What each multiplier costs, by label, where that is known."""
+        if self.costs is None:
+            return {}
+        operands = {one.label: one.operands.code for one in self.tables}
+        found = {}
+        for cell in self.cells:
+            row = self.costs.find(
+                cell.settings.multiplier,
+                table=cell.settings.lut_sha256,
+                operands=operands.get(cell.label, ""),
+            )
+            if row is not None:
+                found[cell.label] = row
+        return found
+
+    @property
+    def costed(self) -> list[Cell]:
+        """The cells, each with what its multiplier costs."""
+        none: Mapping[str, float] = {}
+        values = {label: row.values for label, row in self.cost.items()}
+        return [replace(cell, cost=values.get(cell.label, none)) for cell in self.cells]
+
     @property
     def title(self) -> str:
         """Network and threat model as shown to people."""
@@ -177,4 +208,9 @@ class Results:
                 }
                 for one in self.records
             ],
+            **({"cost": self._cost_dict()} if self.costs is not None else {}),
         }
+
+    def _cost_dict(self) -> dict[str, Any]:
+        assert self.costs is not None
+        return {label: self.costs.as_dict(row) for label, row in self.cost.items()}

@@ -109,6 +109,27 @@ class Quantisation(_Strict):
     batch_norm: BatchNorm = Settings.batch_norm
 
 
+class Cost(_Strict):
+    """What the multipliers cost, to stand beside how accurate they are.
+
+    Attributes:
+        liberty: file of standard cells, relative to the study file; empty: transistors and depth.
+        dont_use: patterns of cells to leave out.
+        operands: of energy: every pair as often as any other, or those of the networks too.
+    """
+
+    liberty: str = ""
+    dont_use: Annotated[tuple[str, ...], BeforeValidator(_sequence)] = ()
+    operands: Literal["uniform", "network"] = "uniform"
+
+    @model_validator(mode="after")
+    def _energy_has_cells(self) -> Self:
+        if not self.liberty and (self.dont_use or self.operands == "network"):
+            given = "dont_use" if self.dont_use else "operands"
+            raise ValueError(f"expected the key liberty beside {given}: it is about its cells")
+        return self
+
+
 class StudySpec(_Strict):
     """A study: every network under every threat model, with one grid.
 
@@ -132,6 +153,7 @@ class StudySpec(_Strict):
         batch: rows per pass through a network.
         quantisation: of every network.
         allow_float: whether what no table can reach may stay in float.
+        cost: what to know of the multipliers' hardware; None: nothing.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -154,6 +176,7 @@ class StudySpec(_Strict):
     batch: Count = 512
     quantisation: Quantisation = Quantisation()
     allow_float: bool = False
+    cost: Cost | None = None
 
     @field_validator("networks", "multipliers", "attacks", "norms", "threat_models")
     @classmethod
@@ -241,9 +264,12 @@ def read_spec(path: Path | str) -> StudySpec:
         ours = ", ".join(sorted(one.stem for one in studies_dir().glob("*.toml")))
         raise StudyError(f"no study file {path}: expected a path, or one of {ours}") from error
     spec = checked(body, source=str(path))
-    folder = path.parent
+    folder, cost = path.parent, spec.cost
+    if cost is not None and cost.liberty:
+        cost = cost.model_copy(update={"liberty": str(folder / cost.liberty)})
     return spec.model_copy(
         update={
+            "cost": cost,
             "weights": {key: str(folder / file) for key, file in spec.weights.items()},
             "multipliers": tuple(
                 located_words(word, folder)
@@ -275,7 +301,8 @@ def _sentence(error: ValidationError) -> str:
     got = first["input"]
     shown = repr(got) if not isinstance(got, float) or math.isfinite(got) else str(got)
     if first["type"] == "extra_forbidden":
-        model: type[BaseModel] = Quantisation if words[0] == "quantisation" else StudySpec
+        sections: dict[str, type[BaseModel]] = {"quantisation": Quantisation, "cost": Cost}
+        model = sections.get(words[0], StudySpec)
         names = list(model.model_fields)
         close = difflib.get_close_matches(words[-1], names, n=1)
         hint = f"did you mean {close[0]}? " if close else ""

@@ -15,6 +15,10 @@ library ("small") {
     variable_1 : total_output_net_capacitance; variable_2 : input_net_transition;
     index_1 ("1, 2, 4"); index_2 ("1, 3");
   }
+  lu_table_template (setup) {
+    variable_1 : constrained_pin_transition; variable_2 : related_pin_transition;
+    index_1 ("1, 3"); index_2 ("1, 3");
+  }
   power_lut_template (line) { variable_1 : input_transition_time; index_1 ("1, 3"); }
 """
 
@@ -69,8 +73,18 @@ CELLS = {
         "FA", 6, {"S": "A ^ B ^ C", "CO": "A B + C (A + B)"}, sense="non_unate", capacitance=3
     ),
     "DFF": 'cell ("DFF") { area : 9; ff (IQ, IQN) { clocked_on : "C"; next_state : "D"; }\n'
-    "  pin (D) { direction : input; } pin (C) { direction : input; }\n"
-    '  pin (Q) { direction : output; function : "IQ"; } }\n',
+    "  pin (D) { direction : input; capacitance : 1;\n"
+    '    timing () { related_pin : "C"; timing_type : hold_rising;\n'
+    '      rise_constraint (scalar) { values ("90"); } }\n'
+    '    timing () { related_pin : "C"; timing_type : setup_rising;\n'
+    '      rise_constraint (setup) { values ("1, 2", "3, 4"); }\n'
+    '      fall_constraint (setup) { values ("2, 3", "4, 5"); } } }\n'
+    "  pin (C) { direction : input; clock : true; capacitance : 2;\n"
+    '    internal_power () { power (scalar) { values ("5"); } } }\n'
+    '  pin (Q) { direction : output; function : "IQ";\n'
+    + _timing("C", "non_unate")
+    + _power("C")
+    + "} }\n",
     "TRI": 'cell ("TRI") { area : 1;\n'
     "  pin (A) { direction : input; } pin (E) { direction : input; }\n"
     '  pin (Y) { direction : output; function : "A"; three_state : "!E"; } }\n',

@@ -240,22 +240,6 @@ def test_cells_can_be_left_out(library, made):
     assert way.figures["area"] > made.multipliers[0].value("area")
 
 
-KEEPS = {
-    "a register": ("always @(posedge clk) p <= a * b;", r"\$dff"),
-    "a latch": ("always @* if (a[0]) p = a * b;", r"\$dlatch"),
-}
-
-
-@pytest.mark.parametrize(("body", "cell"), KEEPS.values(), ids=KEEPS)
-def test_what_keeps_values_has_no_cost_yet_and_is_refused(body, cell, refused, tmp_path):
-    (tmp_path / "mul.v").write_text(
-        f"module mul(input clk, input [3:0] a, b, output reg [7:0] p);\n{body}\nendmodule\n"
-    )
-    words = ["mul.v", "--unsigned"]
-    words += ["--tie", "clk=1"] * ("dlatch" in cell)
-    assert re.search(f"expected a combinational multiplier .*{cell}", refused("cost", *words))
-
-
 def test_look_up_tables_of_an_fpga_are_counted():
     ((way, *_),) = implementations([Design.of(Catalogued("drum", (3,), U4))], ICE40)
     assert 8 <= way.figures["LUTs"] <= 40

@@ -25,7 +25,7 @@ from axhil.hwsim.cost import (
 from axhil.hwsim.cost.design import Design, exact_designs
 from axhil.hwsim.cost.energy import ORDERS, delays, energy
 from axhil.hwsim.cost.portfolio import implementations
-from axhil.hwsim.cost.switching import edges
+from axhil.hwsim.cost.switching import Sources, edges
 from axhil.hwsim.cost.timing import timing
 from axhil.hwsim.multipliers import Assignment
 from axhil.hwsim.netlist.netlist import Kind
@@ -105,14 +105,14 @@ def test_edges_are_those_of_icarus_with_the_same_inertial_delays(mapped, library
         delay = delays(multiplier, timing(multiplier, library), library)
         assert delay.max() > 3, "pulses must be swallowed somewhere"
         expected = icarus(netlist, delay, a, b, tmp_path)
-        counted = edges(netlist, delay, a, b).astype(np.int64)
+        counted = edges(netlist, delay, Sources.operands(netlist, a, b)).astype(np.int64)
         cells = [net for one in multiplier.instances for _, net in one.outputs]
         # Where two edges meet within one step, a simulator may see a pulse of no length inside.
         assert abs(counted - expected)[cells].sum() <= 0.001 * expected[cells].sum(), name
         for operand, nets in ((a, netlist.a), (b, netlist.b)):
             for bit, net in enumerate(nets):
                 assert counted[net] == (np.diff(operand >> bit & 1) != 0).sum()
-        still = edges(netlist, np.zeros_like(delay), a, b)
+        still = edges(netlist, np.zeros_like(delay), Sources.operands(netlist, a, b))
         assert still[cells].sum() < counted[cells].sum(), "without delays there are no glitches"
 
 
@@ -122,9 +122,11 @@ def test_the_kernel_and_numpy_count_the_same(mapped, library, monkeypatch):
     a, b = pairs(700, seed=1)
     for multiplier in mapped.values():
         delay = delays(multiplier, timing(multiplier, library), library)
-        counted = edges(multiplier.netlist, delay, a, b)
+        counted = edges(multiplier.netlist, delay, Sources.operands(multiplier.netlist, a, b))
         monkeypatch.setattr(native, "_native", None)
-        assert np.array_equal(edges(multiplier.netlist, delay, a, b), counted)
+        assert np.array_equal(
+            edges(multiplier.netlist, delay, Sources.operands(multiplier.netlist, a, b)), counted
+        )
         monkeypatch.undo()
 
 

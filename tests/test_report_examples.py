@@ -10,8 +10,9 @@ from study_samples import cell
 
 from axhil.attacks import parse_attack
 from axhil.report.example_search import Examples, find_examples
-from axhil.report.figures.examples import draw_examples, examples_figure, telling_budget
+from axhil.report.figures.examples import draw_examples, examples_figure
 from axhil.report.figures.saving import save_figure
+from axhil.report.panels import telling_budget
 from axhil.study.assignments import network_assignments
 from axhil.study.errors import StudyError
 from axhil.study.subject import load_subject

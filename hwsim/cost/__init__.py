@@ -12,6 +12,7 @@ from .generic import ICE40, XC7, Fpga, Transistors
 from .inference import Inference, exact_inferences, inference, on_workloads
 from .library import Library
 from .portfolio import Implementation, Target
+from .record import CostRecord, record_body
 
 __all__ = [
     "ICE40",
@@ -19,6 +20,7 @@ __all__ = [
     "XC7",
     "Cells",
     "Cost",
+    "CostRecord",
     "Costs",
     "Fpga",
     "Implementation",
@@ -32,4 +34,5 @@ __all__ = [
     "exact_inferences",
     "inference",
     "on_workloads",
+    "record_body",
 ]

@@ -2,16 +2,18 @@
 """Standard cells of a Liberty file as a target: area, delay, energy, leakage."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import HwsimError
 from ..netlist.synthesis import TOP, A, B, P
 from .design import Design
 from .energy import Stream, energy
 from .library import Library
 from .mapped import Mapped, connections
-from .portfolio import Target
+from .portfolio import FLIP_FLOPS, Target
 from .timing import product_load, timing
 
 # Standard recipes of abc. Their optimisation before cells are chosen:
@@ -41,6 +43,7 @@ RECIPES: Mapping[str, tuple[str, bool]] = {
 }
 """By name: abc's script, and whether cells are made as fast as they can be."""
 
+_PATTERN = re.compile(r"[\w*?.$\[\]-]+", re.A)
 _NO_LIMIT = 1_000_000  # ps: cells are then made small where that costs time
 _LIBERTY, _LIMITS, _ADDERS = "cells.lib", "limits", "adders.v"
 
@@ -52,6 +55,9 @@ class Cells(Target):
         library: of cells.
         avoided: patterns of cells that must not be used, as abc takes them.
         recipes: some of `RECIPES`.
+
+    Raises:
+        HwsimError: a pattern is none.
     """
 
     others = ("leakage", "cells")
@@ -60,6 +66,10 @@ class Cells(Target):
         self, library: Library, *, avoided: Sequence[str] = (), recipes: Sequence[str] = ()
     ) -> None:
         self.library, self._avoided = library, tuple(avoided)
+        for pattern in self._avoided:
+            if not _PATTERN.fullmatch(pattern):  # it stands in a script
+                wanted = "names of cells to leave out, with * for any signs"
+                raise HwsimError(f"expected {wanted}, got {pattern!r:.60}")
         self.recipes = tuple(recipes or RECIPES)
         self.name = library.name
         wired = ("wired delay",) if library.wire_load else ()
@@ -88,7 +98,9 @@ class Cells(Target):
         (folder / _LIMITS).write_text(f"set_driving_cell {driver.name}\nset_load {load:.4f}\n")
         (folder / _ADDERS).write_text(_adders(library))
 
-    def commands(self, preparation: str, recipes: Sequence[str]) -> list[str]:
+    def commands(
+        self, preparation: str, recipes: Sequence[str], *, clocked: bool = False
+    ) -> list[str]:
         """See `Target`."""
         # Those that Yosys made itself are the library's too. Others are found once abc, which knows
         # no adders, has made everything small.
@@ -98,8 +110,10 @@ class Cells(Target):
             f"synth -flatten -top {TOP} -run fine:check",
             *self.preparations[preparation],
         ]
-        lines.append("design -save ready")
         avoided = "".join(f" -dont_use {pattern}" for pattern in self._avoided)
+        if clocked:
+            lines.append(f"dfflibmap -liberty {_LIBERTY}{avoided}")
+        lines.append("design -save ready")
         for recipe in recipes:
             script, fast = RECIPES[recipe]
             limit = "" if fast else f" -D {_NO_LIMIT}"
@@ -132,6 +146,8 @@ class Cells(Target):
             "leakage": mapped.leakage,
             "cells": len(mapped.instances),
         }
+        if design.clocked:
+            figures[FLIP_FLOPS] = len(mapped.registers)
         return figures, cells, checked
 
     def mapped(self, cells: Mapping[str, Any], design: Design) -> Mapped:

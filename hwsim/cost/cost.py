@@ -8,11 +8,14 @@ from typing import Any
 from ..designs.family import WIDTHS
 from ..multipliers.catalogued import Catalogued
 from ..multipliers.multiplier import Multiplier
-from ..operands import Operands
+from ..operands import MAX_BITS, Operands
 from ..tools.yosys import require_yosys
 from .design import Design, exact_designs
 from .energy import ORDERS, Workload
-from .portfolio import Implementation, Target, implementations
+from .portfolio import FLIP_FLOPS, Implementation, Target, implementations
+
+BEST_EXACT = "best exact"
+"""What the least of all exact structures is called."""
 
 WRAPPED = "wrapped by mul_signed"
 """Of the exact core between the signs that all signed designs of `rtl/` have."""
@@ -28,6 +31,7 @@ class Cost:
         operands: what goes in.
         implementations: all that were made.
         note: what a reader must know of it.
+        table: SHA-256 of the table that all implementations were held against; empty for none.
     """
 
     name: str
@@ -35,6 +39,12 @@ class Cost:
     operands: Operands
     implementations: tuple[Implementation, ...]
     note: str = ""
+    table: str = ""
+
+    @property
+    def clocked(self) -> bool:
+        """Whether it has registers."""
+        return any(one.figures.get(FLIP_FLOPS) for one in self.implementations)
 
     def least(self, figure: str) -> Implementation:
         """The implementation with the least of a figure."""
@@ -82,8 +92,10 @@ class Costs:
         """By how much a figure is above that of the best exact one; -0.2 is a fifth less.
 
         Returns:
-            None where the exact one has nothing of it.
+            None where the exact one has nothing of it, or it has registers and no exact one has.
         """
+        if cost.clocked:
+            return None
         exact = self.baseline(cost).value(figure)
         return cost.value(figure) / exact - 1 if exact else None
 
@@ -117,6 +129,7 @@ class Costs:
             "label": cost.label,
             "operands": cost.operands.code,
             "note": cost.note,
+            **({"table": cost.table} if cost.table else {}),
             "least": figures,
             "implementations": [
                 {"structure": one.structure, "recipe": one.recipe, **one.figures}
@@ -136,7 +149,7 @@ def costs(
     """What multipliers cost on a target, and exact ones beside them.
 
     Args:
-        multipliers: combinational ones in Verilog.
+        multipliers: in Verilog, combinational or pipelines.
         target: what to make them of.
         jobs: of Yosys at a time; None is one per processor core.
         cache: take figures from the cache, and keep them there.
@@ -163,20 +176,23 @@ def costs(
     own: dict[Multiplier, Cost] = {}
     for one, design in designs.items():
         note = WRAPPED if one in wrapped.values() else ""
-        own[one] = Cost(one.name, one.label, design.operands, tuple(next(made)), note)
+        ways = tuple(next(made))
+        held = ways[0].checked > 0 and max(one.operands.bits) <= MAX_BITS
+        table = one.table().sha256 if held else ""
+        own[one] = Cost(one.name, one.label, design.operands, ways, note, table)
     best: dict[str, list[Implementation]] = {code: [] for code in kinds}
     for code, _ in exact:
         best[code] += next(made)
     for code, one in wrapped.items():  # exact as well, and at times the best
-        ways = own[one].implementations
         best[code] += [
-            replace(way, structure=f"mul_signed {way.structure}".strip()) for way in ways
+            replace(way, structure=f"mul_signed {way.structure}".strip())
+            for way in own[one].implementations
         ]
     return Costs(
         target,
         tuple(own[one] for one in multipliers),
         {
-            code: Cost("exact", "best exact", kinds[code], tuple(ways), "any structure")
+            code: Cost("exact", BEST_EXACT, kinds[code], tuple(ways), "any structure")
             for code, ways in best.items()
         },
         {code: own[one] for code, one in wrapped.items()},

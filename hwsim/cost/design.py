@@ -74,6 +74,11 @@ class Design:
         """For messages."""
         return self.name if isinstance(self.source, str) else self.source.name
 
+    @property
+    def clocked(self) -> bool:
+        """Whether it has a clock, and may have registers."""
+        return not isinstance(self.source, str) and self.source.roles.clock is not None
+
     def facts(self) -> dict[str, Any]:
         """All that its hardware depends on, JSON-able."""
         if isinstance(self.source, str):

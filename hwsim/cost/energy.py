@@ -2,7 +2,8 @@
 """Energy of a product: edges of every net while operands pass, times what an edge of it takes.
 
 Of switching and inside the cells, by the library's tables, without wires and without the clock that
-brings the operands. Leakage is not in it: it depends on how long a product may take.
+brings the operands; with the clock of a multiplier's own registers, but not what drives it. Leakage
+is not in it: it depends on how long a product may take.
 """
 
 import hashlib
@@ -15,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..multipliers.cache import figures_through_cache
-from ..netlist.netlist import Netlist
 from ..operands import Operands
 from ..tools.pool import together
 from .library import Library
 from .mapped import Mapped
-from .switching import Steps, edges
+from .pipeline import between_registers
+from .switching import Sources, Steps, edges
 from .timing import Timing, gate_delay, timing
 
 REVISION = 1
@@ -87,10 +88,10 @@ class Workload:
 
 
 def energy(mapped: Mapped, library: Library, streams: Sequence[Stream]) -> list[float]:
-    """Energy of a product in pJ, for each stream of operands."""
+    """Energy of a product in pJ, for each stream of operands; of a pipeline that of a cycle."""
     found = timing(mapped, library)
-    delay, netlist = delays(mapped, found, library), mapped.netlist
-    return [_mean(netlist, delay, found, stream) for stream in streams]
+    delay = delays(mapped, found, library)
+    return [_mean(mapped, delay, found, stream) for stream in streams]
 
 
 def delays(mapped: Mapped, found: Timing, library: Library) -> Steps:
@@ -105,9 +106,14 @@ def step(library: Library) -> float:
     return gate_delay(library) / _STEPS
 
 
-def _mean(netlist: Netlist, delay: Steps, found: Timing, stream: Stream) -> float:
-    counted = edges(netlist, delay, stream.a, stream.b)[: len(found.energy)]
-    return float(counted @ found.energy) / (len(stream.a) - 1)
+def _mean(mapped: Mapped, delay: Steps, found: Timing, stream: Stream) -> float:
+    operands = Sources.operands(mapped.netlist, stream.a, stream.b)
+    netlist, sources = between_registers(mapped, operands)
+    counted = edges(netlist, delay, sources)[: len(found.energy)]
+    cycles = len(stream.a) - 1
+    for one in mapped.registers[:1]:  # all have one clock
+        counted[one.pins[one.cell.clock]] = 2 * cycles
+    return float(counted @ found.energy) / cycles
 
 
 def energies(

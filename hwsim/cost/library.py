@@ -8,13 +8,14 @@ energies in pJ, leakage in nW.
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import HwsimError
+from ..netlist.netlist import Kind
 from .functions import Function, parse_function
 from .liberty import Group, read_liberty
 from .tables import Arc, Table
@@ -41,7 +42,7 @@ class Output:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A combinational cell.
+    """A combinational cell, or a register whose outputs are what it takes at an edge of its clock.
 
     Attributes:
         name: of it.
@@ -51,6 +52,9 @@ class Cell:
         power: energies that edges of an input cost inside, whatever the outputs do.
         outputs: by pin.
         usable: not marked as `dont_use`.
+        clock: pin of a register's clock; empty for a combinational cell.
+        falling: a register takes its value at the clock's falling edge.
+        setup: by data pin of a register, how long before the edge it must have its value.
     """
 
     name: str
@@ -60,6 +64,9 @@ class Cell:
     power: dict[str, tuple[Arc, ...]]
     outputs: dict[str, Output]
     usable: bool
+    clock: str = ""
+    falling: bool = False
+    setup: dict[str, tuple[Arc, ...]] = field(default_factory=dict)
 
 
 class Library:
@@ -107,23 +114,26 @@ class Library:
 
     def __iter__(self) -> Iterator[Cell]:
         """Combinational cells."""
-        return (cell for name in self._cells if (cell := self._cell(name)) is not None)
+        found = (self._cell(name) for name in self._cells)
+        return (cell for cell in found if cell is not None and not cell.clock)
 
     def __getitem__(self, name: str) -> Cell:
-        """A combinational cell.
+        """A combinational cell or a register.
 
         Raises:
             HwsimError: there is none of this name.
         """
         cell = self._cell(name)
         if cell is None:
-            raise HwsimError(f"{self.path}: expected a combinational cell {name}, found none")
+            raise HwsimError(
+                f"{self.path}: expected a combinational cell or a register {name}, found none"
+            )
         return cell
 
     def _cell(self, name: str) -> Cell | None:
         if name not in self._read:
             group = self._cells.get(name)
-            self._read[name] = None if group is None else self._combinational(group)
+            self._read[name] = None if group is None else self._made(group)
         return self._read[name]
 
     @cached_property
@@ -186,26 +196,38 @@ class Library:
         length += max(0.0, fanout - counts[-1]) * group.number("slope")
         return float(length * group.number("capacitance") * self.load_unit)
 
-    def _combinational(self, group: Group) -> Cell | None:
-        """The cell; None where it keeps a value, can let go of an output, or has no output."""
-        if any(group.all(kind) for kind in ("ff", "latch", "ff_bank", "latch_bank", "statetable")):
+    def _made(self, group: Group) -> Cell | None:
+        """The cell; None where it is a latch, can let go of an output, or has no output."""
+        if any(group.all(kind) for kind in ("latch", "ff_bank", "latch_bank", "statetable")):
             return None
-        inputs, power, outputs = {}, {}, {}
+        registers = group.all("ff")
+        state: dict[str, Function] = {}
+        clock, falling = "", False
+        if registers:
+            words = [registers[0].attributes.get(key) for key in ("next_state", "clocked_on")]
+            if len(registers) > 1 or None in words:
+                return None
+            taken, edge = (parse_function(word or "") for word in words)
+            state = dict(zip(registers[0].names, (taken, taken.inverted), strict=False))
+            falling = edge.kind is Kind.not_
+            clock = (edge.inputs[0] if falling else edge).pin
+        inputs, power, outputs, setup = {}, {}, {}, {}
         for pin in group.all("pin"):
             name, direction = pin.names[0], pin.attributes.get("direction")
             if direction == "input":
                 default = self._group.number("default_input_pin_cap")
                 inputs[name] = pin.number("capacitance", default) * self.load_unit
                 power[name] = self._energies(pin)
+                setup[name] = self._timing(pin, ("rise_constraint", "fall_constraint"), "setup_")
             elif direction == "output":
                 if "three_state" in pin.attributes or "function" not in pin.attributes:
                     return None
                 function = parse_function(pin.attributes["function"])
-                timing = tuple(
-                    arc
-                    for one in pin.all("timing")
-                    for arc in self._arcs(one, ("cell_rise", "cell_fall"), self.time_unit)
-                )
+                if registers:
+                    if function.pin not in state:
+                        return None
+                    function = state[function.pin]
+                timing = self._timing(pin, ("cell_rise", "cell_fall"))
                 outputs[name] = Output(function, timing, self._energies(pin))
         if not outputs or len(inputs) > _MOST_PINS:
             return None
@@ -219,6 +241,17 @@ class Library:
             power,
             outputs,
             group.attributes.get("dont_use", "false").lower() != "true",
+            clock,
+            falling,
+            {name: arcs for name, arcs in setup.items() if arcs},
+        )
+
+    def _timing(self, pin: Group, tables: tuple[str, str], kind: str = "") -> tuple[Arc, ...]:
+        return tuple(
+            arc
+            for one in pin.all("timing")
+            if one.attributes.get("timing_type", "").startswith(kind)
+            for arc in self._arcs(one, tables, self.time_unit)
         )
 
     def _energies(self, pin: Group) -> tuple[Arc, ...]:

@@ -43,7 +43,7 @@ class Instance:
 
 @dataclass(frozen=True, eq=False)
 class Mapped:
-    """A combinational multiplier of cells.
+    """A multiplier of cells, combinational or a pipeline.
 
     Attributes:
         name: for messages.
@@ -80,7 +80,8 @@ class Mapped:
             product: likewise.
 
         Raises:
-            HwsimError: a cell is not of the library, or there is a loop.
+            HwsimError: a cell is not of the library; there is a loop, with registers in it or not;
+                registers are not all on one edge of a clock that nothing drives.
         """
         number: dict[Any, int] = dict(_CONSTANTS)
         nets = 2
@@ -98,6 +99,13 @@ class Mapped:
         ]
         p = tuple(net(bit) for bit in body["p"])
         ordered = _ordered(instances, name)
+        clocks = {(one.pins[one.cell.clock], one.cell.falling) for one in ordered if one.cell.clock}
+        driven = {net for one in ordered for _, net in one.outputs}
+        if len(clocks) > 1 or any(clock in driven for clock, _ in clocks):
+            raise HwsimError(
+                f"{name}: expected all registers at one edge of the clock to know its cost, got "
+                "some at another edge or behind a gate"
+            )
         return cls(name, operands, product, a, b, p, tuple(ordered), nets)
 
     @property
@@ -111,6 +119,11 @@ class Mapped:
         return sum(one.cell.leakage for one in self.instances)
 
     @cached_property
+    def registers(self) -> tuple[Instance, ...]:
+        """Those of a pipeline; none in a combinational multiplier."""
+        return tuple(one for one in self.instances if one.cell.clock)
+
+    @cached_property
     def readers(self) -> dict[int, list[tuple[Instance, str]]]:
         """By net: instances that read it, and on which pin."""
         found: dict[int, list[tuple[Instance, str]]] = defaultdict(list)
@@ -121,7 +134,10 @@ class Mapped:
 
     @cached_property
     def netlist(self) -> Netlist:
-        """The same as gates; nets keep their numbers, those inside of cells stand behind."""
+        """The same as gates; nets keep their numbers, those inside of cells stand behind.
+
+        Registers are wires, or inverters, as in every netlist.
+        """
         gates: list[list[int]] = []
         nets = self.nets
 
@@ -191,5 +207,9 @@ def _ordered(instances: list[Instance], name: str) -> list[Instance]:
                 if missing[reader] == 0:
                     ready.append(reader)
     if len(ready) != len(instances):
-        raise HwsimError(f"{name}: expected cells without a combinational loop, found one")
+        kept = any(instances[place].cell.clock for place in set(range(len(instances))) - set(ready))
+        expected, got = "cells without a combinational loop", "one"
+        if kept:
+            expected, got = "a pipeline to know its cost", "registers that depend on themselves"
+        raise HwsimError(f"{name}: expected {expected}, got {got}")
     return [instances[place] for place in ready]

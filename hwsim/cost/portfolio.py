@@ -24,8 +24,12 @@ from .design import Design
 REVISION = 1
 """Of all that makes figures; higher whenever the same design could get others."""
 
+FLIP_FLOPS = "flip-flops"
+"""Figure of designs with a clock alone: bits of registers."""
+
 _FIRST, _COARSE = f"synth -flatten -top {TOP} -run begin:fine", "coarse.il"
-_KEEPS = re.compile(r"cell \$_?\w*(?:dff|dlatch|_SR_|\$sr\b)\w*", re.I)
+_LATCH = re.compile(r"cell (\$_?\w*(?:dlatch|_SR_|sr\b)\w*)", re.I)
+_REGISTER = re.compile(r"cell (\$_?\w*dff\w*)", re.I)
 _MULTIPLICATION = re.compile(r"cell \$(mul|macc\w*) .*?\n  end\n", re.S)
 _SUM = re.compile(r"\\NPRODUCTS (?!1\n)|\\NADDENDS (?!0\n)")
 _UNSIGNED = re.compile(r"\\A_SIGNED (?:\d+')?0+\n")
@@ -87,12 +91,15 @@ class Target(ABC):
         """Puts what the commands read into a folder."""
 
     @abstractmethod
-    def commands(self, preparation: str, recipes: Sequence[str]) -> list[str]:
+    def commands(
+        self, preparation: str, recipes: Sequence[str], *, clocked: bool = False
+    ) -> list[str]:
         """Of Yosys, from the coarse design to one file for each recipe.
 
         Args:
             preparation: of `preparations`.
             recipes: some of them.
+            clocked: there may be registers in it.
         """
 
     @abstractmethod
@@ -117,7 +124,7 @@ def implementations(
     """Every design in every way.
 
     Args:
-        designs: combinational ones.
+        designs: combinational ones and pipelines.
         target: where to.
         jobs: of Yosys at a time; None is one per processor core.
         cache: take figures from the cache, and keep them there.
@@ -127,14 +134,18 @@ def implementations(
         For each design its implementations.
 
     Raises:
-        HwsimError: there is no Yosys; a design has registers or latches, or Yosys does not take it;
-            an implementation computes something else than the design.
+        HwsimError: there is no Yosys, or it does not take a design; a design has latches, or
+            registers without its clock; an implementation computes something else than the design.
     """
     yosys = require_yosys()
     version = [yosys.title, yosys.version(), REVISION, *target.figures, *target.others]
-    commands = [_FIRST, *(target.commands(way, target.recipes) for way in target.preparations)]
 
     def made(design: Design) -> list[Implementation]:
+        ways = [
+            target.commands(way, target.recipes, clocked=design.clocked)
+            for way in target.preparations
+        ]
+        commands = [_FIRST, *ways]
         facts = {
             "design": design.facts(),
             "target": target.facts,
@@ -162,10 +173,15 @@ def _rows(design: Design, target: Target) -> list[list[Any]]:
         # Up to here all ways are one; booth works on the multiplications that are left.
         design.read([_FIRST, f"write_rtlil {_COARSE}"], folder=folder)
         text = (folder / _COARSE).read_text(encoding="utf-8", errors="replace")
-        if match := _KEEPS.search(text):
+        if match := _LATCH.search(text):
             raise HwsimError(
-                f"{design.title}: expected a combinational multiplier to know its cost, got one "
-                f"with registers or latches ({match[0].split()[-1]})"
+                f"{design.title}: expected a multiplier without latches to know its cost, got one "
+                f"with {match[1]}"
+            )
+        if not design.clocked and (match := _REGISTER.search(text)):
+            raise HwsimError(
+                f"{design.title}: expected registers at the edges of its clock to know its cost, "
+                f"got {match[1]} at those of something else"
             )
         target.place(folder)
         rows = []
@@ -173,7 +189,7 @@ def _rows(design: Design, target: Target) -> list[list[Any]]:
             for preparation in target.preparations:
                 ways = " ".join(filter(None, (way, preparation)))
                 head = [f"read_rtlil {_COARSE}", *commands]
-                made = partial(target.commands, preparation)
+                made = partial(target.commands, preparation, clocked=design.clocked)
                 for recipe in _run(head, made, target.recipes, folder=folder, name=design.title):
                     rows.append([ways, recipe, *target.results(folder, recipe, design)])
         return rows

@@ -13,6 +13,8 @@ from .liberty import Group
 class Table:
     """A value over slew, load, or both: linear between the points, and beyond the last ones.
 
+    A constraint, such as a setup time, has the slew of the clock in the place of a load.
+
     Args:
         group: of the Liberty file, such as `cell_rise`; read at the first call.
         template: that it names; None for none.
@@ -29,7 +31,7 @@ class Table:
 
     @cached_property
     def _points(self) -> tuple[list[tuple[bool, list[float]]], Any]:
-        """Axes, by load or by slew, and the values on them; a single point is no axis."""
+        """Axes, each by the second variable or by slew, and values; a single point is no axis."""
         time, load, value = self._units
         values = self._group.numbers("values") * value
         axes = []
@@ -41,7 +43,8 @@ class Table:
                 index = index if index.size else self._template.numbers(f"index_{number}")
             by_load = "capacitance" in variable
             if index.size > 1 and values.size > 1:
-                axes.append((by_load, (index * (load if by_load else time)).tolist()))
+                second = by_load or variable == "related_pin_transition"
+                axes.append((second, (index * (load if by_load else time)).tolist()))
         shape = [len(index) for _, index in axes]
         if values.size != math.prod(shape):
             raise HwsimError(f"{self._group}: expected {shape} values, got {values.size}")
@@ -52,10 +55,10 @@ class Table:
 
         Args:
             slew: transition time of the input, ns.
-            load: on the output, pF.
+            load: on the output, pF; of a constraint the clock's transition time, ns.
         """
         axes, found = self._points
-        weights = [_between(index, load if by_load else slew) for by_load, index in axes]
+        weights = [_between(index, load if second else slew) for second, index in axes]
         for place, share in weights[:1]:
             low, high = found[place], found[place + 1]
             for column, part in weights[1:]:

@@ -5,7 +5,7 @@ Rising and falling edges apart; each net's slew is the slowest of those that its
 give it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .library import Library
-from .mapped import Mapped
+from .mapped import Instance, Mapped
 from .tables import Arc
 
 FANOUT = 4
@@ -32,7 +32,8 @@ class Timing:
     """What a multiplier's nets take.
 
     Attributes:
-        critical: ns of the longest path from an operand to the product.
+        critical: ns of the longest path: from an operand or a register's clock, to the product or
+            to a register, which must have its value for its setup time.
         arrival: (nets,) ns when each has settled at the latest.
         delay: (nets,) ns of its driver: the mean over edges and inputs, for simulation.
         load: (nets,) pF.
@@ -79,11 +80,28 @@ def timing(mapped: Mapped, library: Library, *, wires: bool = False) -> Timing:
                             slowest[way] = max(slowest[way], slews(slew[edge, source], c))
             arrival[:, net], slew[:, net] = latest, slowest
             delay[net] = fmean(delays) if delays else 0.0
-            energy[net] += _energy(output.power, one.pins, net, slew, load=c)
+            # What a reset would cost is no matter.
+            power = (arc for arc in output.power if not one.cell.clock or arc.pin == one.cell.clock)
+            energy[net] += _energy(power, one.pins, net, slew, load=c)
         for pin, net in one.inputs:
             energy[net] += _energy(one.cell.power[pin], {}, net, slew, load=0.0)
     settled = arrival.max(0)
-    return Timing(float(settled[list(mapped.p)].max()), settled, delay, load, energy)
+    ends = [float(settled[list(mapped.p)].max())]
+    ends += [end for one in mapped.registers for end in _ends(one, arrival, slew)]
+    return Timing(max(ends), settled, delay, load, energy)
+
+
+def _ends(register: Instance, arrival: Nets, slew: Nets) -> Iterator[float]:
+    """When the clock's edge may come at the earliest, by each of a register's data pins."""
+    cell, pins = register.cell, register.pins
+    clock = float(slew[:, pins[cell.clock]].mean())
+    for pin, net in register.inputs:
+        if pin == cell.clock or net in _CONSTANT:
+            continue
+        for way in range(2):
+            tables = [(arc.rise, arc.fall)[way] for arc in cell.setup.get(pin, ())]
+            needed = [table(slew[way, net], clock) for table in tables if table is not None]
+            yield float(arrival[way, net] + max(needed, default=0.0))
 
 
 def operand_slew(library: Library) -> float:

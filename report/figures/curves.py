@@ -54,6 +54,11 @@ def looks(number: int) -> Looks:
     return replace(look, line="--") if again else look
 
 
+def visible_in_legend(label: str) -> str:
+    """A label that matplotlib does not hide, as it does those that begin with a low line."""
+    return f" {label}" if label.startswith("_") else label
+
+
 def curve_panel(
     axes: Axes, records: Sequence[Record], labels: Sequence[str], *, name: bool = False
 ) -> None:
@@ -84,7 +89,7 @@ def curve_panel(
             linewidth=1.3,
             linestyle=look.line,
             color=look.colour,
-            label=f" {label}" if label.startswith("_") else label,  # else matplotlib hides it
+            label=visible_in_legend(label),
             zorder=3 - number / 100,
             gid=f"line-{number}" if name else None,
         )

@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 
 from axhil.attacks import attack_title
 from axhil.hwsim.multipliers import Assignment
-from axhil.study.comparisons import accurate_multiplier
-from axhil.study.storage.cells import Cell
-from axhil.study.storage.records import records_of
 from axhil.study.subject import Subject
 from axhil.zoo import Images
 
@@ -25,33 +22,6 @@ from ..titles import network_title
 _RIGHT, _WRONG = "#dff0d8", "#f3b8ae"
 _INK = {True: "#1b5e20", False: "#7f0000"}
 _MARGIN = 0.5  # left of the boxes, in boxes
-
-
-def telling_budget(cells: Sequence[Cell], *, attack: str, norm: str) -> float | None:
-    """Find the eps at which the accurate multiplier keeps about half of its clean accuracy.
-
-    Args:
-        cells: of one network; without an accurate multiplier the first counts.
-        attack: its spelling.
-        norm: ``linf`` or ``l2``.
-
-    Returns:
-        The smallest eps above 0 whose accuracy is nearest to half of that at the smallest eps
-        (mostly 0, clean), or None where there is none.
-    """
-    records = records_of(cells)
-    label = accurate_multiplier(records) or (cells[0].label if cells else None)
-    own = [
-        r
-        for r in records
-        if r.cell.label == label
-        and (r.cell.settings.attack, r.cell.settings.norm) == (attack, norm)
-    ]
-    attacked = [r for r in own if r.eps > 0]
-    if not attacked:
-        return None
-    half = min(own, key=lambda r: r.eps).accuracy.value / 2
-    return min(attacked, key=lambda r: (abs(r.accuracy.value - half), r.eps)).eps
 
 
 def examples_figure(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 from matplotlib.transforms import Affine2D
@@ -17,7 +18,9 @@ from axhil.attacks import attack_title
 from axhil.study.storage.records import Record
 
 from ..figures.curves import curve_panel, looks
+from ..figures.pareto import pareto_panel, place_labels
 from ..figures.saving import svg
+from ..fronts import Front
 from ..panels import by_panel
 
 # Geometry of a panel in points, which the page scales; page.js knows TOP and BOTTOM.
@@ -74,18 +77,10 @@ def charts(records: Sequence[Record], labels: Sequence[str]) -> list[Chart]:
 
 
 def _chart(title: str, records: Sequence[Record], labels: Sequence[str], *, salt: str) -> Chart:
-    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72)
-    place = (LEFT / WIDTH, BOTTOM / HEIGHT)
-    size = ((WIDTH - LEFT - RIGHT) / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT)
-    axes = figure.add_axes((*place, *size))
+    figure, axes = _axes()
     curve_panel(axes, records, labels, name=True)
     root = records[0].cell.settings.norm == "linf"
     axes.set_xlabel("eps (square-root axis)" if root else "eps", fontsize=10, labelpad=2)
-    axes.tick_params(length=0, labelsize=10)
-    axes.grid()
-    # Lines, text and background are the page's, in the light and in the dark.
-    for part in (figure.patch, axes.patch, *axes.spines.values()):
-        part.set_visible(False)
     drawing = svg(figure, salt=salt)
     curves = [
         (number, [_point(record, axes) for record in sorted(own, key=lambda r: r.eps)])
@@ -95,14 +90,51 @@ def _chart(title: str, records: Sequence[Record], labels: Sequence[str], *, salt
     return Chart(title, _inline(drawing), curves)
 
 
+def front_charts(rows: Sequence[Sequence[Front]]) -> list[Chart]:
+    """Draw one chart for every merit and cost; there is nothing to read by hovering.
+
+    Args:
+        rows: see `fronts.fronts`.
+    """
+    return [
+        _front_chart(front, salt=f"front{row}-{column}")
+        for row, fronts in enumerate(rows)
+        for column, front in enumerate(fronts)
+    ]
+
+
+def _front_chart(front: Front, *, salt: str) -> Chart:
+    figure, axes = _axes()
+    pareto_panel(axes, front, name=True)
+    axes.set_xlabel(front.cost, fontsize=10, labelpad=2)
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    place_labels(axes, front, name=True)
+    return Chart(front.merit, _inline(svg(figure, salt=salt)), [])
+
+
+def _axes() -> tuple[Figure, Axes]:
+    """A panel whose lines, text and background are the page's, in the light and in the dark."""
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72)
+    place = (LEFT / WIDTH, BOTTOM / HEIGHT)
+    size = ((WIDTH - LEFT - RIGHT) / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT)
+    axes = figure.add_axes((*place, *size))
+    axes.tick_params(length=0, labelsize=10)
+    axes.grid()
+    for part in (figure.patch, axes.patch, *axes.spines.values()):
+        part.set_visible(False)
+    return figure, axes
+
+
 def _inline(drawing: str) -> str:
     """What matplotlib drew, with looks left to page.css: curves are known by their classes."""
     body = drawing[drawing.index("</defs>") + 7 : drawing.rindex("<defs>")]
     body = re.sub(
-        r'id="(band|line)-(\d+)"',
+        r'id="(band|line|point|best)-(\d+)"',
         lambda curve: f'class="curve {curve[1]} {css_class(int(curve[2]))}" data-k="{curve[2]}"',
         body,
     )
+    body = re.sub(r'id="(front|exact)"', r'class="\1"', body)
     body = re.sub(r'style="[^"]*(text-anchor): (\w+)[^"]*"', r'\1="\2"', body)
     body = re.sub(r' (?:style="[^"]*"|clip-path="[^"]*"|id="[\w.]+_\d+")', "", body)
     body = re.sub(r"\d+\.\d+", lambda digits: f"{float(digits[0]):.4g}", body)

@@ -20,14 +20,15 @@ from axhil.hwsim.files import write_atomically
 from axhil.study.errors import StudyError
 from axhil.study.results import Results
 
-from .. import accuracy, differences, findings, measurements, provenance
+from .. import accuracy, cost, differences, findings, measurements, provenance
 from ..claims import claims_table
 from ..figures.errors import tables_figure
 from ..figures.saving import small_png
+from ..fronts import fronts
 from ..selection import MOST_ROWS, selection, shown
 from ..table import visible
 from ..titles import network_title, plural
-from .charts import HEIGHT, WIDTH, charts, css_class, symbols
+from .charts import HEIGHT, WIDTH, charts, css_class, front_charts, symbols
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # What has to be the same for flags to be compared image by image.
@@ -118,11 +119,13 @@ def report_page(
         f"{plural(len(results.labels), 'multiplier')}",
         facts=_facts(results),
         charts=panels,
+        fronts=front_charts(fronts(results, part.labels)),
         claims=claims_table([results]),
         pictures={caption: _inline(png) for caption, png in (pictures or {}).items()},
         error_map=_inline(small_png(tables_figure(part.tables))) if part.tables else "",
         # The template takes its tables and sentences from where they are made.
         accuracy=accuracy,
+        cost=cost,
         differences=differences,
         findings=findings,
         measurements=measurements,

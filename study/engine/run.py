@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 
 from axhil.hwsim import Catalogued, HwsimError, golden
+from axhil.hwsim.cost import CostRecord
 from axhil.hwsim.files import (
     DATA_LIMIT,
     MissingFileError,
@@ -28,6 +29,7 @@ from axhil.hwsim.multipliers import NETWORKS, Assignment, Request, Tabulated, ma
 from axhil.hwsim.multipliers.by_gates import computed
 
 from ..assignments import distinct, network_assignments
+from ..costs import read_costs, write_costs
 from ..errors import StudyError
 from ..results import Results
 from ..spec import StudySpec
@@ -118,6 +120,7 @@ def run_study(
     *,
     experiments: Sequence[Experiment] | None = None,
     progress: Progress | None = None,
+    costed: bool = False,
 ) -> list[Results]:
     """Run what is not finished, and return everything.
 
@@ -127,6 +130,7 @@ def run_study(
         machine: where to run; None: this one, as `Machine` has it.
         experiments: `experiments_of` the study, where they are at hand already.
         progress: see `experiment.Progress`.
+        costed: what multipliers cost is written already, see `costs.write_costs`.
 
     Returns:
         One `Results` per experiment, complete.
@@ -139,6 +143,8 @@ def run_study(
     store = CellStore(folder)
     plan = Plan(spec, tuple(_Part.of(one) for one in experiments))
     plan.write(folder)
+    if spec.cost is not None and not costed:
+        write_costs(spec.cost, experiments, folder, jobs=machine.jobs)
     found, before, total = [], 0, study_rows(experiments)
     for experiment in experiments:
         cells = run(
@@ -155,6 +161,7 @@ def run_study(
                 cells=tuple(cells),
                 planned=sum(len(cell.settings.budgets) for cell in cells),
                 tables=tuple(_tables(experiment.multipliers)),
+                costs=plan.costs(folder, experiment.subject.network.name),
             )
         )
     return found
@@ -259,9 +266,14 @@ class Plan:
                     cells=tuple(cells),
                     planned=sum(len(settings.budgets) for settings in part.cells),
                     tables=tuple(golden),
+                    costs=self.costs(store.folder, part.network),
                 )
             )
         return found
+
+    def costs(self, folder: Path, network: str) -> CostRecord | None:
+        """What the multipliers cost, where the study asks for it and it is known already."""
+        return None if self.spec.cost is None else read_costs(folder, network)
 
 
 def _tuples(body: dict[str, Any]) -> dict[str, Any]:

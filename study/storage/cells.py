@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
@@ -201,6 +201,8 @@ class Cell:
         warnings: reasons to doubt the numbers.
         seconds: wall time of each budget: an equal part of what was computed together.
         environment: versions, device, threads: what the result should not depend on.
+        cost: figures of the multiplier's hardware by name, where a study has them; see
+            `hwsim.cost.record`. No result depends on them, and the store does not keep them.
     """
 
     settings: CellSettings
@@ -210,6 +212,7 @@ class Cell:
     warnings: tuple[str, ...]
     seconds: tuple[float, ...]
     environment: Mapping[str, Any]
+    cost: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         budgets = self.settings.budgets

@@ -54,6 +54,7 @@ _LISTING_SHARE = 20  # so many times as long as it took to make, a listing is be
 _LABEL = b"axhil_format"
 _QUANTISATION = "quantisation_"
 _QUANTISATIONS = {"activations", "batch_norm", "weights"}  # that every record has
+_COST = "cost_"
 _TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _RESULTS = (
     ("label", pa.string()),
@@ -79,7 +80,7 @@ TIMES = ("seconds", *ENVIRONMENT)
 
 
 def schema_of(cells: Sequence[Cell]) -> pa.Schema:
-    """Columns of some cells: settings, result, environment."""
+    """Columns of some cells: settings, result, environment, cost."""
     written = {name for cell in cells for name in cell.settings.written()}
     settings = [
         (one.name, _TYPES[str(one.type)])
@@ -89,7 +90,9 @@ def schema_of(cells: Sequence[Cell]) -> pa.Schema:
     ]
     chosen = _QUANTISATIONS.union(*(cell.settings.quantisation for cell in cells))
     quantisation = [(f"{_QUANTISATION}{key}", pa.string()) for key in sorted(chosen)]
-    return pa.schema([*settings, *quantisation, *_RESULTS, *_ENVIRONMENT])
+    figures = dict.fromkeys(figure for cell in cells for figure in cell.cost)
+    cost = [(f"{_COST}{figure.replace(' ', '_')}", pa.float64()) for figure in figures]
+    return pa.schema([*settings, *quantisation, *_RESULTS, *_ENVIRONMENT, *cost])
 
 
 def rows_of(cell: Cell) -> list[dict[str, Any]]:
@@ -115,6 +118,7 @@ def rows_of(cell: Cell) -> list[dict[str, Any]]:
                 "warnings": list(cell.warnings),
                 "seconds": seconds,
                 **cell.environment,
+                **{f"{_COST}{key.replace(' ', '_')}": value for key, value in cell.cost.items()},
             }
         )
     return rows
@@ -137,6 +141,11 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
         for name in list(settings)
         if name.startswith(_QUANTISATION)
     }
+    cost = {
+        name.removeprefix(_COST).replace("_", " "): settings.pop(name)
+        for name in list(settings)
+        if name.startswith(_COST)
+    }
     budgets = [row["eps"] for row in rows]
     body = {**settings, "quantisation": quantisation, "budgets": budgets}
     return typed(
@@ -149,6 +158,7 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
             "warnings": tuple(first["warnings"]),
             "seconds": tuple(row["seconds"] for row in rows),
             "environment": {key: first[key] for key in ENVIRONMENT if first[key] is not None},
+            "cost": cost,
         },
     )
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Edges of every net with inertial gate delays, many transitions side by side: a bit of a word is
-// the step from one operand pair to the next. What callers mean is checked in Python.
+// the step from one value of all sources to the next. What callers mean is checked in Python.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
@@ -67,12 +67,10 @@ struct Circuit {
 };
 
 Circuit timed(const Gate* gates, std::size_t count, std::int32_t nets, const std::int32_t* delay,
-              const Nets& a, const Nets& b) {
+              const Nets& sources) {
   Circuit circuit{gates, count, delay, std::vector<Wave>(nets)};
   auto& waves = circuit.waves;
-  for (const Nets* operand : {&a, &b}) {
-    for (std::size_t i = 0; i < operand->size(); ++i) waves[operand->data()[i]].last = 0;
-  }
+  for (std::size_t i = 0; i < sources.size(); ++i) waves[sources.data()[i]].last = 0;
   for (const Gate* gate = gates; gate != gates + count; ++gate) {
     Wave& out = waves[gate->out];
     bool changes = false;
@@ -122,19 +120,20 @@ AXHIL_INLINE std::uint64_t edges_between(const Lanes& before, const Lanes& after
   return sum;
 }
 
-void load(const Circuit& circuit, const Nets& nets, const std::uint32_t* operands, int count,
-          Lanes* values, const Lanes& mask,
-                      std::uint64_t* edges) {
-  for (std::size_t bit = 0; bit < nets.size(); ++bit) {
-    Lanes* const w = values + circuit.waves[nets.data()[bit]].at;
+// The steps from `start` on of every source; a row of bytes is one's values.
+void load(const Circuit& circuit, const Nets& sources, const std::uint8_t* bits, std::size_t steps,
+          int count, Lanes* values, const Lanes& mask, std::uint64_t* edges) {
+  for (std::size_t i = 0; i < sources.size(); ++i, bits += steps) {
+    const std::int32_t net = sources.data()[i];
+    Lanes* const w = values + circuit.waves[net].at;
     std::uint64_t words[2][kWords] = {};
     for (int lane = 0; lane < count; ++lane) {
       for (int next = 0; next < 2; ++next) {
-        words[next][lane / 64] |= std::uint64_t{operands[lane + next] >> bit & 1} << lane % 64;
+        words[next][lane / 64] |= std::uint64_t{bits[lane + next]} << lane % 64;
       }
     }
     for (int next = 0; next < 2; ++next) std::memcpy(&w[next], words[next], sizeof(Lanes));
-    edges[nets.data()[bit]] += edges_between(w[0], w[1], mask);
+    edges[net] += edges_between(w[0], w[1], mask);
   }
 }
 
@@ -169,9 +168,8 @@ AXHIL_CLONES void add_edges(const Circuit& circuit, Lanes* values, const Lanes& 
 
 NB_MODULE(_switching, m) {
   m.doc() = "Native count of edges; use hwsim.cost.switching.";
-  m.def("edges", [](const Array<const std::int32_t, 2>& gates, const Nets& delay, const Nets& a,
-                    const Nets& b, const Array<const std::uint32_t, 1>& x,
-                    const Array<const std::uint32_t, 1>& y,
+  m.def("edges", [](const Array<const std::int32_t, 2>& gates, const Nets& delay,
+                    const Nets& sources, const Array<const std::uint8_t, 2>& bits,
                     const Array<std::uint64_t, 1>& edges) {
     static_assert(sizeof(Gate) == 5 * sizeof(std::int32_t));
     const auto nets = static_cast<std::int32_t>(delay.size());
@@ -184,25 +182,24 @@ NB_MODULE(_switching, m) {
         require(net >= 0 && net < nets, "a net is beyond the circuit");
       }
     }
-    for (const Nets* operand : {&a, &b}) {
-      require(operand->size() <= 32, "expected operands of at most 32 bits");
-      for (std::size_t i = 0; i < operand->size(); ++i) {
-        require(operand->data()[i] >= 2 && operand->data()[i] < nets, "an operand is no net");
-      }
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      require(sources.data()[i] >= 2 && sources.data()[i] < nets, "a source is no net");
     }
-    require(x.size() == y.size() && x.size() >= 2, "expected two operand pairs or more");
+    const std::size_t steps = bits.shape(1);
+    require(bits.shape(0) == sources.size() && steps >= 2,
+            "expected two values or more of every source");
+    for (std::size_t i = 0; i < bits.size(); ++i) require(bits.data()[i] <= 1, "a value is no bit");
     const nb::gil_scoped_release release;
-    const Circuit circuit = timed(gate, gates.shape(0), nets, delay.data(), a, b);
+    const Circuit circuit = timed(gate, gates.shape(0), nets, delay.data(), sources);
     const Storage storage(circuit.values);
     Lanes* const values = storage.values;
     values[circuit.waves[0].at] = Lanes{};
     values[circuit.waves[1].at] = ~Lanes{};
-    for (std::size_t start = 0; start + 1 < x.size(); start += kLanes) {
-      const int count = static_cast<int>(std::min<std::size_t>(kLanes, x.size() - 1 - start));
+    for (std::size_t start = 0; start + 1 < steps; start += kLanes) {
+      const int count = static_cast<int>(std::min<std::size_t>(kLanes, steps - 1 - start));
       Lanes mask{};
       for (int lane = 0; lane < count; ++lane) mask[lane / 64] |= std::uint64_t{1} << lane % 64;
-      load(circuit, a, x.data() + start, count, values, mask, edges.data());
-      load(circuit, b, y.data() + start, count, values, mask, edges.data());
+      load(circuit, sources, bits.data() + start, steps, count, values, mask, edges.data());
       add_edges(circuit, values, mask, edges.data());
     }
   });

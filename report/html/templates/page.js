@@ -110,7 +110,7 @@
     return sideways ? read(svg, moved(eps, column, by), k) : read(svg, column, moved(shown, k, by));
   }
 
-  for (const svg of all(".chart")) {
+  for (const svg of all(".chart[data-panel]")) {
     svg.addEventListener("pointermove", (event) => point(svg, event));
     svg.addEventListener("pointerdown", (event) => point(svg, event));
     svg.addEventListener("pointerleave", () => leave(svg));
