@@ -160,9 +160,10 @@ class Prepared:
 
         Args:
             multiplier: what `hwsim.multipliers.find` reads, such as ``"drum(4)"``, what it finds,
-                or a table, for every layer; or a mapping of shell-style name patterns to these
-                (first match wins, no match: exact), e.g. ``{"layer1.*": "drum(4)"}``, or an
-                `Assignment`. None is exact integer arithmetic, ``"float"`` leaves a layer in float.
+                a table, or gates as a `Program`, for every layer; or a mapping of shell-style name
+                patterns to these (first match wins, no match: exact), e.g.
+                ``{"layer1.*": "drum(4)"}``, or an `Assignment`. None is exact integer arithmetic,
+                ``"float"`` leaves a layer in float.
             layers: with a single table, ``convolutions`` leaves linear layers exact.
             backend: ``auto`` for the cheapest exact backend of each layer; or force one.
             gradient: what the backward pass is; the forward pass is the same. ``float32`` or
