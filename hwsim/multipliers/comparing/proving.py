@@ -13,11 +13,11 @@ from ...netlist.evaluation import products
 from ...netlist.netlist import Netlist
 from ...netlist.program import MEASURED_BITS, Program
 from ...operands import Operands
+from ..by_gates import gates_of
 from ..from_model import RunningMultiplier
 from ..multiplier import Multiplier
 from ..tabulating.tabulation import simulate_pairs
 from .difference import Difference
-from .exhaustive import gates_of
 from .sampling import DRAWS, corners, draw
 
 _SIDE = Netlist | RunningMultiplier
