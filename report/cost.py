@@ -172,9 +172,7 @@ def inferences(rows: Sequence[Inference], *, title: str) -> Table:
 
 def _rows(costs: Costs) -> list[Cost]:
     """Multipliers, then what they are held against."""
-    own = {(one.name, one.operands) for one in costs.multipliers}
-    wrapped = [one for one in costs.wrapped.values() if (one.name, one.operands) not in own]
-    return [*costs.multipliers, *wrapped, *costs.exact.values()]
+    return [*costs.multipliers, *costs.wrapped.values(), *costs.exact.values()]
 
 
 def _name(cost: Cost) -> Entry:

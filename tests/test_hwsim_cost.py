@@ -261,7 +261,7 @@ def test_the_command_shows_figures_and_prints_all_of_them(axhil, tmp_path):
     code, out, err = axhil("cost", "drum(3)", "--width", 4, "--jobs", 2)
     assert code == 0, err
     assert re.search(r"DR3 +drum\(3\) +\d+ +[+-]\d+ +\d+ +[+-]\d+", out)
-    assert re.search(r"wrapped by mul_signed", out)
+    assert re.search(r"ACC +by sign and magnitude", out)
     assert re.search(r"best exact +any structure +\d+ +\+0 +\d+ +\+0", out)
     code, out, err = axhil("cost", "drum(3)", "--width", 4, "--json")
     ((body,),) = (json.loads(out)["costs"],)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..designs.family import WIDTHS
-from ..multipliers.catalogued import Catalogued
+from ..designs.sources import source
+from ..multipliers.from_verilog import FromVerilog
 from ..multipliers.multiplier import Multiplier
+from ..multipliers.source import VerilogSource
 from ..operands import MAX_BITS, Operands
 from ..tools.yosys import require_yosys
 from .design import Design, exact_designs
@@ -17,8 +19,8 @@ from .portfolio import FLIP_FLOPS, Implementation, Target, implementations
 BEST_EXACT = "best exact"
 """What the least of all exact structures is called."""
 
-WRAPPED = "wrapped by mul_signed"
-"""Of the exact core between the signs that all signed designs of `rtl/` have."""
+WRAPPED = "by sign and magnitude"
+"""Of the unsigned exact core in the wrapper that cores without signs of their own get."""
 
 
 @dataclass(frozen=True)
@@ -175,17 +177,16 @@ def costs(
     )
     own: dict[Multiplier, Cost] = {}
     for one, design in designs.items():
-        note = WRAPPED if one in wrapped.values() else ""
         ways = tuple(next(made))
         held = ways[0].checked > 0 and max(one.operands.bits) <= MAX_BITS
         table = one.table().sha256 if held else ""
-        own[one] = Cost(one.name, one.label, design.operands, ways, note, table)
+        own[one] = Cost(one.name, one.label, design.operands, ways, table=table)
     best: dict[str, list[Implementation]] = {code: [] for code in kinds}
     for code, _ in exact:
         best[code] += next(made)
     for code, one in wrapped.items():  # exact as well, and at times the best
         best[code] += [
-            replace(way, structure=f"mul_signed {way.structure}".strip())
+            replace(way, structure=f"{WRAPPED} {way.structure}".strip())
             for way in own[one].implementations
         ]
     return Costs(
@@ -195,12 +196,17 @@ def costs(
             code: Cost("exact", BEST_EXACT, kinds[code], tuple(ways), "any structure")
             for code, ways in best.items()
         },
-        {code: own[one] for code, one in wrapped.items()},
+        {
+            code: replace(own[one], name="exact", label="ACC", note=WRAPPED)
+            for code, one in wrapped.items()
+        },
     )
 
 
-def _wrapped(operands: Operands) -> Catalogued | None:
+def _wrapped(operands: Operands) -> Multiplier | None:
     """The exact core in the sign-magnitude wrapper; None for operands that it is not for."""
     operand = operands.activation
-    fits = operands.equal and operand.signed and operand.bits in WIDTHS
-    return Catalogued("exact", (), operand) if fits else None
+    if not (operands.equal and operand.signed and operand.bits in WIDTHS):
+        return None
+    core = VerilogSource(source("mul_exact"), parameters={"WIDTH": operand.bits}, sign="wrap")
+    return FromVerilog(core)
