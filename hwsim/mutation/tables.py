@@ -43,6 +43,8 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
     if widest is not None and widest not in range(6, 17):
         raise HwsimError(f"expected a widest complete sweep of 6 to 16 bits, got {widest}")
     reach = widest or 8
+    # Dozens of parameters and wide operands at once would take Yosys longer than a simulator.
+    few = module == HELPER or len(_legal(module, _operand(module, 8))) <= _FEW
     if module == HELPER:
         sweeps = (*(_positions(width) for width in (4, 5, 16)), _default_positions())
         sweeps += (_table(module, 4), _table(module, 5), *_golden(module))
@@ -55,7 +57,7 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
         sweeps += tuple(_sample(module, width) for width in (9, 11, 16))
         sweeps += _golden(module)
         if widest is None:
-            widest = 8 if len(_legal(module, _operand(module, 8))) <= _FEW else 6
+            widest = reach = 8 if few else 6
         widest = min(widest, 8)
         proof = tuple(_table(module, width) for width in range(6, widest + 1))
         basis = (
@@ -64,7 +66,8 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
         )
     refusals = _refusals(module)
     refused = f"; {len(refusals)} illegal parameters are refused as before"
-    blocks = [block for sweep in (*sweeps, *proof) for block in sweep.blocks]
+    simulated = [sweep for sweep in (*sweeps, *proof) if few or sweep.width <= 8]
+    blocks = [block for sweep in simulated for block in sweep.blocks]
     if module == HELPER:
         reach = 16
     else:
@@ -75,9 +78,17 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
         ]
     gates = f"gates of every legal parameter at widths 4 to {reach}"
     if reach < 16:
-        gates += " and of some at widths to 16"
+        gates += " and of some at widths to 16" if few else "; samples at widths 9 to 16"
     return Gate(
-        module, others, sweeps, refusals, proof, basis + refused, distinct(blocks), gates + refused
+        module,
+        others,
+        sweeps,
+        refusals,
+        proof,
+        basis + refused,
+        distinct(blocks),
+        gates + refused,
+        few,
     )
 
 
