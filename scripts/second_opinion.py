@@ -61,8 +61,8 @@ def wrong(multiplier: Catalogued, made: Any, expected: Any) -> int:
 
 
 def files_in(folder: Path) -> Iterator[dict[str, Any]]:
-    """What becomes of every Verilog file in a folder."""
-    asked = Request(Asked(None, None, None, find("exact").operands), cache=False)
+    """What becomes of every Verilog file in a folder, operands unsigned unless it declares them."""
+    asked = Request(Asked(signed=False), cache=False)
     for path in sorted([*folder.rglob("*.v"), *folder.rglob("*.sv")]):
         try:
             multiplier = find(str(path), asked)

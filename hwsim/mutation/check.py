@@ -96,6 +96,7 @@ class Gate:
         basis: what "equivalent" rests on then, for a person.
         blocks: whose gates say.
         reach: what "equivalent" rests on there, for a person.
+        whole: all that the checks simulate is among the blocks.
     """
 
     module: str
@@ -106,6 +107,7 @@ class Gate:
     basis: str
     blocks: tuple[Block, ...] = ()
     reach: str = ""
+    whole: bool = True
 
 
 def distinct(blocks: Iterable[Block]) -> tuple[Block, ...]:

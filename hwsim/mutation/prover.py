@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import read_text
 from ..netlist.equivalence import Cone, Proof, decide
 from ..netlist.evaluation import table
 from ..netlist.identity import Body, differing_ports, read_module
@@ -146,7 +147,7 @@ def gates_together(files: Sequence[Path], blocks: Sequence[Block]) -> Machine:
 def _made(files: Sequence[Path], blocks: Sequence[Block], commands: Sequence[str]) -> Body:
     with scratch("prover") as folder:
         for file in files:
-            (folder / file.name).write_bytes(file.read_bytes())
+            (folder / file.name).write_text(read_text(file), encoding="utf-8")
         (folder / f"{_TOP}.v").write_text(_harness(blocks))
         names = " ".join([*(file.name for file in files), f"{_TOP}.v"])
         read = f"read_verilog -sv -defer {names}"

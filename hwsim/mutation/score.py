@@ -249,11 +249,13 @@ def _verdict(runner: Runner, prover: Prover | None, mutant: Mutant, text: str) -
     if kill is not None:
         return Verdict(mutant, Outcome.killed, kill)
     differing = None if prover is None else prover.differing(path)
-    if differing == ():
+    if differing == () and runner.gate.whole:
         return Verdict(mutant, Outcome.equivalent, None, Proof.identical)
     kill = runner.judge_further(path)
     if kill is not None:
         return Verdict(mutant, Outcome.killed, kill)
+    if differing == ():
+        return Verdict(mutant, Outcome.equivalent, None, Proof.identical)
     finding = prover.judge(path, differing) if prover and differing else None
     if finding is None:
         kill, proof = runner.prove(path), SIMULATION

@@ -43,28 +43,31 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
     if widest is not None and widest not in range(6, 17):
         raise HwsimError(f"expected a widest complete sweep of 6 to 16 bits, got {widest}")
     reach = widest or 8
+    # Dozens of parameters and wide operands at once would take Yosys longer than a simulator.
+    few = module == HELPER or len(_legal(module, _operand(module, 8))) <= _FEW
     if module == HELPER:
         sweeps = (*(_positions(width) for width in (4, 5, 16)), _default_positions())
-        sweeps += (*_tables(module, (4, 5)), *_golden(module))
+        sweeps += (*_tables(module, _operands(module, (4, 5))), *_golden(module))
         proof = tuple(_positions(width) for width in (*range(6, 16),))
         basis = "every input of every legal WIDTH, 4 to 16"
     else:
-        sweeps = (*_tables(module, (4, 5)), _defaults(module))
+        sweeps = (*_tables(module, _operands(module, (4, 5))), _defaults(module))
         beyond = (_beyond(module, width) for width in (5, 12))
         sweeps += tuple(sweep for sweep in beyond if sweep.instances)
-        sweeps += tuple(_sample(module, one) for one in _operands(module, (9, 11, 16)))
+        sweeps += tuple(_sample(module, width) for width in (9, 11, 16))
         sweeps += _golden(module)
         if widest is None:
-            widest = 8 if len(_legal(module, Operand(8, signed=True))) <= _FEW else 6
+            widest = reach = 8 if few else 6
         widest = min(widest, 8)
-        proof = _tables(module, range(6, widest + 1))
+        proof = _tables(module, _operands(module, range(6, widest + 1)))
         basis = (
             f"every operand pair of every legal parameter at widths 4 to {widest}, every operand "
             "pair of the golden tables at width 8, and samples at widths 9 to 16"
         )
     refusals = _refusals(module)
     refused = f"; {len(refusals)} illegal parameters are refused as before"
-    blocks = [block for sweep in (*sweeps, *proof) for block in sweep.blocks]
+    simulated = [sweep for sweep in (*sweeps, *proof) if few or sweep.width <= 8]
+    blocks = [block for sweep in simulated for block in sweep.blocks]
     if module == HELPER:
         reach = 16
     else:
@@ -75,9 +78,17 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
         ]
     gates = f"gates of every legal parameter at widths 4 to {reach}"
     if reach < 16:
-        gates += " and of some at widths to 16"
+        gates += " and of some at widths to 16" if few else "; samples at widths 9 to 16"
     return Gate(
-        module, others, sweeps, refusals, proof, basis + refused, distinct(blocks), gates + refused
+        module,
+        others,
+        sweeps,
+        refusals,
+        proof,
+        basis + refused,
+        distinct(blocks),
+        gates + refused,
+        few,
     )
 
 
@@ -100,10 +111,16 @@ def _legal(module: str, operand: Operand) -> list[Catalogued]:
     return [m for m in legal_multipliers(operand) if m.family in names]
 
 
+def _operand(module: str, width: int) -> Operand:
+    return Operand(width, signed=module == SIGNED_TOP)
+
+
 def _operands(module: str, widths: Iterable[int]) -> list[Operand]:
-    """Of some widths; a core has a parameter for signed ones, which it gets by SIGNED_TOP."""
-    signs = (True,) if module == SIGNED_TOP else (False, True)
-    return [Operand(width, signed=signed) for width in widths for signed in signs]
+    """Those of a module; the least width signed too, as a core has a parameter for that."""
+    operands = [_operand(module, width) for width in widths]
+    if module == SIGNED_TOP:
+        return operands
+    return [Operand(operands[0].bits, signed=True), *operands]
 
 
 def _pairs(width: int) -> tuple[Integers, Integers]:
@@ -130,19 +147,17 @@ def _kind(operand: Operand) -> str:
     return f"{operand.bits}-bit {'signed' if operand.signed else 'unsigned'}"
 
 
-def _tables(module: str, widths: Iterable[int]) -> tuple[Sweep, ...]:
+def _tables(module: str, operands: Iterable[Operand]) -> tuple[Sweep, ...]:
+    return tuple(_table(module, operand) for operand in operands)
+
+
+def _table(module: str, operand: Operand) -> Sweep:
     """Every operand pair of every legal multiplier."""
-    return tuple(
-        Sweep(
-            f"{_kind(operand)} table",
-            operand.bits,
-            *_pairs(operand.bits),
-            tuple(
-                _instance(m, m.reference_table().astype(np.int64)) for m in _legal(module, operand)
-            ),
-        )
-        for operand in _operands(module, widths)
+    instances = tuple(
+        _instance(m, m.reference_table().astype(np.int64)) for m in _legal(module, operand)
     )
+    width = operand.bits
+    return Sweep(f"{_kind(operand)} table", width, *_pairs(width), instances)
 
 
 def _golden(module: str) -> tuple[Sweep, ...]:
@@ -156,9 +171,9 @@ def _golden(module: str) -> tuple[Sweep, ...]:
     return (sweep,) if instances else ()
 
 
-def _sample(module: str, operand: Operand) -> Sweep:
+def _sample(module: str, width: int) -> Sweep:
     """1,000 pairs of corners and as many of any operands, for widths too large for a table."""
-    width = operand.bits
+    operand = _operand(module, width)
     low, high = operand.minimum, operand.maximum + 1
     near = {sign * 2**i + d for i in range(width) for d in (-1, 0, 1) for sign in (1, -1)}
     corners = sorted(x for x in {*near, low, low + 1, high - 2, high - 1} if low <= x < high)
@@ -184,7 +199,7 @@ def _given(
     width: int,
 ) -> Instance:
     """An instance of any parameters; those that are not given have the header's values."""
-    operand = Operand(width, signed=module == SIGNED_TOP)
+    operand = _operand(module, width)
     core = {"CORE": family.name} if operand.signed and family.name != _DEFAULT_CORE else {}
     a, b = map(operand.value, pairs)
     expected = family.product(a, b, operand=operand, parameters=given)
