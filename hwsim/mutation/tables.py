@@ -47,11 +47,11 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
     few = module == HELPER or len(_legal(module, _operand(module, 8))) <= _FEW
     if module == HELPER:
         sweeps = (*(_positions(width) for width in (4, 5, 16)), _default_positions())
-        sweeps += (*_tables(module, _operands(module, (4, 5))), *_golden(module))
+        sweeps += (*_tables(module, (4, 5)), *_golden(module))
         proof = tuple(_positions(width) for width in (*range(6, 16),))
         basis = "every input of every legal WIDTH, 4 to 16"
     else:
-        sweeps = (*_tables(module, _operands(module, (4, 5))), _defaults(module))
+        sweeps = (*_tables(module, (4, 5)), _defaults(module))
         beyond = (_beyond(module, width) for width in (5, 12))
         sweeps += tuple(sweep for sweep in beyond if sweep.instances)
         sweeps += tuple(_sample(module, width) for width in (9, 11, 16))
@@ -59,7 +59,7 @@ def table_gate(module: str, others: tuple[Path, ...], *, widest: int | None = No
         if widest is None:
             widest = reach = 8 if few else 6
         widest = min(widest, 8)
-        proof = _tables(module, _operands(module, range(6, widest + 1)))
+        proof = _tables(module, range(6, widest + 1))
         basis = (
             f"every operand pair of every legal parameter at widths 4 to {widest}, every operand "
             "pair of the golden tables at width 8, and samples at widths 9 to 16"
@@ -147,8 +147,8 @@ def _kind(operand: Operand) -> str:
     return f"{operand.bits}-bit {'signed' if operand.signed else 'unsigned'}"
 
 
-def _tables(module: str, operands: Iterable[Operand]) -> tuple[Sweep, ...]:
-    return tuple(_table(module, operand) for operand in operands)
+def _tables(module: str, widths: Iterable[int]) -> tuple[Sweep, ...]:
+    return tuple(_table(module, operand) for operand in _operands(module, widths))
 
 
 def _table(module: str, operand: Operand) -> Sweep:
