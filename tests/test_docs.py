@@ -28,7 +28,7 @@ def test_the_python_example_of_faults_runs_as_printed(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert (done.stdout, done.stderr) == ("738 mag_p[15] sa1 65536\n", "")
+    assert (done.stdout, done.stderr) == ("592 p_o[15] sa1 33024\n", "")
     assert (tmp_path / "worst.npz").is_file()
 
 
