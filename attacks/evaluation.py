@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .attack import Attack
+from .attack import Attack, TransferAttack
 from .checks import (
     AttackWarning,
     left_the_ball,
@@ -182,6 +182,8 @@ def evaluate(
     check_seed(seed)
     check_count(batch_size, what="batch_size")
     source, threat_model = _threat(model, images, gradient_model, gradient_name)
+    if source is not model and isinstance(attack, TransferAttack):
+        attack = attack.for_transfer()
     total = network_rows(attack, budgets=levels, samples=len(images), worst_iterate=worst_iterate)
     meter = _Meter(progress, total)
 

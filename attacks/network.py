@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from itertools import chain
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .errors import AttackError
+from .losses import Loss, loss_of
+
+_CROSS_ENTROPY = loss_of("cross_entropy")
 
 
 @contextmanager
@@ -100,9 +102,15 @@ def predict(model: nn.Module, x: Tensor, *, least_classes: int = 0) -> Tensor:
 
 
 def input_gradient(
-    model: nn.Module, x: Tensor, labels: Tensor, *, least_classes: int = 0
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    *,
+    least_classes: int = 0,
+    loss: Loss | None = None,
+    targets: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Gradient of the cross-entropy, summed over the batch, with respect to the input only.
+    """Gradient of a loss, summed over the batch, with respect to the input only.
 
     The sum makes a sample's gradient independent of how many others share its batch. Nothing is
     checked for NaN here, as that would stall an accelerator in every step; see `largest`.
@@ -112,6 +120,8 @@ def input_gradient(
         x: (N, ...) float32, on the network's device.
         labels: (N,) int64.
         least_classes: the number of classes that the labels need.
+        loss: see `losses`; None is the cross-entropy.
+        targets: (N,) int64, the classes that a targeted loss goes to.
 
     Returns:
         The gradient (N, ...) float32 and the logits (N, classes), both detached.
@@ -124,8 +134,10 @@ def input_gradient(
         logits = _check_logits(model(leaf), rows=len(x), least_classes=least_classes)
         gradient: Tensor | None = None
         if logits.requires_grad:
-            loss = F.cross_entropy(logits, labels, reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, leaf, allow_unused=True)
+            raised = (loss or _CROSS_ENTROPY)(
+                logits, labels, labels if targets is None else targets
+            )
+            (gradient,) = torch.autograd.grad(raised.sum(), leaf, allow_unused=True)
     if gradient is None:
         raise AttackError(
             "expected logits that depend on the input through autograd, got a network without "
