@@ -83,7 +83,7 @@ class Fab:
     @property
     def steps(self) -> int:
         """Rows through the network for each image and budget, where none leaves the batch."""
-        return 1 + 2 * self._iterations * self._targets
+        return 1 + 3 * self._iterations * self._targets
 
     def __call__(
         self,

@@ -58,11 +58,16 @@ def device_of(model: nn.Module, default: torch.device) -> torch.device:
 
 
 def _check_logits(logits: object, *, rows: int, least_classes: int) -> Tensor:
-    """Refuse an output that is not one row of logits per image, enough for the labels."""
+    """Refuse an output that is not one row of logits per image, enough for the labels.
+
+    Whole numbers, as of an integer model, become float64, which holds those of 53 bits.
+    """
     if not isinstance(logits, Tensor):
         raise AttackError(
             f"expected the network to return a tensor of logits, got {type(logits).__name__}"
         )
+    if not (logits.is_floating_point() or logits.is_complex() or logits.dtype == torch.bool):
+        logits = logits.double()
     if logits.dim() != 2 or len(logits) != rows or not logits.is_floating_point():
         raise AttackError(
             f"expected floating-point logits of shape ({rows}, classes) from the network, "

@@ -24,7 +24,7 @@ from axhil.attacks import (
     spell,
 )
 
-NAMES = {"fgsm", "bim", "pgd", "apgd", "fab", "square"}
+NAMES = {"fgsm", "bim", "pgd", "apgd", "fab", "square", "autoattack", "adaptive"}
 
 SPELLINGS = {
     "fgsm": fgsm(),
