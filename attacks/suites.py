@@ -22,9 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from .attack import Attack, TransferAttack
+from .fab import Fab
 from .network import predict
 from .norms import Norm
-from .registry import parse_attack, register, spell
+from .presets import apgd, pgd
+from .registry import register, spell
+from .square import Square
 
 Source = Literal["own", "slope", "exact", "float"]
 """Whose gradient: the attacked network's own, that of its tables' slopes, of the network in exact
@@ -164,8 +167,8 @@ def autoattack(norm: Norm | str = Norm.LINF, *, bisection: bool = False) -> Suit
     Returns:
         The suite.
     """
-    names = ("apgd", "apgd(loss=targeted_dlr)", "fab", "square")
-    members = tuple(Member(parse_attack(one, norm)) for one in names)
+    attacks = (apgd(norm), apgd(norm, loss="targeted_dlr"), Fab(norm), Square(norm))
+    members = tuple(map(Member, attacks))
     return Suite(spell("autoattack", bisection=bisection), Norm(norm), members, bisection)
 
 
@@ -182,12 +185,12 @@ def adaptive(norm: Norm | str = Norm.LINF, *, bisection: bool = False) -> Suite:
     Returns:
         The suite.
     """
-    names = (
-        "apgd",
-        "apgd(loss=dlr)",
-        "apgd(loss=targeted_dlr)",
-        "pgd(steps=100,rel_step=0.1,loss=margin,restarts=10)",
+    attacks = (
+        apgd(norm),
+        apgd(norm, loss="dlr"),
+        apgd(norm, loss="targeted_dlr"),
+        pgd(norm, steps=100, rel_step=0.1, loss="margin", restarts=10),
     )
-    members = [Member(parse_attack(one, norm), source) for one in names for source in SOURCES]
-    members.append(Member(parse_attack("square", norm)))
+    members = [Member(attack, source) for attack in attacks for source in SOURCES]
+    members.append(Member(Square(norm)))
     return Suite(spell("adaptive", bisection=bisection), Norm(norm), tuple(members), bisection)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from axhil.attacks import attack_title
+from axhil.attacks import Suite, attack_title, parse_attack
 from axhil.emulation import EmulationError
 from axhil.hwsim import HwsimError
 from axhil.report.accuracy import robust_accuracy
@@ -159,7 +159,15 @@ def example_pictures(
     found: dict[str, Picture] = {}
     for experiment, one in zip(experiments, results, strict=True):
         name = experiment.subject.network.name
-        attack, norm = experiment.grid.attacks[-1], experiment.grid.norms[0]
+        norm = experiment.grid.norms[0]
+        single = [
+            each
+            for each in experiment.grid.attacks
+            if not isinstance(parse_attack(each, norm), Suite)
+        ]
+        if not single:  # what a suite did is many attacks' work
+            continue
+        attack = single[-1]
         eps = telling_budget(one.cells, attack=attack, norm=norm)
         if name in found or eps is None:
             continue

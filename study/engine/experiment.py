@@ -13,7 +13,15 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from axhil.attacks import Attack, AttackError, Norm, canonical, network_rows, parse_attack
+from axhil.attacks import (
+    Attack,
+    AttackError,
+    Norm,
+    Suite,
+    canonical,
+    network_rows,
+    parse_attack,
+)
 from axhil.attacks.checks import iterated_weaker
 from axhil.emulation import Settings
 from axhil.emulation.gradients.gradient import parse_gradient
@@ -81,7 +89,15 @@ class Grid:
         object.__setattr__(self, "attacks", tuple(map(canonical, self.attacks)))
         for attack in self.attacks:
             for norm in self.norms:
-                parse_attack(attack, norm)  # refuses arguments that do not fit
+                found = parse_attack(attack, norm)  # refuses arguments that do not fit
+                if not isinstance(found, Suite) or found.sources == ("own",):
+                    continue
+                if self.threat_model != WHITEBOX:
+                    raise StudyError(
+                        f"{attack} takes its gradients of several networks, the attacked one "
+                        f"among them: expected the threat model {WHITEBOX}, got "
+                        f"{self.threat_model}"
+                    )
 
 
 @dataclass(frozen=True)
