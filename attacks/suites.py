@@ -4,7 +4,7 @@
 * `autoattack`, Croce and Hein, 2020, the standard version: APGD on the cross-entropy, APGD on the
   targeted DLR loss to 9 classes, targeted FAB to 9 classes, Square with 5,000 queries;
 * `adaptive`: APGD on the cross-entropy, DLR and targeted DLR losses and PGD on the margin with 10
-  restarts, each along the gradients of four sources; then Square.
+  restarts, along the gradients of one source after the other; then Square.
 
 Where the arithmetic of a network hides its gradient, the gradient of a neighbour may show the way
 (Athalye, Carlini and Wagner, 2018: backward pass differentiable approximation). A source is a
@@ -176,7 +176,8 @@ def autoattack(norm: Norm | str = Norm.LINF, *, bisection: bool = False) -> Suit
 def adaptive(norm: Norm | str = Norm.LINF, *, bisection: bool = False) -> Suite:
     """Our suite for networks of approximate multipliers.
 
-    Cheap members come first, so that few images are left for the others.
+    All along the network's own gradient comes first: what others break after that, its own gradient
+    hid.
 
     Args:
         norm: "linf" or "l2".
@@ -191,6 +192,6 @@ def adaptive(norm: Norm | str = Norm.LINF, *, bisection: bool = False) -> Suite:
         apgd(norm, loss="targeted_dlr"),
         pgd(norm, steps=100, rel_step=0.1, loss="margin", restarts=10),
     )
-    members = [Member(attack, source) for attack in attacks for source in SOURCES]
+    members = [Member(attack, source) for source in SOURCES for attack in attacks]
     members.append(Member(Square(norm)))
     return Suite(spell("adaptive", bisection=bisection), Norm(norm), tuple(members), bisection)

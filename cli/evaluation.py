@@ -16,6 +16,7 @@ from axhil.report.accuracy import robust_accuracy
 from axhil.report.figures.examples import examples_figure, telling_budget
 from axhil.report.files import Picture, write_report
 from axhil.report.findings import warnings
+from axhil.report.robustness import verdict_tables
 from axhil.report.selection import selection, shown
 from axhil.report.table import visible
 from axhil.report.terminal import terminal_table
@@ -26,6 +27,7 @@ from axhil.study.errors import StudyError
 from axhil.study.results import Results
 from axhil.study.spec import StudySpec
 from axhil.study.storage.store import CellStore
+from axhil.study.verdicts import RULE
 
 from .console import notice, out, progress
 from .output import part, results_folder
@@ -115,6 +117,10 @@ def show(results: Results, *, alone: bool) -> None:
         out.print(terminal_table(table))
         if count < budgets:
             notice(f"{table.title}: {count} of {budgets} budgets; the report has all")
+    if judged := verdict_tables(part):
+        for table in judged:
+            out.print(terminal_table(table))
+        out.print(RULE, soft_wrap=True)
     if sentence := selection(part):
         notice(sentence)
     for warning in warnings(results.cells):

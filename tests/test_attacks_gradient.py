@@ -401,7 +401,7 @@ def test_what_an_attack_cannot_work_with_is_refused(change, match, norm):
         (lambda: GradientAttack(norm=Norm.L2, steps=1, rel_step=0.0), "rel_step above 0, got 0"),
         (lambda: GradientAttack(norm=Norm.L2, steps=1, abs_step=NAN), "abs_step above 0, got nan"),
         (lambda: fgsm("l1"), "unknown norm 'l1': expected one of linf, l2"),
-        (lambda: parse_attack("cw"), "unknown attack 'cw': expected one of fgsm, bim, pgd"),
+        (lambda: parse_attack("cw"), "unknown attack 'cw': expected one of .*fgsm, bim, pgd"),
     ],
 )
 def test_impossible_settings_are_refused(make, match):

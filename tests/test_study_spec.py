@@ -109,7 +109,7 @@ MISTAKES = {
     "images as text": ('images = "3"', r"images: expected a valid integer, got '3'"),
     "unknown attack": (
         'attacks = ["cw"]',
-        r"attacks\.1: unknown attack 'cw': expected one of fgsm, bim, pgd",
+        r"attacks\.1: unknown attack 'cw': expected one of .*fgsm, bim, pgd",
     ),
     "an attack's argument": (
         'attacks = ["fgsm", "bim(x=1)"]',
