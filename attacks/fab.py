@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .inputs import check_count, check_images, check_indices, check_labels, check_seed, row_budgets
 from .losses import likeliest_wrong
-from .network import check_finite, input_gradient, largest, predict
+from .network import check_finite, input_gradient, predict
 from .norms import LEAST_NORM, Norm, l2_norm, per_row, project
 from .registry import register, spell
 
@@ -24,6 +24,9 @@ PULL = 0.9
 """Share of the way from the clean image that a misclassified iterate goes back to: beta."""
 MOST_CLEAN = 0.1
 """Largest share of the projection of the clean image in a step: alpha_max."""
+
+MOST_PIECES = 30
+"""Linear pieces that a step is looked for over."""
 
 
 def boundary_step(norm: Norm, x: Tensor, normal: Tensor, offset: Tensor) -> Tensor:
@@ -45,17 +48,20 @@ def boundary_step(norm: Norm, x: Tensor, normal: Tensor, offset: Tensor) -> Tens
     weight = way.abs()
     room = torch.where(way > 0, 1.0 - x, x)
     pace = torch.ones_like(weight) if norm is Norm.LINF else weight
-    until = torch.where(weight > 0, room / pace.clamp_min(LEAST_NORM), 0.0)  # where a pixel stops
-    until, order = until.sort(dim=1)
-    gain = (weight * room).gather(1, order).cumsum(1)  # of the pixels that have stopped
-    speed = (weight * pace).gather(1, order)
-    left = speed.sum(1, keepdim=True) - speed.cumsum(1)  # of those that have not
-    reached = gain + until * left  # w z where the k-th pixel stops; grows with k
     need = offset.abs()[:, None]
-    k = torch.searchsorted(reached, need).clamp_max(x.shape[1] - 1)
-    before = torch.where(k > 0, gain.gather(1, (k - 1).clamp_min(0)), 0.0)
-    moving = left.gather(1, k) + speed.gather(1, k)
-    size = ((need - before) / moving.clamp_min(LEAST_NORM)).clamp_min(0.0)
+    size = torch.zeros_like(need)
+    # Newton from below on a concave, piecewise linear function: exact after a few pieces.
+    for _ in range(MOST_PIECES):
+        wished = size * pace
+        moving = wished < room
+        missing = need - (weight * torch.minimum(wished, room)).sum(1, keepdim=True)
+        speed = torch.where(moving, weight * pace, 0.0).sum(1, keepdim=True)
+        ahead = size + (missing / speed.clamp_min(LEAST_NORM)).clamp_min(0.0)
+        # Each row by itself: others in the batch must not show.
+        further = ahead > size * (1.0 + 1e-6)
+        if not further.any():
+            break
+        size = torch.where(further, ahead.clamp_max(1.0 / LEAST_NORM), size)
     return way.sign() * torch.minimum(size * pace, room)
 
 
@@ -141,7 +147,7 @@ class Fab:
         x = x0
         for _ in range(self._iterations):
             gradient, logits = input_gradient(model, x, y, loss=_gap, targets=t)
-            check_finite(largest(gradient, logits), attack=self.name)
+            check_finite(logits.abs().amax(1), attack=self.name)
             x = self._step(x, x0, gradient, _gap(logits, y, t))
             inside = project(self.norm, x, x0, per_row(radius, x)).clamp_(0.0, 1.0)
             # An iterate further out than eps breaks nothing, but the next one starts nearer.
@@ -158,11 +164,11 @@ class Fab:
 
     def _step(self, x: Tensor, x0: Tensor, gradient: Tensor, gap: Tensor) -> Tensor:
         """Over the linearised boundary, from the iterate and from the clean image, and a mean."""
-        w = gradient.flatten(1).double()
-        here, clean = x.flatten(1).double(), x0.flatten(1).double()
-        lacking = -gap.double()  # the boundary is where the gap of the two logits closes
-        own = boundary_step(self.norm, here, w, lacking)
-        back = boundary_step(self.norm, clean, w, lacking + (w * (here - clean)).sum(1))
+        w, here, clean = gradient.flatten(1), x.flatten(1), x0.flatten(1)
+        lacking = -gap.to(w)  # the boundary is where the gap of the two logits closes
+        offsets = torch.cat((lacking, lacking + (w * (here - clean)).sum(1)))
+        starts, normals = torch.cat((here, clean)), torch.cat((w, w))
+        own, back = boundary_step(self.norm, starts, normals, offsets).chunk(2)
         a, b = (self._length(one).clamp_min(1e-8) for one in (own, back))
         share = (a / (a + b)).clamp(0.0, MOST_CLEAN)[:, None]
         moved = (here + OVERSHOOT * own) * (1.0 - share) + (clean + OVERSHOOT * back) * share

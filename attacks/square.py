@@ -166,13 +166,9 @@ def _inside(
     top, left = corner
     down = torch.arange(shape[-2], device=top.device) - top[:, None]
     right = torch.arange(shape[-1], device=top.device) - left[:, None]
-    rows = (down >= 0) & (down < window[0])
-    columns = (right >= 0) & (right < window[1])
-    return (
-        (rows[:, :, None] & columns[:, None, :])[:, None],
-        down.clamp(0, window[0] - 1),
-        right.clamp(0, window[1] - 1),
-    )
+    down_inside, right_inside = down.clamp(0, window[0] - 1), right.clamp(0, window[1] - 1)
+    rows, columns = down == down_inside, right == right_inside
+    return (rows[:, :, None] & columns[:, None, :])[:, None], down_inside, right_inside
 
 
 def _stripes(x0: Tensor, radius: Tensor, seed: int, samples: Tensor) -> Tensor:
@@ -243,12 +239,12 @@ def _l2_proposal(x: Tensor, x0: Tensor, radius: Tensor, draw: Tensor, share: flo
     if window[0] == window[1]:
         turned = bumps.T[down[:, :, None], right[:, None, :]]
         upright = torch.where(draw[:, 4, None, None] < 0.5, upright, turned)
-    own = torch.where(square, delta, 0.0)
+    own = delta * square
     # Each channel of the window gets a bump, and keeps part of what it was.
-    placed = torch.where(square, upright[:, None] * _signs(draw[:, 5:])[:, :, None, None], 0.0)
-    placed = placed + own / per_row(l2_norm(own).clamp_min(LEAST_NORM), own)
-    both = per_row(l2_norm(torch.where(square | other, delta, 0.0)), x)
-    spare = (radius.square() - per_row(l2_norm(delta).square(), x)).clamp_min(0.0)
-    length = (both.square() + spare).sqrt()
-    delta = torch.where(square | other, 0.0, delta) + _scaled(placed, length)
+    placed = upright[:, None] * _signs(draw[:, 5:])[:, :, None, None]
+    placed = (placed + own / per_row(l2_norm(own).clamp_min(LEAST_NORM), own)) * square
+    rest = delta * ~(square | other)
+    # The length of both windows and what is left of eps.
+    length = (radius.square() - per_row(l2_norm(rest).square(), x)).clamp_min(0.0).sqrt()
+    delta = rest + _scaled(placed, length)
     return (x0 + _scaled(delta, radius)).clamp_(0.0, 1.0)

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from .norms import Norm, direction, per_row, project
 
+# Large tensors are written in place and bounds kept: next to a small network each pass over the
+# batch shows.
+
 
 class Walk(Protocol):
     """The iterates of a batch under one step rule."""
@@ -51,6 +54,8 @@ class FixedSteps:
         self.x = x
         self._norm, self._x0 = norm, x0
         self._radius = per_row(radius.to(x0), x0)
+        self._low = (x0 - self._radius).clamp_min_(0.0)
+        self._high = (x0 + self._radius).clamp_max_(1.0)
         self._step = per_row((rel_step * radius).to(x0), x0)
         self._best_x, self._best_loss = x, torch.full((len(x),), -torch.inf, device=x.device)
         self._gradient = x
@@ -72,9 +77,12 @@ class FixedSteps:
         self.x = self._moved(direction(self._norm, self._gradient))
 
     def _moved(self, ascent: Tensor) -> Tensor:
-        return self._inside((self._step * ascent).add_(self.x))
+        return self._inside(ascent.mul_(self._step).add_(self.x))
 
     def _inside(self, x: Tensor) -> Tensor:
+        """Into the ball and the box, in place where that is possible."""
+        if self._norm is Norm.LINF:
+            return x.clamp_(self._low, self._high)
         return project(self._norm, x, self._x0, self._radius).clamp_(0.0, 1.0)
 
     def keep(self, rows: Tensor) -> None:
@@ -146,6 +154,8 @@ class AdaptiveSteps(FixedSteps):
         ahead = self._moved(direction(self._norm, self._gradient))
         x, before = self.x, self._before
         if self._seen > 1:
+            # x + share (ahead - x) + (1 - share) (x - before)
             share = self.MOMENTUM
-            ahead = self._inside(x + (ahead - x) * share + (x - before) * (1.0 - share))
+            ahead = ahead.mul_(share).add_(x, alpha=2.0 - 2.0 * share)
+            ahead = self._inside(ahead.sub_(before, alpha=1.0 - share))
         self._before, self.x = x, ahead
