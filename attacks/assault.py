@@ -230,7 +230,10 @@ class _Crew:
         by = torch.full((len(columns),), -1)
         for number, member in enumerate(self._members):
             network = self._networks[member.source]
-            for part in torch.split(torch.arange(len(by))[by < 0], self._targets.batch_size):
+            left = torch.arange(len(by))[by < 0]
+            if len(left) == 0:
+                break
+            for part in torch.split(left, self._targets.batch_size):
                 self._spare = len(part) * (member.attack.steps + 1)
                 broken = self._break(member, network, rows[part], columns[part])
                 by[part[broken]] = number

@@ -193,8 +193,8 @@ def test_members_along_one_network_run_once(case):
             return model.smooth(rows)
 
     network = Counted()
-    attack = parse_attack("adaptive")
-    attack = Suite("two", attack.norm, attack.members[:2])
+    one = parse_attack("apgd(steps=10)")
+    attack = Suite("two", one.norm, (Member(one), Member(one, "slope")))
     counts = []
     for sources in ({"slope": network}, {"slope": Borrowed(network, network)}):
         seen.clear()
