@@ -9,6 +9,7 @@ class.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from .draws import unit_ball
 from .inputs import check_count, check_images, check_indices, check_labels, check_seed, row_budgets
 from .losses import likeliest_wrong, loss_of, targeted
-from .network import check_finite, input_gradient, predict
+from .network import check_finite, input_gradient, largest, predict
 from .norms import Norm, distance, per_row
 from .steps import Walk
 
@@ -151,9 +152,11 @@ class Search:
         for step in range(self.iterations + 1):
             here = walk.x
             gradient, logits = input_gradient(model, here, y, loss=loss, targets=t)
-            # A gradient that is not finite shows in the next logits, or in the image itself.
-            check_finite(logits.abs().amax(1), attack=self.name)
-            walk.see(gradient, loss(logits, y, t))
+            values = loss(logits, y, t)
+            # A gradient that is not finite shows in the next loss, or in the image itself.
+            if not math.isfinite(float(values.sum())):
+                check_finite(largest(gradient, logits), attack=self.name)
+            walk.see(gradient, values)
             broken = logits.argmax(1) != y
             if not self.patient and broken.any():
                 ends[rows[broken]] = here[broken]

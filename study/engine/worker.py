@@ -108,13 +108,15 @@ class CellWorker:
         """
         found: dict[str, nn.Module] = {}
         for name in attack.sources if isinstance(attack, Suite) else ():
+            if name == "own":
+                continue
             if name == "float":
                 found[name] = Borrowed(network, self._source("transfer:float"))
             elif all(error_metrics(one.table()).ep == 0 for one in multiplier.multipliers):
                 found[name] = network
             elif name == "slope":
                 found[name] = self._emulated(multiplier, SLOPE)
-            elif name == "exact":
+            else:
                 found[name] = Borrowed(network, self._source("transfer:exact"))
         return found
 
