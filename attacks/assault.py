@@ -19,10 +19,7 @@ from .errors import AttackError
 from .grid import Block, sweep
 from .judging import Judge
 from .network import device_of
-from .suites import Member, Suite
-
-CLEAN = "clean"
-"""What broke an image that is misclassified as it is."""
+from .suites import CLEAN, Member, Suite
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,6 +18,7 @@ from .assault import Targets, assault, rounds, single
 from .attack import Attack, TransferAttack
 from .checks import (
     AttackWarning,
+    hidden_gradients,
     left_the_ball,
     nondeterminism,
     rising_accuracy,
@@ -36,7 +37,7 @@ from .inputs import (
 from .judging import Judge
 from .network import check_finite, device_of, input_gradient, largest, predict
 from .norms import Norm, powerless
-from .suites import Suite
+from .suites import Suite, hidden
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) in rows through a network; the total never changes in a run."""
@@ -238,6 +239,7 @@ def evaluate(
     again = predict(model, images[batches[0]].to(device))
     found = (
         zero_gradients(zero),
+        hidden_gradients(levels, hidden(broken_by)) if broken_by else None,
         rising_accuracy(levels, judge.predictions == truth),
         nondeterminism(first_logits, again),
         left_the_ball(levels, judge.outside, float(judge.excess.max())),

@@ -15,7 +15,9 @@ with what is left.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal, get_args
 
 import torch
@@ -26,13 +28,16 @@ from .fab import Fab
 from .network import predict
 from .norms import Norm
 from .presets import apgd, pgd
-from .registry import register, spell
+from .registry import parse_attack, register, spell
 from .square import Square
 
 Source = Literal["own", "slope", "exact", "float"]
 """Whose gradient: the attacked network's own, that of its tables' slopes, of the network in exact
 integer arithmetic, and of the float network."""
 SOURCES: tuple[Source, ...] = get_args(Source)
+
+CLEAN = "clean"
+"""What broke an image that is misclassified as it is, in place of a member's name."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,33 @@ class Member:
     def name(self) -> str:
         """The attack's name, and the source's unless it is the network's own."""
         return self.attack.name if self.source == "own" else f"{self.attack.name}@{self.source}"
+
+
+@cache
+def foreign(name: str) -> bool:
+    """Whether a member, by its name, does without the attacked network's own gradient.
+
+    >>> foreign("apgd"), foreign("apgd@float"), foreign("square")
+    (False, True, True)
+    """
+    attack, borrowed, _ = name.partition("@")
+    return bool(borrowed) or not parse_attack(attack).needs_gradient
+
+
+def hidden(broken_by: Sequence[Sequence[str]]) -> Tensor:
+    """Which images are broken, but by nothing along the network's own gradient.
+
+    Members along it come first in a suite, so who broke an image first tells.
+
+    Args:
+        broken_by: see `Evaluation`.
+
+    Returns:
+        (budgets, N) bool.
+    """
+    return torch.tensor(
+        [[who not in ("", CLEAN) and foreign(who) for who in row] for row in broken_by]
+    )
 
 
 @dataclass(frozen=True)
@@ -167,7 +199,12 @@ def autoattack(norm: Norm | str = Norm.LINF, *, bisection: bool = False) -> Suit
     Returns:
         The suite.
     """
-    attacks = (apgd(norm), apgd(norm, loss="targeted_dlr"), Fab(norm), Square(norm))
+    attacks: tuple[Attack, ...] = (
+        apgd(norm),
+        apgd(norm, loss="targeted_dlr"),
+        Fab(norm),
+        Square(norm),
+    )
     members = tuple(map(Member, attacks))
     return Suite(spell("autoattack", bisection=bisection), Norm(norm), members, bisection)
 

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 
 from axhil.attacks import attack_title
-from axhil.attacks.assault import CLEAN
+from axhil.attacks.suites import CLEAN
 from axhil.study.results import Results
 from axhil.study.verdicts import Verdict, suite_cells, verdicts
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from axhil.attacks.assault import CLEAN
+from axhil.attacks.suites import hidden
 
 from .comparisons import LEVEL
 from .smallest import PairedBudgets, area_under_curve, median_budget, paired_budgets
@@ -120,28 +120,17 @@ def verdicts(cells: Sequence[Cell], reference: str | None) -> list[Verdict]:
 
 
 def hidden_share(cell: Cell) -> float:
-    """Largest share of images, over the budgets, that the own gradient missed and others broke.
-
-    Members along the own gradient come first in a suite, so who broke an image first tells.
-    """
-    if not cell.broken_by:
-        return 0.0
-    most = max(sum(map(_foreign, row)) for row in cell.broken_by)
-    return most / cell.settings.images
-
-
-def _foreign(member: str) -> bool:
-    """Whether a member does without the attacked network's own gradient."""
-    return member not in ("", CLEAN) and ("@" in member or member.startswith("square"))
+    """Largest share of images, over the budgets, that the own gradient missed and others broke."""
+    return float(hidden(cell.broken_by).double().mean(1).max()) if cell.broken_by else 0.0
 
 
 def masked(cell: Cell) -> str:
     """Why a network's gradient counts as masked; empty where it does not."""
     if cell.zero_gradient >= HIDDEN_SHARE:
         return f"{cell.zero_gradient:.0%} of the images have no usable gradient"
-    hidden = hidden_share(cell)
-    if hidden >= HIDDEN_SHARE and hidden * cell.settings.images >= HIDDEN_IMAGES:
-        return f"the own gradient missed {hidden:.0%} of the images that others broke"
+    share = hidden_share(cell)
+    if share >= HIDDEN_SHARE and share * cell.settings.images >= HIDDEN_IMAGES:
+        return f"the own gradient missed {share:.0%} of the images that others broke"
     return ""
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Suites: never weaker than any of their members, and they say who broke what."""
 
+import doctest
 from itertools import pairwise
 
 import pytest
@@ -16,6 +17,7 @@ from axhil.attacks import (
     evaluate,
     network_rows,
     parse_attack,
+    suites,
 )
 from axhil.attacks.network import input_gradient
 from axhil.attacks.suites import Member
@@ -122,6 +124,14 @@ def test_the_record_names_who_broke_each_image_first(case):
         found.correct
     )
     assert {one for row in found.broken_by for one in row} <= {"", "clean", *names}
+    # The staircase has no gradient of its own; its neighbour's finds the way.
+    assert [one.code for one in found.warnings] == ["zero-gradient", "hidden-gradient"]
+    lent = ("square(queries=60)", "apgd(loss=targeted_dlr,steps=10)@float")
+    lent += ("pgd(steps=5,loss=margin,restarts=3)@float",)
+    hidden = max(sum(one in lent for one in row) for row in found.broken_by)
+    assert f"{hidden} of 30 samples survive every attack along the network's own" in str(
+        found.warnings[1]
+    )
     for image in range(len(x)):
         if not found.clean_correct[image]:
             assert {row[image] for row in found.broken_by} == {"clean"}
@@ -216,6 +226,10 @@ def test_the_named_suites_are_what_they_say():
     assert ours.sources == SOURCES
     assert ours.name == "adaptive(bisection=true)"
     assert len({member.name for member in ours.members}) == len(ours.members) == 17
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(suites) == (0, 1)
 
 
 def test_a_missing_source_is_named(case):

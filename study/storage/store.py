@@ -154,7 +154,7 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
             "warnings": tuple(first["warnings"]),
             "seconds": tuple(row["seconds"] for row in rows),
             "environment": {key: first[key] for key in ENVIRONMENT if first[key] is not None},
-            "broken_by": () if broken_by[0] is None else tuple(map(tuple, broken_by)),
+            "broken_by": () if broken_by[0] is None else tuple(tuple(by or ()) for by in broken_by),
         },
     )
 
