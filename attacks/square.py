@@ -234,14 +234,16 @@ def _l2_proposal(x: Tensor, x0: Tensor, radius: Tensor, draw: Tensor, share: flo
     square, down, right = _inside(corner, window, x.shape)
     other, _, _ = _inside(_corner(draw[:, 2], draw[:, 3], window, x.shape), window, x.shape)
     delta = x - x0
-    bumps = _bumps(*window).to(x.device)
-    upright = bumps[down[:, :, None], right[:, None, :]]
+    # Bumps one above the other or, in a square window, side by side: one look-up for both.
+    bumps = _bumps(*window)
     if window[0] == window[1]:
-        turned = bumps.T[down[:, :, None], right[:, None, :]]
-        upright = torch.where(draw[:, 4, None, None] < 0.5, upright, turned)
+        bumps = torch.stack((bumps, bumps.T))
+        down = down + window[0] * (draw[:, 4, None] >= 0.5)
+    places = (down * window[1])[:, :, None] + right[:, None, :]
+    pattern = bumps.to(x.device).take(places)[:, None]
     own = delta * square
     # Each channel of the window gets a bump, and keeps part of what it was.
-    placed = upright[:, None] * _signs(draw[:, 5:])[:, :, None, None]
+    placed = pattern * _signs(draw[:, 5:])[:, :, None, None]
     placed = (placed + own / per_row(l2_norm(own).clamp_min(LEAST_NORM), own)) * square
     rest = delta * ~(square | other)
     # The length of both windows and what is left of eps.

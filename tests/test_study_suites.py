@@ -67,3 +67,11 @@ def test_a_suite_of_several_gradients_is_of_the_white_box():
         with pytest.raises(StudyError, match="adaptive takes its gradients of several networks"):
             Grid(attacks=("adaptive",), threat_model=threat_model)
         assert Grid(attacks=("autoattack",), threat_model=threat_model).attacks == ("autoattack",)
+
+
+def test_the_worst_iterate_is_of_attacks_that_show_their_iterates():
+    sentence = r"shows no iterates, .*: expected worst_iterate false"
+    for attack in ("adaptive", "apgd", "square", "pgd(restarts=2)"):
+        with pytest.raises(StudyError, match=sentence):
+            Grid(attacks=(attack,), worst_iterate=True)
+    assert Grid(attacks=("fgsm", "bim", "pgd(loss=margin)"), worst_iterate=True).worst_iterate

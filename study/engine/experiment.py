@@ -17,6 +17,7 @@ from axhil.attacks import (
     Attack,
     AttackError,
     Norm,
+    SteppedAttack,
     Suite,
     canonical,
     network_rows,
@@ -90,9 +91,13 @@ class Grid:
         for attack in self.attacks:
             for norm in self.norms:
                 found = parse_attack(attack, norm)  # refuses arguments that do not fit
-                if not isinstance(found, Suite) or found.sources == ("own",):
-                    continue
-                if self.threat_model != WHITEBOX:
+                if self.worst_iterate and not isinstance(found, SteppedAttack):
+                    raise StudyError(
+                        f"{attack} shows no iterates, and counts every image that it comes past "
+                        "anyway: expected worst_iterate false, or attacks such as pgd"
+                    )
+                several = isinstance(found, Suite) and found.sources != ("own",)
+                if several and self.threat_model != WHITEBOX:
                     raise StudyError(
                         f"{attack} takes its gradients of several networks, the attacked one "
                         f"among them: expected the threat model {WHITEBOX}, got "
