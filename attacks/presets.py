@@ -14,14 +14,11 @@ last iterate decides, as published.
 
 from __future__ import annotations
 
-from functools import partial
-
 from .errors import AttackError
 from .gradient import GradientAttack
 from .norms import Norm
 from .registry import register, spell
 from .search import Search
-from .steps import AdaptiveSteps, FixedSteps
 
 ITERATIONS = 50
 """Steps of the iterated presets."""
@@ -115,7 +112,7 @@ def pgd(
         norm=single.norm,
         iterations=steps,
         loss=loss,
-        rule=partial(FixedSteps, rel_step=rel_step),
+        rel_step=rel_step,
         restarts=restarts,
         on_sphere=False,
         name=name,
@@ -150,7 +147,6 @@ def apgd(
         norm=Norm(norm),
         iterations=steps,
         loss=loss,
-        rule=partial(AdaptiveSteps, steps=steps),
         restarts=restarts,
         targets=targets,
         name=spell("apgd", loss=loss, steps=steps, restarts=restarts, targets=targets),

@@ -10,7 +10,6 @@ class.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,10 +20,7 @@ from .inputs import check_count, check_images, check_indices, check_labels, chec
 from .losses import likeliest_wrong, loss_of, targeted
 from .network import check_finite, input_gradient, largest, predict
 from .norms import Norm, distance, per_row
-from .steps import Walk
-
-Rule = Callable[[Norm, Tensor, Tensor, Tensor], Walk]
-"""From the norm, the starts, the centres and the budgets to a walk, see `steps`."""
+from .steps import AdaptiveSteps, FixedSteps, Walk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +31,7 @@ class Search:
         norm: the norm that the budget eps is measured in.
         iterations: steps from each start.
         loss: what is raised, see `losses`.
-        rule: how steps are taken.
+        rel_step: length of a step as a part of eps; None: adaptive steps, see `steps`.
         restarts: how many starts; of a targeted loss, for each class.
         targets: how many classes a targeted loss goes to at most.
         on_sphere: whether the starts are scaled to the length eps rather than lie in the ball.
@@ -47,7 +43,7 @@ class Search:
     norm: Norm
     iterations: int
     loss: str
-    rule: Rule
+    rel_step: float | None = None
     restarts: int = 1
     targets: int = 9
     on_sphere: bool = True
@@ -123,9 +119,16 @@ class Search:
             cpu = alive.cpu()
             restart, rank = attempt % self.restarts, attempt // self.restarts
             start = self._start(x0[alive], budgets[cpu], seed, samples[cpu], restart)
-            walk = self.rule(self.norm, start, x0[alive], budgets[cpu])
-            alive = self._walk(walk, model, (labels, classes[:, rank]), alive, (ends, losses))
+            walk = self._walk_from(start, x0[alive], budgets[cpu])
+            alive = self._until_broken(
+                walk, model, (labels, classes[:, rank]), alive, (ends, losses)
+            )
         return ends
+
+    def _walk_from(self, start: Tensor, x0: Tensor, budgets: Tensor) -> Walk:
+        if self.rel_step is None:
+            return AdaptiveSteps(self.norm, start, x0, budgets, steps=self.iterations)
+        return FixedSteps(self.norm, start, x0, budgets, rel_step=self.rel_step)
 
     def _start(
         self, x0: Tensor, budgets: Tensor, seed: int, samples: Tensor, restart: int
@@ -137,7 +140,7 @@ class Search:
             points /= per_row(length.to(points), points)
         return (x0 + per_row(budgets.to(x0), x0) * points.to(x0.device)).clamp_(0.0, 1.0)
 
-    def _walk(
+    def _until_broken(
         self,
         walk: Walk,
         model: nn.Module,

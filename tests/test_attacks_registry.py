@@ -12,6 +12,7 @@ from axhil import attacks
 from axhil.attacks import (
     AttackError,
     Norm,
+    apgd,
     attack_names,
     attack_title,
     bim,
@@ -33,6 +34,10 @@ SPELLINGS = {
     "pgd(steps=100)": pgd(steps=100),
     "bim(rel_step=1)": bim(rel_step=1.0),
     "pgd(rel_step=0.1,random_start=false)": pgd(rel_step=0.1, random_start=False),
+    "pgd(loss=margin)": pgd(loss="margin"),
+    "pgd(loss=margin,restarts=10)": pgd(loss="margin", restarts=10),
+    "apgd": apgd(),
+    "apgd(loss=targeted_dlr)": apgd(loss="targeted_dlr"),
 }
 
 

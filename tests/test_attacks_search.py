@@ -17,9 +17,9 @@ SEARCHES = (
     "apgd(loss=margin)",
     "apgd(loss=dlr)",
     "apgd(loss=targeted_dlr)",
-    "pgd(steps=120,loss=margin,restarts=3)",
+    "pgd(steps=120,loss=margin,restarts=2)",
     "fab(steps=20)",
-    "square(queries=1000)",
+    "square(queries=200)",
 )
 
 
