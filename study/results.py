@@ -16,6 +16,7 @@ from .errors import StudyError
 from .paper import TITLES
 from .storage.cells import Cell
 from .storage.records import Record, records_of
+from .verdicts import verdicts
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ class Results:
         return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "_", part) for part in parts)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able: how far it is, and every point of the curves."""
+        """JSON-able: how far it is, every point of the curves, and what suites say."""
         return {
             "network": self.network,
             "threat_model": self.threat_model,
@@ -177,4 +178,5 @@ class Results:
                 }
                 for one in self.records
             ],
+            "verdicts": [one.as_dict() for one in verdicts(self.cells, self.reference)],
         }

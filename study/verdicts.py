@@ -8,9 +8,10 @@ A loss needs no such care: an attack that succeeds has succeeded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from axhil.attacks.suites import hidden
 
@@ -62,6 +63,23 @@ class Verdict:
     hidden: float
     budgets: PairedBudgets | None
     adjusted: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "multiplier": self.cell.settings.multiplier,
+            "label": self.cell.label,
+            "suite": self.cell.settings.attack,
+            "norm": self.cell.settings.norm,
+            "verdict": self.name,
+            "reason": self.reason,
+            "area": self.area,
+            "median_eps": self.median if math.isfinite(self.median) else None,
+            "own_gradient_missed": self.hidden,
+            "bears_more": self.budgets and self.budgets.larger,
+            "bears_less": self.budgets and self.budgets.smaller,
+            "p_wilcoxon_holm": self.adjusted,
+        }
 
 
 def suite_cells(cells: Sequence[Cell]) -> list[Cell]:

@@ -238,11 +238,12 @@ def test_robust_accuracy_of_lenet_is_that_of_the_reference_implementation(lenet,
         model, norm={"linf": "Linf", "l2": "L2"}[norm], eps=eps, seed=0
     )
     reference.fab.n_iter, reference.square.n_queries = 20, 300
+    reference.apgd_targeted.n_target_classes = reference.fab.n_target_classes = 3
     for ours, theirs, slack in (
         ("apgd", "apgd-ce", 3),
         ("apgd(loss=dlr)", "apgd-dlr", 2),
-        ("apgd(loss=targeted_dlr)", "apgd-t", 2),
-        ("fab(steps=20)", "fab-t", 2),
+        ("apgd(loss=targeted_dlr,targets=3)", "apgd-t", 2),
+        ("fab(steps=20,targets=3)", "fab-t", 2),
         ("square(queries=300)", "square", 8),
     ):
         reference.attacks_to_run = [theirs]

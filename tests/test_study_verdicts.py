@@ -122,6 +122,9 @@ def test_report_and_tables_show_verdicts_rule_and_what_was_taken_away():
     assert [entry.text for entry in taken.rows[2]] == ["DR3", "wrong without attack", "1", "1", "1"]
     assert [entry.text for entry in taken.rows[3]] == ["DR3", "apgd", "38", "38", "38"]
     assert [entry.text for entry in taken.rows[4]] == ["DR3", "survived all", "1", "1", "1"]
+    (_, said) = results.as_dict()["verdicts"]
+    assert (said["label"], said["verdict"], said["median_eps"]) == ("DR3", "less robust", 0.1)
+    assert (said["bears_more"], said["bears_less"]) == (1, 39)
     text = report_markdown([results], title="x")
     assert "## Verdict: LeNet-5, white-box" in text
     assert RULE[:60] in text
