@@ -209,7 +209,7 @@ def autoattack(norm: Norm | str = Norm.LINF, *, bisection: bool = False) -> Suit
     return Suite(spell("autoattack", bisection=bisection), Norm(norm), members, bisection)
 
 
-@register("adaptive", title="adaptive suite")
+@register("adaptive", title="Adaptive suite")
 def adaptive(norm: Norm | str = Norm.LINF, *, bisection: bool = False) -> Suite:
     """Our suite for networks of approximate multipliers.
 
