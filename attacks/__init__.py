@@ -15,21 +15,28 @@ from .evaluation import Evaluation, evaluate, network_rows
 from .gradient import GradientAttack
 from .grid import Block, sweep
 from .norms import Norm
-from .presets import bim, fgsm, pgd
+from .presets import apgd, bim, fgsm, pgd
 from .registry import attack_names, attack_title, canonical, parse_attack, register, spell
+from .suites import SOURCES, Borrowed, Suite, adaptive, autoattack
 
 __all__ = [
+    "SOURCES",
     "Attack",
     "AttackError",
     "AttackWarning",
     "Block",
+    "Borrowed",
     "Evaluation",
     "GradientAttack",
     "Norm",
     "SharedAttack",
     "SteppedAttack",
+    "Suite",
+    "adaptive",
+    "apgd",
     "attack_names",
     "attack_title",
+    "autoattack",
     "bim",
     "canonical",
     "evaluate",

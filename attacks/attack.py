@@ -73,3 +73,11 @@ class SharedAttack(Attack, Protocol):
 
     def single_step(self, images: Tensor, ascent: Tensor, *, eps: Tensor) -> Tensor:
         """The whole attack along that direction, (N, ...)."""
+
+
+@runtime_checkable
+class TransferAttack(Attack, Protocol):
+    """An attack that stops where the network it follows errs, unless another is to be broken."""
+
+    def for_transfer(self) -> Attack:
+        """The same attack for a network whose answers it does not see."""

@@ -17,7 +17,12 @@ from typing import Literal
 from torch import Tensor
 
 WarningCode = Literal[
-    "zero-gradient", "rising-accuracy", "iterated-weaker", "nondeterministic", "left-the-ball"
+    "zero-gradient",
+    "hidden-gradient",
+    "rising-accuracy",
+    "iterated-weaker",
+    "nondeterministic",
+    "left-the-ball",
 ]
 
 ZERO_GRADIENT_FRACTION = 0.01
@@ -63,6 +68,28 @@ def zero_gradients(zero: Tensor) -> AttackWarning | None:
         "zero-gradient",
         f"{count} of {samples} samples ({count / samples:.1%}) have a gradient too small to "
         "follow at the clean image, so they may count as robust without having been attacked",
+    )
+
+
+def hidden_gradients(budgets: Sequence[float], hidden: Tensor) -> AttackWarning | None:
+    """Warn when a network's own gradient misses many images that others break.
+
+    Args:
+        budgets: eps of each row of `hidden`.
+        hidden: (budgets, N) bool, broken along another network's gradient or without any, after
+            everything along the own one had failed.
+
+    Returns:
+        A warning about the budget with most of them, or None.
+    """
+    counts = hidden.sum(1).tolist()
+    worst = max(range(len(budgets)), key=lambda row: counts[row])
+    if not _exceeds(counts[worst], hidden.shape[1]):
+        return None
+    return AttackWarning(
+        "hidden-gradient",
+        f"at eps {budgets[worst]:g} {counts[worst]} of {hidden.shape[1]} samples survive every "
+        "attack along the network's own gradient and are broken along another's or without any",
     )
 
 

@@ -83,7 +83,7 @@ def uniforms(seed: int, indices: Tensor, count: int, *, stream: int = 0) -> Tens
     return (_shift_right(words, 64 - _UNIFORM_BITS).double() + 0.5) * 2.0**-_UNIFORM_BITS
 
 
-def directions(seed: int, indices: Tensor, count: int) -> Tensor:
+def directions(seed: int, indices: Tensor, count: int, *, stream: int = 0) -> Tensor:
     """A direction for each sample, uniform on the unit sphere.
 
     Normal deviates by Box and Muller (1958), `sqrt(-2 ln u) cos(2 pi v)` and the sine, in
@@ -93,12 +93,13 @@ def directions(seed: int, indices: Tensor, count: int) -> Tensor:
         seed: 0 to 2^63 - 1.
         indices: (N,) int64, not negative.
         count: dimensions.
+        stream: different streams of one sample are independent.
 
     Returns:
         (N, count) float64 on the CPU, rows of norm 1.
     """
     pairs = (count + 1) // 2
-    u = uniforms(seed, indices, 2 * pairs)
+    u = uniforms(seed, indices, 2 * pairs, stream=stream)
     result = torch.empty(len(u), count, dtype=torch.float64)
     for row, into in zip(u, result, strict=True):
         length = row[:pairs].log().mul_(-2.0).sqrt_()
@@ -108,7 +109,9 @@ def directions(seed: int, indices: Tensor, count: int) -> Tensor:
     return result
 
 
-def unit_ball(norm: Norm, seed: int, indices: Tensor, shape: tuple[int, ...]) -> Tensor:
+def unit_ball(
+    norm: Norm, seed: int, indices: Tensor, shape: tuple[int, ...], *, restart: int = 0
+) -> Tensor:
     """One point for each sample, uniform in volume in the unit ball around the origin.
 
     The same point serves every budget, scaled by it. L-inf: each coordinate uniform in (-1, 1).
@@ -119,6 +122,7 @@ def unit_ball(norm: Norm, seed: int, indices: Tensor, shape: tuple[int, ...]) ->
         seed: 0 to 2^63 - 1.
         indices: (N,) int64, not negative; may repeat, equal indices get equal points.
         shape: shape of one sample.
+        restart: points of different restarts are independent.
 
     Returns:
         (N, *shape) float32 on the CPU.
@@ -130,11 +134,11 @@ def unit_ball(norm: Norm, seed: int, indices: Tensor, shape: tuple[int, ...]) ->
     # A batch of several budgets repeats its samples: draw each of them once.
     samples, back = torch.unique(indices.cpu(), return_inverse=True)
     if norm is Norm.LINF:
-        points = 2.0 * uniforms(seed, samples, count) - 1.0
+        points = 2.0 * uniforms(seed, samples, count, stream=2 * restart) - 1.0
     else:
-        radius = uniforms(seed, samples, 1, stream=1)  # (n, 1)
+        radius = uniforms(seed, samples, 1, stream=2 * restart + 1)  # (n, 1)
         # Python's power, one by one: the same bits whatever the batch (see the module's head).
         powers = [u ** (1.0 / count) for u in radius[:, 0].tolist()]
         scale = torch.tensor(powers, dtype=torch.float64)
-        points = directions(seed, samples, count) * scale[:, None]
+        points = directions(seed, samples, count, stream=2 * restart) * scale[:, None]
     return points.float()[back].reshape(-1, *shape)

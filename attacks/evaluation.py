@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Robust accuracy, measured by somebody who trusts neither the attack nor the network.
 
-The evaluator keeps its own copy of the clean images, measures how far each returned image is
-from them, projects what lies outside the ball, runs the network under attack once more on the
-final images and stores what it said about each.
+Attacks are run over all budgets, what they return is judged (see `judging`), and what the network
+under attack said of each image is stored.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .attack import Attack
+from .assault import Targets, assault, rounds, single
+from .attack import Attack, TransferAttack
 from .checks import (
     AttackWarning,
+    hidden_gradients,
     left_the_ball,
     nondeterminism,
     rising_accuracy,
     zero_gradients,
 )
 from .errors import AttackError
-from .grid import BATCH_SIZE, Block, attack_rows, sweep
+from .grid import BATCH_SIZE, attack_rows
 from .inputs import (
     check_budgets,
     check_count,
@@ -33,8 +34,10 @@ from .inputs import (
     check_labels,
     check_seed,
 )
+from .judging import Judge
 from .network import check_finite, device_of, input_gradient, largest, predict
-from .norms import Norm, distance, per_row, powerless, project, rounding
+from .norms import Norm, powerless
+from .suites import Suite, hidden
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) in rows through a network; the total never changes in a run."""
@@ -58,6 +61,8 @@ class Evaluation:
         clean_predictions: (N,) int64, classes given to the clean images.
         predictions: (budgets, N) int64, classes given to the attacked images; of the worst
             iterate, the class that broke the image first.
+        broken_by: of a suite, for each budget and image the member that broke it first, "clean"
+            where it is misclassified as it is, or "" where it survived all; empty for others.
         zero_gradient: (N,) bool, no usable gradient at the clean image (`norms.powerless`); all
             False for an attack that needs none.
         excess: (budgets,) float64, the furthest an attacked image lay beyond eps as the attack
@@ -77,6 +82,7 @@ class Evaluation:
     labels: Tensor
     clean_predictions: Tensor
     predictions: Tensor
+    broken_by: tuple[tuple[str, ...], ...]
     zero_gradient: Tensor
     excess: Tensor
     seconds: float
@@ -125,6 +131,8 @@ def network_rows(
     positive = sum(eps > 0.0 for eps in budgets)
     if positive == 0:
         return clean
+    if isinstance(attack, Suite):
+        return clean + samples * attack.steps * rounds(attack, positive)
     steps = attack_rows(attack, budgets=positive, samples=samples)
     looks = positive * samples * (attack.steps if worst_iterate else 1)
     return clean + steps + looks
@@ -143,6 +151,7 @@ def evaluate(
     batch_size: int = BATCH_SIZE,
     indices: Tensor | None = None,
     worst_iterate: bool = False,
+    sources: Mapping[str, nn.Module] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Attack a network at several budgets and measure what is left of its accuracy.
@@ -165,6 +174,7 @@ def evaluate(
             counts from 0.
         worst_iterate: an image is broken when its clean version or any iterate is misclassified,
             and is not attacked further; otherwise the last iterate decides.
+        sources: by name, networks that a suite takes gradients of, see `suites`.
         progress: called with (rows done, rows in all).
 
     Returns:
@@ -182,6 +192,8 @@ def evaluate(
     check_seed(seed)
     check_count(batch_size, what="batch_size")
     source, threat_model = _threat(model, images, gradient_model, gradient_name)
+    if source is not model and isinstance(attack, TransferAttack):
+        attack = attack.for_transfer()
     total = network_rows(attack, budgets=levels, samples=len(images), worst_iterate=worst_iterate)
     meter = _Meter(progress, total)
 
@@ -203,51 +215,34 @@ def evaluate(
             zero[rows] = powerless(attack.norm, gradient).cpu()
         meter.add((1 + attack.needs_gradient) * len(rows))
 
-    predictions = clean.repeat(len(levels), 1)  # right for eps = 0, overwritten elsewhere
-    excess = torch.zeros(predictions.shape, dtype=torch.float64)
-    outside = torch.zeros(predictions.shape, dtype=torch.bool)
-    positive = [row for row, eps in enumerate(levels) if eps > 0.0]
+    eps = torch.tensor(levels, dtype=torch.float64)
+    judge = Judge(model, attack, images, labels, clean=clean, budgets=eps)
     # A clean image that is misclassified is the first of its iterates: nothing is left to break.
-    targets = torch.arange(len(truth))[(clean == truth) | (not worst_iterate)]
-    if positive and len(targets):
-        where = torch.tensor(positive)
-        eps = torch.tensor(levels, dtype=torch.float64)
-
-        def judge(block: Block) -> Tensor:
-            """Note what the network under attack says of the block; (R,) bool where it errs."""
-            rows, columns = where[block.budget], targets[block.sample]
-            x_adv, over, out = _confine(attack, block.x_adv, images[columns].to(device), eps[rows])
-            excess[rows, columns] = torch.maximum(excess[rows, columns], over)
-            outside[rows, columns] |= out
-            logits = predict(model, x_adv, least_classes=least_classes)
-            predictions[rows, columns] = logits.argmax(1).cpu()
-            return predictions[rows, columns] != truth[columns]
-
-        blocks = sweep(
-            attack,
-            source,
-            images[targets] if worst_iterate else images,
-            labels[targets] if worst_iterate else labels,
-            budgets=[levels[row] for row in positive],
-            seed=seed,
-            indices=samples[targets],
-            batch_size=batch_size,
-            # Each step of a worst iterate is looked at too.
-            on_rows=(lambda rows: meter.add(2 * rows)) if worst_iterate else meter.add,
-            stops=judge if worst_iterate else None,
-        )
-        for block in blocks:
-            if not worst_iterate:
-                judge(block)
-                meter.add(len(block.sample))
+    seen_first = worst_iterate or isinstance(attack, Suite)
+    task = Targets(
+        images=images,
+        labels=labels,
+        indices=samples,
+        columns=torch.arange(len(truth))[(clean == truth) | (not seen_first)],
+        budgets=eps,
+        seed=seed,
+        batch_size=batch_size,
+    )
+    broken_by: tuple[tuple[str, ...], ...] = ()
+    if isinstance(attack, Suite):
+        networks = {**(sources or {}), "own": source}
+        broken_by = assault(attack, networks, judge, task, on_rows=meter.add)
+    elif len(task.columns):
+        single(attack, source, judge, task, worst_iterate=worst_iterate, on_rows=meter.add)
     meter.finish()
 
     again = predict(model, images[batches[0]].to(device))
     found = (
         zero_gradients(zero),
-        rising_accuracy(levels, predictions == truth),
+        hidden_gradients(levels, hidden(broken_by)) if broken_by else None,
+        rising_accuracy(levels, judge.predictions == truth),
         nondeterminism(first_logits, again),
-        left_the_ball(levels, outside, float(excess.max())),
+        left_the_ball(levels, judge.outside, float(judge.excess.max())),
     )
     return Evaluation(
         attack=attack.name,
@@ -260,9 +255,10 @@ def evaluate(
         indices=samples.clone(),
         labels=truth.clone(),
         clean_predictions=clean,
-        predictions=predictions,
+        predictions=judge.predictions,
+        broken_by=broken_by,
         zero_gradient=zero,
-        excess=excess.amax(1),
+        excess=judge.excess.amax(1),
         seconds=time.perf_counter() - began,
         warnings=tuple(warning for warning in found if warning is not None),
     )
@@ -297,41 +293,3 @@ def _threat(
             f"expected gradient_model on the network's device {here}, it is on {there}"
         )
     return gradient_model, f"transfer:{name}" if name else "transfer"
-
-
-def _confine(
-    attack: Attack, x_adv: Tensor, x0: Tensor, eps: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Make sure that images are finite, in the ball and in the box.
-
-    What is within `norms.rounding` of the ball is left as it is, so that an honest attack's
-    images are judged to the bit; anything further out is projected in float64.
-
-    Returns:
-        The images (R, ...) to judge, and on the CPU how far each was beyond its eps (R,)
-        float64 and whether that, or leaving [0, 1], was more than rounding (R,) bool.
-    """
-    if not isinstance(x_adv, Tensor) or x_adv.shape != x0.shape or x_adv.dtype != x0.dtype:
-        got = (
-            f"{x_adv.dtype} {tuple(x_adv.shape)}"
-            if isinstance(x_adv, Tensor)
-            else type(x_adv).__name__
-        )
-        raise AttackError(
-            f"expected {attack.name} to return {x0.dtype} {tuple(x0.shape)}, got {got}"
-        )
-    x_adv = x_adv.detach().to(x0.device)
-    length = distance(attack.norm, x_adv, x0).cpu()
-    if not length.isfinite().all():
-        raise AttackError(
-            f"expected {attack.name} to return finite images, got NaN or infinity in "
-            f"{int((~length.isfinite()).sum())} of {len(length)} rows"
-        )
-    excess = (length - eps).clamp_min(0.0)
-    beyond = excess > rounding(attack.norm, eps, dimensions=x0[0].numel())
-    unboxed = ((x_adv < 0.0) | (x_adv > 1.0)).flatten(1).any(1).cpu()
-    if beyond.any():
-        radius = per_row(eps.to(x0.device), x0)
-        inside = project(attack.norm, x_adv.double(), x0.double(), radius).to(x0.dtype)
-        x_adv = torch.where(per_row(beyond.to(x0.device), x0), inside, x_adv)
-    return x_adv.clamp(0.0, 1.0), excess, beyond | unboxed

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gradient loop: the presets are settings of `GradientAttack`.
 
-One step is: gradient of the summed cross-entropy; its direction in the norm; a step along it;
+One step is: gradient of the summed loss; its direction in the norm; a step along it;
 projection onto the eps-ball around the clean image; clamp to [0, 1]. The order and the rounding
 are foolbox 3's, which is the independent oracle in the tests.
 """
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from .draws import unit_ball
 from .errors import AttackError
 from .inputs import check_count, check_images, check_indices, check_labels, check_seed, row_budgets
+from .losses import loss_of, targeted
 from .network import check_finite, input_gradient, largest
 from .norms import Norm, direction, per_row, project
 
@@ -32,6 +33,7 @@ class GradientAttack:
         rel_step: length of a step as a part of eps.
         abs_step: length of a step in pixel units; takes the place of `rel_step` when given.
         random_start: start uniformly in the eps-ball rather than at the clean image.
+        loss: what is raised, see `losses`; one without a target.
         name: how records and messages call the attack.
     """
 
@@ -40,11 +42,15 @@ class GradientAttack:
     rel_step: float = 1.0
     abs_step: float | None = None
     random_start: bool = False
+    loss: str = "cross_entropy"
     name: str = "gradient"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "norm", Norm(self.norm))
         check_count(self.steps, what="steps")
+        loss_of(self.loss)
+        if targeted(self.loss):
+            raise AttackError(f"expected a loss without a target, got {self.loss}: use apgd")
         for what, length in (("rel_step", self.rel_step), ("abs_step", self.abs_step)):
             if length is not None and not (math.isfinite(length) and length > 0.0):
                 raise AttackError(f"expected a finite {what} above 0, got {length:g}")
@@ -152,7 +158,9 @@ class GradientAttack:
         lengths = self._lengths(budgets, x0)
         magnitude = torch.zeros(len(x0), device=x0.device)
         for step in range(self.steps):
-            gradient, logits = input_gradient(model, x, labels, least_classes=least_classes)
+            gradient, logits = input_gradient(
+                model, x, labels, least_classes=least_classes, loss=loss_of(self.loss)
+            )
             magnitude = torch.maximum(magnitude, largest(gradient, logits))
             x = self._move(x, x0, direction(self.norm, gradient), lengths)
             if step == self.steps - 1:
@@ -182,7 +190,9 @@ class GradientAttack:
         """
         check_images(images)
         least_classes = check_labels(labels, images) + 1
-        gradient, logits = input_gradient(model, images, labels, least_classes=least_classes)
+        gradient, logits = input_gradient(
+            model, images, labels, least_classes=least_classes, loss=loss_of(self.loss)
+        )
         check_finite(largest(gradient, logits), attack=self.name)
         return direction(self.norm, gradient)
 

@@ -7,15 +7,18 @@ flags back; parameters collect no gradients; no autograd graph outlives a call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .errors import AttackError
+from .losses import Loss, loss_of
+
+_CROSS_ENTROPY = loss_of("cross_entropy")
 
 
 @contextmanager
@@ -56,11 +59,16 @@ def device_of(model: nn.Module, default: torch.device) -> torch.device:
 
 
 def _check_logits(logits: object, *, rows: int, least_classes: int) -> Tensor:
-    """Refuse an output that is not one row of logits per image, enough for the labels."""
+    """Refuse an output that is not one row of logits per image, enough for the labels.
+
+    Whole numbers, as of an integer model, become float64, which holds those of 53 bits.
+    """
     if not isinstance(logits, Tensor):
         raise AttackError(
             f"expected the network to return a tensor of logits, got {type(logits).__name__}"
         )
+    if not (logits.is_floating_point() or logits.is_complex() or logits.dtype == torch.bool):
+        logits = logits.double()
     if logits.dim() != 2 or len(logits) != rows or not logits.is_floating_point():
         raise AttackError(
             f"expected floating-point logits of shape ({rows}, classes) from the network, "
@@ -90,7 +98,9 @@ def predict(model: nn.Module, x: Tensor, *, least_classes: int = 0) -> Tensor:
     """
     with evaluation_mode(model), torch.no_grad():
         logits = _check_logits(model(x), rows=len(x), least_classes=least_classes)
-    bad = ~logits.isfinite().all(1)
+    # A finite sum is cheap and proves it; one that is not may still be a sum of large numbers.
+    finite = math.isfinite(float(logits.sum()))
+    bad = torch.zeros(1) if finite else ~logits.isfinite().all(1)
     if bad.any():
         raise AttackError(
             f"expected finite logits from the network, got NaN or infinity in "
@@ -100,9 +110,15 @@ def predict(model: nn.Module, x: Tensor, *, least_classes: int = 0) -> Tensor:
 
 
 def input_gradient(
-    model: nn.Module, x: Tensor, labels: Tensor, *, least_classes: int = 0
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    *,
+    least_classes: int = 0,
+    loss: Loss | None = None,
+    targets: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Gradient of the cross-entropy, summed over the batch, with respect to the input only.
+    """Gradient of a loss, summed over the batch, with respect to the input only.
 
     The sum makes a sample's gradient independent of how many others share its batch. Nothing is
     checked for NaN here, as that would stall an accelerator in every step; see `largest`.
@@ -112,6 +128,8 @@ def input_gradient(
         x: (N, ...) float32, on the network's device.
         labels: (N,) int64.
         least_classes: the number of classes that the labels need.
+        loss: see `losses`; None is the cross-entropy.
+        targets: (N,) int64, the classes that a targeted loss goes to.
 
     Returns:
         The gradient (N, ...) float32 and the logits (N, classes), both detached.
@@ -124,8 +142,10 @@ def input_gradient(
         logits = _check_logits(model(leaf), rows=len(x), least_classes=least_classes)
         gradient: Tensor | None = None
         if logits.requires_grad:
-            loss = F.cross_entropy(logits, labels, reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, leaf, allow_unused=True)
+            raised = (loss or _CROSS_ENTROPY)(
+                logits, labels, labels if targets is None else targets
+            )
+            (gradient,) = torch.autograd.grad(raised.sum(), leaf, allow_unused=True)
     if gradient is None:
         raise AttackError(
             "expected logits that depend on the input through autograd, got a network without "

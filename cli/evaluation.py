@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from axhil.attacks import attack_title
+from axhil.attacks import Suite, attack_title, parse_attack
 from axhil.emulation import EmulationError
 from axhil.hwsim import HwsimError
 from axhil.hwsim.cost import CostRecord
@@ -21,6 +21,7 @@ from axhil.report.figures.examples import examples_figure
 from axhil.report.files import Picture, write_report
 from axhil.report.findings import warnings
 from axhil.report.panels import telling_budget
+from axhil.report.robustness import verdict_tables
 from axhil.report.selection import selection, shown
 from axhil.report.table import visible
 from axhil.report.terminal import terminal_table
@@ -32,6 +33,7 @@ from axhil.study.errors import StudyError
 from axhil.study.results import Results
 from axhil.study.spec import StudySpec
 from axhil.study.storage.store import CellStore
+from axhil.study.verdicts import RULE
 
 from .console import notice, out, progress
 from .output import part, results_folder
@@ -164,6 +166,10 @@ def show(results: Results, *, alone: bool) -> None:
         costs = with_costs(clean_accuracy([part]), [part], exact=True)
         out.print(terminal_table(replace(costs, title="Clean accuracy, and cost")))
         notice(cost_note(part))
+    if judged := verdict_tables(part):
+        for table in judged:
+            out.print(terminal_table(table))
+        out.print(RULE, soft_wrap=True)
     if sentence := selection(part):
         notice(sentence)
     for warning in warnings(results.cells):
@@ -208,7 +214,15 @@ def example_pictures(
     found: dict[str, Picture] = {}
     for experiment, one in zip(experiments, results, strict=True):
         name = experiment.subject.network.name
-        attack, norm = experiment.grid.attacks[-1], experiment.grid.norms[0]
+        norm = experiment.grid.norms[0]
+        single = [
+            each
+            for each in experiment.grid.attacks
+            if not isinstance(parse_attack(each, norm), Suite)
+        ]
+        if not single:  # what a suite did is many attacks' work
+            continue
+        attack = single[-1]
         eps = telling_budget(one.cells, attack=attack, norm=norm)
         if name in found or eps is None:
             continue

@@ -131,7 +131,8 @@ Attacks = Annotated[
     typer.Option(
         "--attack",
         parser=attack,
-        help="fgsm, bim, pgd, or with arguments, 'pgd(steps=100)'; repeatable.",
+        help="fgsm, bim, pgd, apgd, fab, square, autoattack, adaptive, or with arguments, "
+        "'pgd(steps=100)'; repeatable.",
     ),
 ]
 Norm = Annotated[str, typer.Option("--norm", parser=_one_of("attacks", "Norm"), help="linf or l2.")]

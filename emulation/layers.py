@@ -119,7 +119,8 @@ class LutLayer(nn.Module, ABC):
         self._shared = True
         self.register_buffer("codes", parameters.codes)
         self.register_buffer("out_scale", self._out_scale(parameters.weight_scale))
-        self.register_buffer("bias", parameters.bias)
+        # A parameter, though none to train: by the first one other packages find a device.
+        self.bias = nn.Parameter(parameters.bias, requires_grad=False)
         self._rule = gradient
         self._gradient: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
         self._correction = self._corrected()

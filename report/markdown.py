@@ -10,8 +10,9 @@ from axhil.study import paper
 from axhil.study.comparisons import LEVEL
 from axhil.study.errors import StudyError
 from axhil.study.results import Results
+from axhil.study.verdicts import RULE
 
-from . import accuracy, cost, differences, findings, provenance
+from . import accuracy, cost, differences, findings, provenance, robustness
 from .claims import claims_table
 from .selection import selection, shown
 from .table import Entry, Table, visible
@@ -81,6 +82,7 @@ def report_markdown(
     if some:
         parts += [*_clean([shown(one) for one in some]), *_timing(some)]
         for one in some:
+            parts += _verdicts(shown(one))
             parts += _robust(one, records)
         parts += [*_claims(some), *_warnings(some), "## Provenance"]
         for one in some:
@@ -108,6 +110,15 @@ def _summary(one: Results) -> str:
         f"{text} {plain(findings.finding(one.comparisons, one.reference))} "
         f"{plain(findings.caution(one.records, one.comparisons))}"
     )
+
+
+def _verdicts(part: Results) -> list[str]:
+    judged = robustness.verdict_tables(part)
+    if not judged:
+        return []
+    tables = [*judged, *robustness.taken_away(part)]
+    shown_tables = [f"**{plain(table.full_title)}**\n\n{markdown_table(table)}" for table in tables]
+    return [f"## Verdict: {plain(part.title)}", plain(RULE), *shown_tables]
 
 
 def _clean(some: Sequence[Results]) -> list[str]:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 
-from axhil.attacks import attack_title
+from axhil.attacks import Suite, attack_title
 from axhil.study import paper
 from axhil.study.engine.experiment import DEFAULT_BUDGETS, attack_of
 from axhil.study.results import Results
@@ -50,13 +50,15 @@ def settings(results: Results) -> Table:
 def _arguments(settings: CellSettings) -> dict[str, object]:
     """What an attack's spelling leaves at its default too, where the attack is known here."""
     attack = attack_of(settings)
+    if isinstance(attack, Suite):
+        return {"suite": ", ".join(member.name for member in attack.members)}
     if attack is None or not is_dataclass(attack) or isinstance(attack, type):
         return {}
     values = asdict(attack)
     return {
         key: value
         for key, value in values.items()
-        if value is not None and key not in ("name", "norm")
+        if isinstance(value, bool | int | float | str) and key not in ("name", "norm")
     }
 
 

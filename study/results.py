@@ -16,6 +16,7 @@ from .errors import StudyError
 from .paper import TITLES
 from .storage.cells import Cell
 from .storage.records import Record, records_of
+from .verdicts import verdicts
 
 if TYPE_CHECKING:
     from axhil.hwsim.cost.record import CostRecord, Figures
@@ -187,7 +188,7 @@ class Results:
         return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "_", part) for part in parts)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able: how far it is, and every point of the curves."""
+        """JSON-able: how far it is, every point of the curves, and what suites say."""
         return {
             "network": self.network,
             "threat_model": self.threat_model,
@@ -209,6 +210,7 @@ class Results:
                 for one in self.records
             ],
             **({"cost": self._cost_dict()} if self.costs is not None else {}),
+            "verdicts": [one.as_dict() for one in verdicts(self.cells, self.reference)],
         }
 
     def _cost_dict(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from axhil.attacks.checks import (
+    hidden_gradients,
     iterated_weaker,
     left_the_ball,
     nondeterminism,
@@ -62,6 +63,15 @@ def test_an_iterated_attack_weaker_than_a_single_step_is_a_warning():
     warning = iterated_weaker(budgets, flags(60, 40, 20), flags(62, 45, 20))
     assert warning.code == "iterated-weaker"
     assert "at eps 0.2 is 45.00% under pgd but 40.00% under fgsm" in warning.message
+
+
+@pytest.mark.parametrize(("count", "warned"), [(0, False), (1, False), (2, True), (50, True)])
+def test_a_gradient_that_misses_what_others_break_is_a_warning(count, warned):
+    warning = hidden_gradients((0.1, 0.2), flags(0, count))
+    assert (warning is not None) == warned
+    if warning is not None:
+        assert warning.code == "hidden-gradient"
+        assert f"at eps 0.2 {count} of 100 samples survive every attack" in warning.message
 
 
 def test_logits_that_differ_between_runs_are_a_warning():

@@ -351,7 +351,9 @@ NAN = float("nan")
             {"model": Returns(lambda x: x.sum())}, r"logits of shape \(2, classes\)", id="scalar"
         ),
         pytest.param({"model": Returns(lambda x: (x, x))}, "logits, got tuple", id="tuple"),
-        pytest.param({"model": Returns(lambda x: x.long())}, "got torch.int64", id="integers"),
+        pytest.param(
+            {"model": Returns(lambda x: x.long())}, "depend on the input through", id="integers"
+        ),
         pytest.param(
             {"model": Returns(lambda x: x.detach())}, "depend on the input through", id="detached"
         ),
@@ -401,7 +403,7 @@ def test_what_an_attack_cannot_work_with_is_refused(change, match, norm):
         (lambda: GradientAttack(norm=Norm.L2, steps=1, rel_step=0.0), "rel_step above 0, got 0"),
         (lambda: GradientAttack(norm=Norm.L2, steps=1, abs_step=NAN), "abs_step above 0, got nan"),
         (lambda: fgsm("l1"), "unknown norm 'l1': expected one of linf, l2"),
-        (lambda: parse_attack("cw"), "unknown attack 'cw': expected one of fgsm, bim, pgd"),
+        (lambda: parse_attack("cw"), "unknown attack 'cw': expected one of .*fgsm, bim, pgd"),
     ],
 )
 def test_impossible_settings_are_refused(make, match):

@@ -121,7 +121,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(arguments, sentence, refused)
 USAGE = {
     "unknown attack": (
         ["eval", "--attack", "cw"],
-        r"--attack.*'cw': expected one of fgsm, b",
+        r"--attack.*'cw': expected one of .*fgsm, b",
     ),
     "unknown norm": (["eval", "--norm", "l1"], r"--norm.*expected one of linf, l2, got 'l1'"),
     "unknown threat model": (

@@ -211,7 +211,7 @@ def test_a_running_model_that_fails_is_named_with_its_operands(tmp_path, source,
 
 def test_a_python_model_that_raises_says_what(tmp_path):
     path = tmp_path / "m.py"
-    path.write_text("def f(a, b):\n    return abs(a // (b - 3))\n")
+    path.write_text("def f(a, b):\n    return abs(int(a) // (int(b) - 3))\n")
     operands = Operands.both(4, signed=False)
     with (
         pytest.raises(HwsimError, match=r"m\.py:f: 0 x 3 raises ZeroDivisionError"),

@@ -34,7 +34,8 @@ def test_the_least_that_a_study_needs_is_a_name_and_a_network(written):
     assert grid.budgets == DEFAULT_BUDGETS
     assert (grid.seed, grid.worst_iterate, spec.threat_models) == (0, False, ("whitebox",))
     assert len(spec.multipliers) == 7
-    assert set(grid.attacks) == set(attack_names())
+    assert grid.attacks == ("fgsm", "bim", "pgd")
+    assert set(grid.attacks) <= set(attack_names())
     assert spec.evaluations == 7 * 3 * (12 + 9)
 
 
@@ -109,7 +110,7 @@ MISTAKES = {
     "images as text": ('images = "3"', r"images: expected a valid integer, got '3'"),
     "unknown attack": (
         'attacks = ["cw"]',
-        r"attacks\.1: unknown attack 'cw': expected one of fgsm, bim, pgd",
+        r"attacks\.1: unknown attack 'cw': expected one of .*fgsm, bim, pgd",
     ),
     "an attack's argument": (
         'attacks = ["fgsm", "bim(x=1)"]',

@@ -27,8 +27,11 @@ LIMIT = 60.0
 """Seconds that a proof may take, where nobody says otherwise."""
 
 _MITER, _FOUND = "miter.blif", "counterexample"
-_COMMANDS = (f"read_blif {_MITER}", "strash", "&get", "&cec -m", "print_status")
+_READ = (f"read_blif {_MITER}", "strash")
 _WRITE = f"write_cex -n {_FOUND}"
+_PROVE = (*_READ, "&get", "&cec -m", "print_status", _WRITE)
+# What `&cec` disproves before it asks a solver it writes no counterexample of.
+_SEARCH = (*_READ, "iprove", _WRITE)
 _COVERS = {
     Kind.not_: ("0",),
     Kind.and_: ("11",),
@@ -129,18 +132,22 @@ def decide(x: Cone, y: Cone, *, seconds: float = LIMIT) -> Verdict:
         raise HwsimError(f"ABC not found, which proves that gates are equal ({INSTALL})")
     with scratch("equivalence") as folder:
         (folder / _MITER).write_text("".join(f"{line}\n" for line in _miter(x, y)))
-        command = [str(abc), "-c", "; ".join((*_COMMANDS, _WRITE))]
-        try:
-            done = run(command, box=Box(folder), seconds=seconds)
-        except OverLimitError:
-            return Verdict(None)
-        if re.search(r"^Networks are equivalent", done.stdout, re.M):
-            return Verdict(True)
-        found = folder / _FOUND
-        if not found.is_file():
+        values: dict[str, str] = {}
+        for commands in (_PROVE, _SEARCH):
+            try:
+                command = [str(abc), "-c", "; ".join(commands)]
+                done = run(command, box=Box(folder), seconds=seconds)
+            except OverLimitError:
+                return Verdict(None)
+            if re.search(r"^Networks are equivalent", done.stdout, re.M):
+                return Verdict(True)
+            if (found := folder / _FOUND).is_file():
+                values = dict(re.findall(r"^i(\d+)@0=([01])$", found.read_text(), re.M))
+            if values:
+                break
+        else:
             lines = done.stdout.strip().splitlines() or ["it said nothing"]
             raise HwsimError(f"expected an answer of ABC, got exit code {done.code}: {lines[-1]}")
-        values = dict(re.findall(r"^i(\d+)@0=([01])$", found.read_text(), re.M))
     # What no gate reads may be missing.
     bits = [int(values.get(str(place), "0")) for place in range(len(x.inputs))]
     return Verdict(False, np.array(bits, np.uint8))

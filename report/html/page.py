@@ -19,8 +19,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from axhil.hwsim.files import write_atomically
 from axhil.study.errors import StudyError
 from axhil.study.results import Results
+from axhil.study.verdicts import RULE
 
-from .. import accuracy, cost, differences, findings, measurements, provenance
+from .. import accuracy, cost, differences, findings, measurements, provenance, robustness
 from ..claims import claims_table
 from ..figures.errors import tables_figure
 from ..figures.saving import small_png
@@ -130,6 +131,8 @@ def report_page(
         findings=findings,
         measurements=measurements,
         provenance=provenance,
+        robustness=robustness,
+        rule=RULE,
     )  # fmt: skip
 
 

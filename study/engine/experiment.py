@@ -13,7 +13,16 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from axhil.attacks import Attack, AttackError, Norm, canonical, network_rows, parse_attack
+from axhil.attacks import (
+    Attack,
+    AttackError,
+    Norm,
+    SteppedAttack,
+    Suite,
+    canonical,
+    network_rows,
+    parse_attack,
+)
 from axhil.attacks.checks import iterated_weaker
 from axhil.emulation import Settings
 from axhil.emulation.gradients.gradient import parse_gradient
@@ -81,7 +90,19 @@ class Grid:
         object.__setattr__(self, "attacks", tuple(map(canonical, self.attacks)))
         for attack in self.attacks:
             for norm in self.norms:
-                parse_attack(attack, norm)  # refuses arguments that do not fit
+                found = parse_attack(attack, norm)  # refuses arguments that do not fit
+                if self.worst_iterate and not isinstance(found, SteppedAttack):
+                    raise StudyError(
+                        f"{attack} shows no iterates, and counts every image that it comes past "
+                        "anyway: expected worst_iterate false, or attacks such as pgd"
+                    )
+                several = isinstance(found, Suite) and found.sources != ("own",)
+                if several and self.threat_model != WHITEBOX:
+                    raise StudyError(
+                        f"{attack} takes its gradients of several networks, the attacked one "
+                        f"among them: expected the threat model {WHITEBOX}, got "
+                        f"{self.threat_model}"
+                    )
 
 
 @dataclass(frozen=True)

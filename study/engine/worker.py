@@ -11,12 +11,16 @@ from importlib.metadata import version
 import torch
 from torch import nn
 
-from axhil.attacks import Evaluation, evaluate, parse_attack
+from axhil.attacks import Attack, Borrowed, Evaluation, Suite, evaluate, parse_attack
+from axhil.hwsim import error_metrics
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
 from ..storage.cells import WHITEBOX, Cell, CellSettings
 from ..subject import Subject
+
+SLOPE = "slope:16"
+"""Of the tables, for suites: over 16 codes to either side, the length of DRUM(3)'s longest step."""
 
 
 def environment(device: str) -> dict[str, str | int]:
@@ -65,39 +69,64 @@ class CellWorker:
         which = (multiplier.digest, settings.gradient)
         if self._network is None or self._network[0] != which:
             self._network = None  # frees the one before
-            network = self._subject.prepared.emulate(
-                multiplier.mapping(),
-                layers=self._subject.network.approximate,
-                gradient=settings.gradient,
-                device=self._device,
-            )
-            self._network = (which, network)
+            self._network = (which, self._emulated(multiplier, settings.gradient))
+        attack = parse_attack(settings.attack, settings.norm)
         evaluation = evaluate(
             self._network[1],
             self._x,
             self._y,
-            parse_attack(settings.attack, settings.norm),
+            attack,
             budgets=settings.budgets,
-            gradient_model=self._source(settings.threat_model),
+            gradient_model=(
+                None if settings.threat_model == WHITEBOX else self._source(settings.threat_model)
+            ),
             gradient_name=settings.threat_model.partition(":")[2],
             seed=settings.seed,
             batch_size=settings.batch,
             indices=self._indices,
             worst_iterate=settings.worst_iterate,
+            sources=self._lenders(attack, multiplier, self._network[1]),
             progress=tick,
         )
         return _finished(settings, multiplier.label, evaluation, self._device)
 
-    def _source(self, threat_model: str) -> nn.Module | None:
+    def _emulated(self, multiplier: Assignment | None, gradient: str = "float32") -> nn.Module:
+        """The network built from a multiplier; None: in exact integer arithmetic."""
+        return self._subject.prepared.emulate(
+            None if multiplier is None else multiplier.mapping(),
+            layers=self._subject.network.approximate,
+            gradient=gradient,
+            device=self._device,
+        )
+
+    def _lenders(
+        self, attack: Attack, multiplier: Assignment, network: nn.Module
+    ) -> dict[str, nn.Module]:
+        """The networks whose gradients a suite takes beside the attacked one's own.
+
+        Arithmetic without errors has no other slope, and is the exact network itself.
+        """
+        found: dict[str, nn.Module] = {}
+        for name in attack.sources if isinstance(attack, Suite) else ():
+            if name == "own":
+                continue
+            if name == "float":
+                found[name] = Borrowed(network, self._source("transfer:float"))
+            elif all(error_metrics(one.table()).ep == 0 for one in multiplier.multipliers):
+                found[name] = network
+            elif name == "slope":
+                found[name] = self._emulated(multiplier, SLOPE)
+            else:
+                found[name] = Borrowed(network, self._source("transfer:exact"))
+        return found
+
+    def _source(self, threat_model: str) -> nn.Module:
         """The network that the gradients of a transfer come from."""
-        if threat_model == WHITEBOX:
-            return None
         if threat_model not in self._sources:
-            exact = self._subject.prepared.emulate
             self._sources[threat_model] = (
                 copy.deepcopy(self._subject.float_model)
                 if threat_model == "transfer:float"
-                else exact(None, layers=self._subject.network.approximate, device=self._device)
+                else self._emulated(None)
             )
         return self._sources[threat_model]
 
@@ -114,4 +143,5 @@ def _finished(settings: CellSettings, label: str, evaluation: Evaluation, device
         warnings=tuple(str(warning) for warning in evaluation.warnings),
         seconds=(round(evaluation.seconds / count, 6),) * count,
         environment=environment(device),
+        broken_by=evaluation.broken_by,
     )

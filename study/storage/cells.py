@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
+from itertools import accumulate, repeat
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import torch
@@ -203,6 +204,8 @@ class Cell:
         environment: versions, device, threads: what the result should not depend on.
         cost: figures of the multiplier's hardware by name, where a study has them; see
             `hwsim.cost.record`. No result depends on them, and the store does not keep them.
+        broken_by: of a suite of attacks, for each budget and image the member that broke it, see
+            `attacks.Evaluation`; empty for others.
     """
 
     settings: CellSettings
@@ -213,11 +216,15 @@ class Cell:
     seconds: tuple[float, ...]
     environment: Mapping[str, Any]
     cost: Mapping[str, float] = field(default_factory=dict)
+    broken_by: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         budgets = self.settings.budgets
-        if not len(self.correct) == len(self.seconds) == len(budgets) or any(
-            len(row) != self.settings.images for row in self.correct
+        lengths = {len(row) for row in (*self.correct, *self.broken_by)}
+        if (
+            not len(self.correct) == len(self.seconds) == len(budgets)
+            or len(self.broken_by) not in (0, len(budgets))
+            or lengths != {self.settings.images}
         ):
             raise StudyError(
                 f"expected flags of {len(budgets)} budgets and {self.settings.images} images"
@@ -231,21 +238,28 @@ class Cell:
             settings=replace(self.settings, budgets=tuple(budgets)),
             correct=tuple(self.correct[row] for row in where),
             seconds=tuple(self.seconds[row] for row in where),
+            broken_by=tuple(self.broken_by[row] for row in where) if self.broken_by else (),
         )
 
 
 def joined(parts: Sequence[Cell]) -> Cell:
     """One cell from cells with equal settings but for their budgets, ascending.
 
-    Of a budget that several have, the first counts. Warnings about the curve are made anew.
+    Of a budget that several have, the first counts. Warnings about the curve are made anew. What a
+    suite broke at one part's budget is broken at the other parts' larger ones, as if all had been
+    computed together.
     """
-    flags: dict[float, tuple[str, float]] = {}
+    flags: dict[float, tuple[str, float, tuple[str, ...]]] = {}
     for part in parts:
-        found = zip(part.correct, part.seconds, strict=True)
+        found = zip(part.correct, part.seconds, part.broken_by or repeat(()), strict=False)
         for eps, result in zip(part.settings.budgets, found, strict=True):
             flags.setdefault(eps, result)
     budgets = tuple(sorted(flags))
     rows = tuple(flags[eps][0] for eps in budgets)
+    broken_by = tuple(flags[eps][2] for eps in budgets)
+    if parts[0].broken_by:
+        broken_by = tuple(accumulate(broken_by, _carried))
+        rows = tuple("".join("10"[who != ""] for who in row) for row in broken_by)
     warnings = dict.fromkeys(w for part in parts for w in part.warnings)
     if len(parts) > 1:
         correct = torch.tensor([[digit == "1" for digit in row] for row in rows])
@@ -259,4 +273,9 @@ def joined(parts: Sequence[Cell]) -> Cell:
         zero_gradient=max(part.zero_gradient for part in parts),
         warnings=tuple(warnings),
         seconds=tuple(flags[eps][1] for eps in budgets),
+        broken_by=broken_by if parts[0].broken_by else (),
     )
+
+
+def _carried(smaller: tuple[str, ...], larger: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(before or now for before, now in zip(smaller, larger, strict=True))

@@ -54,6 +54,10 @@ def write_records(cells: Sequence[Cell], path: Path) -> Path:
     rows = [row for cell in cells for row in rows_of(cell)]
     frame = pd.DataFrame(rows, columns=schema_of(cells).names)
     frame["correct"] = ["".join("01"[flag] for flag in flags) for flags in frame["correct"]]
+    if "broken_by" in frame:
+        frame["broken_by"] = [
+            "|".join(found) if isinstance(found, list) else "" for found in frame["broken_by"]
+        ]
     frame["warnings"] = [" | ".join(found) for found in frame["warnings"]]
     frame = frame.map(_inert)
     path.parent.mkdir(parents=True, exist_ok=True)

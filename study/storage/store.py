@@ -67,6 +67,7 @@ _RESULTS = (
     ("warnings", pa.list_(pa.string())),
     ("seconds", pa.float64()),
 )
+_SUITE = ("broken_by", pa.list_(pa.string()))  # where a cell has it
 _ENVIRONMENT = (
     ("axhil", pa.string()),
     ("torch", pa.string()),
@@ -90,9 +91,10 @@ def schema_of(cells: Sequence[Cell]) -> pa.Schema:
     ]
     chosen = _QUANTISATIONS.union(*(cell.settings.quantisation for cell in cells))
     quantisation = [(f"{_QUANTISATION}{key}", pa.string()) for key in sorted(chosen)]
+    suite = [_SUITE] if any(cell.broken_by for cell in cells) else []
     figures = dict.fromkeys(figure for cell in cells for figure in cell.cost)
     cost = [(f"{_COST}{figure.replace(' ', '_')}", pa.float64()) for figure in figures]
-    return pa.schema([*settings, *quantisation, *_RESULTS, *_ENVIRONMENT, *cost])
+    return pa.schema([*settings, *quantisation, *_RESULTS, *suite, *_ENVIRONMENT, *cost])
 
 
 def rows_of(cell: Cell) -> list[dict[str, Any]]:
@@ -101,8 +103,9 @@ def rows_of(cell: Cell) -> list[dict[str, Any]]:
     del settings["budgets"]
     quantisation = settings.pop("quantisation")
     rows = []
-    results = zip(cell.settings.budgets, cell.correct, cell.seconds, strict=True)
-    for eps, flags, seconds in results:
+    broken_by = cell.broken_by or (None,) * len(cell.correct)
+    results = zip(cell.settings.budgets, cell.correct, cell.seconds, broken_by, strict=True)
+    for eps, flags, seconds, by in results:
         accuracy = proportion(flags.count("1"), len(flags))
         rows.append(
             {
@@ -117,6 +120,7 @@ def rows_of(cell: Cell) -> list[dict[str, Any]]:
                 "zero_gradient": cell.zero_gradient,
                 "warnings": list(cell.warnings),
                 "seconds": seconds,
+                **({} if by is None else {_SUITE[0]: list(by)}),
                 **cell.environment,
                 **{f"{_COST}{key.replace(' ', '_')}": value for key, value in cell.cost.items()},
             }
@@ -132,7 +136,7 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
         KeyError, TypeError, ValueError: no rows of a cell.
     """
     first = rows[0]
-    others = {name for name, _ in (*_RESULTS, *_ENVIRONMENT)}
+    others = {name for name, _ in (*_RESULTS, _SUITE, *_ENVIRONMENT)}
     settings = {
         name: value for name, value in first.items() if name not in others and value is not None
     }
@@ -147,6 +151,7 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
         if name.startswith(_COST)
     }
     budgets = [row["eps"] for row in rows]
+    broken_by = [row.get(_SUITE[0]) for row in rows]
     body = {**settings, "quantisation": quantisation, "budgets": budgets}
     return typed(
         Cell,
@@ -159,6 +164,7 @@ def cell_of(rows: Sequence[Mapping[str, Any]], *, version: int) -> Cell:
             "seconds": tuple(row["seconds"] for row in rows),
             "environment": {key: first[key] for key in ENVIRONMENT if first[key] is not None},
             "cost": cost,
+            "broken_by": () if broken_by[0] is None else tuple(tuple(by or ()) for by in broken_by),
         },
     )
 

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of what suites of attacks say: the verdicts, and what each further attack took away."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from axhil.attacks import attack_title
+from axhil.attacks.suites import CLEAN
+from axhil.study.results import Results
+from axhil.study.verdicts import Verdict, suite_cells, verdicts
+
+from .table import NONE, Entry, Mark, Table, number, rows_of
+
+_MARKS: dict[str, Mark] = {"more robust": "gain", "less robust": "loss", "reference": "faint"}
+
+
+def verdict_tables(results: Results) -> list[Table]:
+    """One table per norm, a row for each multiplier; none where no suite was run."""
+    found: dict[str, list[Verdict]] = {}
+    whole = results.whole or results
+    for verdict in verdicts(whole.cells, whole.reference):
+        if verdict.cell.label in results.labels:
+            found.setdefault(verdict.cell.settings.norm, []).append(verdict)
+    return [
+        Table(
+            f"Verdict under {attack_title(own[0].cell.settings.attack, norm)}",
+            (
+                "multiplier",
+                "verdict",
+                "because",
+                "median eps",
+                "area",
+                "bears more",
+                "bears less",
+                "p Wilcoxon",
+                "own gradient missed, %",
+            ),
+            rows_of([_row(verdict) for verdict in own]),
+            align="lllrrrrrr",
+            multipliers=True,
+        )
+        for norm, own in found.items()
+    ]
+
+
+def _row(verdict: Verdict) -> list[Entry]:
+    beyond = f"> {max(verdict.cell.settings.budgets):.4g}"
+    median = verdict.median
+    row = [
+        Entry(verdict.cell.label),
+        Entry(verdict.name, mark=_MARKS.get(verdict.name, "strong")),
+        Entry(verdict.reason) if verdict.reason else NONE,
+        number(median, ".4g") if math.isfinite(median) else Entry(beyond),
+        number(verdict.area, ".4f"),
+    ]
+    if verdict.budgets is None or verdict.adjusted is None:
+        row += [NONE] * 3
+    else:
+        row += [
+            number(verdict.budgets.larger),
+            number(verdict.budgets.smaller),
+            number(verdict.adjusted, ".2g"),
+        ]
+    return [*row, number(100 * verdict.hidden, ".1f")]
+
+
+def taken_away(results: Results) -> list[Table]:
+    """Per norm, of each multiplier the images that each member of the suite broke first.
+
+    An image that was broken at a smaller budget counts for the member that broke it there.
+    """
+    tables = []
+    cells = [cell for cell in suite_cells(results.cells) if cell.label in results.labels]
+    for norm in dict.fromkeys(cell.settings.norm for cell in cells):
+        own = [cell for cell in cells if cell.settings.norm == norm]
+        budgets = sorted({eps for cell in own for eps in cell.settings.budgets if eps > 0})
+        rows: list[list[Entry]] = []
+        for cell in own:
+            at = dict(zip(cell.settings.budgets, map(Counter, cell.broken_by), strict=True))
+            members = dict.fromkeys(who for found in at.values() for who in found)
+            for member in sorted(members, key=lambda who: (who == "", who != CLEAN)):
+                name = {"": "survived all", CLEAN: "wrong without attack"}.get(member, member)
+                rows.append(
+                    [
+                        Entry(cell.label),
+                        Entry(name),
+                        *(number(at[eps][member]) if eps in at else NONE for eps in budgets),
+                    ]
+                )
+        tables.append(
+            Table(
+                f"What each attack of {attack_title(own[0].settings.attack, norm)} took away",
+                ("multiplier", "attack", *(f"{eps:.4g}" for eps in budgets)),
+                rows_of(rows),
+                subject="images broken first",
+                align="ll" + "r" * len(budgets),
+                multipliers=True,
+            )
+        )
+    return tables
