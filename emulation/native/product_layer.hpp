@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A quantised convolution for tables that factorise: lut[a, b] = u[a] * v[b]. Activations are
-// remapped to u while they are laid out, four channels to a dword, and the sums are u8 x s8 dot
-// products; a negative u is moved up by 128, which a constant per output channel takes back.
+// remapped to u, and the sums are dot products of units: four channels of u8 x s8, where a
+// negative u is moved up by 128, which a constant per output channel takes back, or two of s16.
 #pragma once
 
 #include <vector>
@@ -18,17 +18,15 @@ class ProductLayer final : public Layer {
                const std::int32_t* v, int width, const std::uint8_t* weights);
 
  protected:
-  void accumulate(const Work& work) const override;
-  void prepare(bool, bool) const override {}
-  std::int32_t bias(int m, int block, bool) const override { return block ? 0 : bias_[m]; }
-  std::uint8_t zero_pattern() const override { return map_[0]; }
-  const std::uint8_t* remap() const override { return map_; }
-  int panel_slot(int lane) const override { return lane; }
+  void compute(const Images& images) const override;
 
  private:
-  std::uint8_t map_[256];
-  std::vector<std::int8_t> weights_;  // [m][quad][4]
-  std::vector<std::int32_t> bias_;    // [m]
+  void multiply(const Images& images, const std::uint8_t* units, long item, int tiles) const;
+
+  int units_;                            // of a segment
+  std::uint16_t map_[256];
+  std::vector<std::uint8_t> weights_;    // [group][chunk][segment][unit][kLanes] units
+  std::vector<std::int32_t> bias_;       // [m]
 };
 
 }  // namespace axhil
