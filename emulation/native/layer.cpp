@@ -10,6 +10,18 @@
 namespace axhil {
 namespace {
 
+// A short run of bytes, without a call.
+inline void copy(std::uint8_t* to, const std::uint8_t* from, int count) {
+  if (count > 64) {
+    std::memcpy(to, from, count);
+  } else if (count >= 8) {
+    for (int i = 0; i + 8 <= count; i += 8) std::memcpy(to + i, from + i, 8);
+    std::memcpy(to + count - 8, from + count - 8, 8);
+  } else {
+    for (int i = 0; i < count; ++i) to[i] = from[i];
+  }
+}
+
 // Images are taken together until they have this many pixels per thread: enough to share a layer's
 // rows, few enough for their codes and sums to stay in the caches.
 constexpr long kPixels = 8192;
@@ -27,7 +39,7 @@ struct Layer::Call {
   int runs;                            // of channels, each an item per image
   std::uint8_t* codes;
   const std::uint32_t* place;          // of every position of an image, bytes
-  Range* range;                        // of every item
+  Survey* survey;                      // of every item
 };
 
 Layer::Layer(const Geometry& geometry, const Ops* ops)
@@ -73,7 +85,14 @@ void Layer::fill(const Call& c, long item) const {
                     c.in.mask ? c.in.mask + at : nullptr});
     codes = quantised;
   }
-  c.range[item] = ops_->range(codes, channels * area);
+  if (!map()) {
+    c.survey[item] = ops_->survey(codes, channels * area);
+  } else {
+    auto* mapped = buffer.get<std::uint8_t>(channels * area);
+    if (codes != mapped) std::memcpy(mapped, codes, channels * area);
+    ops_->remap(map(), mapped, channels * area);
+    codes = mapped;
+  }
   std::uint8_t* to = c.codes + static_cast<std::size_t>(image) * c.Hp * c.Wp * c.channels;
   if (area == 1) {
     std::memcpy(to + c.place[0] + channel, codes, channels);
@@ -111,9 +130,9 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
   const std::size_t bytes = plane * c.channels * together;
   // Units of products are read whole, windows' runs too: 8 bytes beyond the last code.
   c.codes = buffer.get<std::uint8_t>(bytes + 64);
-  if (g_.ph || g_.pw) std::memset(c.codes, 0, bytes);
-  std::vector<Range> ranges(static_cast<std::size_t>(c.runs) * together);
-  c.range = ranges.data();
+  if (g_.ph || g_.pw) std::memset(c.codes, map() ? map()[0] : 0, bytes);
+  std::vector<Survey> surveys(static_cast<std::size_t>(c.runs) * together);
+  c.survey = surveys.data();
 
   Images images{};
   images.all = out;
@@ -128,11 +147,14 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     c.images = std::min(together, in.N - c.first);
     const long items = static_cast<long>(c.runs) * c.images;
     parallel_for(threads, items, [&](long item) { fill(c, item); });
-    images.range = {};
+    images.codes_used = {};
     for (long i = 0; i < items; ++i) {
-      images.range.low = std::min(images.range.low, ranges[i].low);
-      images.range.high = std::max(images.range.high, ranges[i].high);
+      images.codes_used.low = std::min(images.codes_used.low, surveys[i].low);
+      images.codes_used.high = std::max(images.codes_used.high, surveys[i].high);
+      images.codes_used.used += surveys[i].used;
     }
+    images.density = static_cast<double>(images.codes_used.used) /
+                     (static_cast<double>(in.H) * in.W * c.channels * c.images);
     images.out.out = static_cast<float*>(out.data) + c.first * images.out.image_stride;
     const long pixels = area * c.images;
     if (images.pixel.size() != static_cast<std::size_t>(pixels)) {
@@ -155,16 +177,18 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     windows.stride = static_cast<std::size_t>(channels_) * g_.groups;
     windows.positions = pixels;
     auto* to = window_buffer.get<std::uint8_t>(pixels * windows.stride + 64);
+    // Neighbouring taps of all channels are one run.
+    const bool joined = g_.groups == 1 && g_.dw == 1;
+    const int steps = joined ? 1 : g_.kw, run = joined ? g_.kw * g_.C : g_.C;
     parallel_for(threads, (pixels + 255) / 256, [&](long item) {
       const long end = std::min(pixels, 256 * (item + 1));
       for (long p = 256 * item; p < end; ++p) {
         std::uint8_t* next = to + p * windows.stride;
         for (int group = 0; group < g_.groups; ++group) {
           for (int i = 0; i < g_.kh; ++i) {
-            for (int j = 0; j < g_.kw; ++j, next += g_.C) {
-              const std::size_t from = images.pixel[p] + static_cast<std::size_t>(i) * g_.dh * c.Wp +
-                                       j * g_.dw;
-              std::memcpy(next, c.codes + from * c.channels + group * g_.C, g_.C);
+            const std::size_t row = images.pixel[p] + static_cast<std::size_t>(i) * g_.dh * c.Wp;
+            for (int j = 0; j < steps; ++j, next += run) {
+              copy(next, c.codes + (row + j * g_.dw) * c.channels + group * g_.C, run);
             }
           }
         }

@@ -83,12 +83,15 @@ class Layer {
     long positions;
     std::vector<std::uint32_t> pixel;  // the first position of every output pixel's window
     std::vector<std::uint32_t> offset; // of every segment, positions from there
-    Range range;                       // of the codes
+    Survey codes_used;                 // of the codes, without padding
+    double density;                    // how many of them are not 0
     Target out;                        // of channel 0
     Output all;
     int threads;
   };
   virtual void compute(const Images& images) const = 0;
+  // What codes are replaced by; null: nothing, and they are surveyed.
+  virtual const std::uint8_t* map() const { return nullptr; }
 
   // `images`' target of up to 32 channels of one group.
   Target target(const Images& images, int channel, int channels, const std::int32_t* add) const;

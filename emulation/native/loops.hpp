@@ -95,9 +95,12 @@ inline Words high64(Words a, Words b) { return __builtin_shuffle(a, b, Words{2, 
 constexpr float kRound = 12582912.0f;
 
 void quantize(const QuantizeArgs& a) {
-  const float *x = a.x, inv_scale = a.inv_scale, qmin = a.qmin, qmax = a.qmax;
-  std::uint8_t *codes = a.codes, *mask = a.mask;
-  for (std::size_t i = 0; i < a.count; ++i) {
+  // Locals, which no store of a byte can change.
+  const float* __restrict x = a.x;
+  const float inv_scale = a.inv_scale, qmin = a.qmin, qmax = a.qmax;
+  const std::size_t count = a.count;
+  std::uint8_t *__restrict codes = a.codes, *__restrict mask = a.mask;
+  for (std::size_t i = 0; i < count; ++i) {
     float v = x[i] * inv_scale;
     v = v > qmin ? v : qmin;  // NaN becomes qmin
     v = v < qmax ? v : qmax;
@@ -108,7 +111,7 @@ void quantize(const QuantizeArgs& a) {
     codes[i] = static_cast<std::uint8_t>(bits);
   }
   if (!mask) return;
-  for (std::size_t i = 0; i < a.count; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     float v = x[i] * inv_scale;
     v = v > qmin - 1.0f ? v : qmin - 1.0f;
     v = v < qmax + 1.0f ? v : qmax + 1.0f;
@@ -117,14 +120,41 @@ void quantize(const QuantizeArgs& a) {
   }
 }
 
-Range range(const std::uint8_t* codes, std::size_t count) {
-  std::int8_t low = 0, high = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto code = static_cast<std::int8_t>(codes[i]);
-    low = code < low ? code : low;
-    high = code > high ? code : high;
+Survey survey(const std::uint8_t* codes, std::size_t count) {
+  Survey s;
+  while (count > 0) {
+    // Blocks in which a byte's counts cannot overflow.
+    const std::size_t block = count < 4096 ? count : 4096;
+    std::int8_t low = 0, high = 0;
+    std::uint16_t used = 0;
+    for (std::size_t i = 0; i < block; ++i) {
+      const auto code = static_cast<std::int8_t>(codes[i]);
+      low = code < low ? code : low;
+      high = code > high ? code : high;
+      used = static_cast<std::uint16_t>(used + (code != 0));
+    }
+    s.low = low < s.low ? low : s.low;
+    s.high = high > s.high ? high : s.high;
+    s.used += used;
+    codes += block;
+    count -= block;
   }
-  return {low, high};
+  return s;
+}
+
+void remap(const std::uint8_t* map, std::uint8_t* codes, std::size_t count) {
+  std::size_t i = 0;
+#ifdef __AVX512VBMI__
+  const auto part = [&](int at) { return _mm512_loadu_si512(map + at); };
+  const __m512i a = part(0), b = part(64), c = part(128), d = part(192);
+  for (; i + 64 <= count; i += 64) {
+    const __m512i code = _mm512_loadu_si512(codes + i);
+    _mm512_storeu_si512(codes + i, _mm512_mask_blend_epi8(_mm512_movepi8_mask(code),
+                                                          _mm512_permutex2var_epi8(a, code, b),
+                                                          _mm512_permutex2var_epi8(c, code, d)));
+  }
+#endif
+  for (; i < count; ++i) codes[i] = map[codes[i]];
 }
 
 using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
@@ -320,8 +350,7 @@ template <bool kHigh>
 void add_taps(const AddAllArgs& a) {
   std::uint32_t* acc = a.acc;
   for (int i = 0; i < a.items; ++i, acc += kLanes) {
-    const std::uint8_t* codes = a.codes + i * a.stride;
-    __builtin_prefetch(codes + 4 * a.stride);
+    const std::uint8_t* codes = a.codes + static_cast<std::size_t>(i) * a.taps;
     Sums sums(acc, a.overwrite, a.offset, a.taps);
     const std::uint16_t* rows = a.rows;
     for (int t = 0; t < a.taps; ++t, rows += a.size * kLanes) {
@@ -480,7 +509,7 @@ void store_lanes(const Target& t, const std::uint32_t* acc, long first, int pixe
 }
 
 constexpr Ops make_ops(const char* name) {
-  return {name, kUnit, quantize, range, transpose, compact, build, add, add_all, product,
+  return {name, kUnit, quantize, survey, remap, transpose, compact, build, add, add_all, product,
           store, store_lanes};
 }
 

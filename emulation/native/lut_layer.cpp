@@ -73,35 +73,39 @@ LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t*
   const int size = 1 << width, K = segments_ * channels_;
   int number[256];
   std::fill(number, number + 256, -1);
-  std::vector<int> used;
-  weights_.resize(static_cast<std::size_t>(g_.O) * K);
+  std::vector<std::uint8_t> numbers;  // [m][segment][channel]
   zeros_.resize(g_.O);
   for (int m = 0; m < g_.O; ++m) {
     std::uint32_t sum = 0;
     for (int k = 0; k < K; ++k) {
       const int w = weights[weight(m, k / channels_, k % channels_)];
       if (number[w] < 0) {
-        number[w] = static_cast<int>(used.size());
-        used.push_back(w);
+        number[w] = used_++;
+        for (int a = 0; a < size; ++a) table_.push_back(table[a * size + w]);
       }
-      weights_[static_cast<std::size_t>(m) * K + k] = static_cast<std::uint8_t>(number[w]);
+      numbers.push_back(static_cast<std::uint8_t>(number[w]));
       sum += static_cast<std::uint32_t>(table[w]);
     }
     zeros_[m] = static_cast<std::int32_t>(sum);
   }
-  used_ = static_cast<int>(used.size());
-  for (int w : used) {
-    for (int a = 0; a < size; ++a) table_.push_back(table[a * size + w]);
+  blocks_ = block_count((used_ + 7) / 8 * 8);
+  for (int at = 0; at < g_.groups * segments_; ++at) {
+    for (int b = 0; b < blocks_; ++b) {
+      for (int i = 0; i < per_group_; ++i) {
+        const auto row = numbers.begin() +
+                         (static_cast<std::size_t>(at / segments_) * per_group_ + i) * K +
+                         at % segments_ * channels_;
+        weights_.insert(weights_.end(), row + block_start(b, blocks_),
+                        row + block_start(b + 1, blocks_));
+      }
+    }
   }
-  lanes_.resize(static_cast<std::size_t>(g_.groups) * chunks() * K * kLanes);
-  auto* to = lanes_.data();
-  for (int group = 0; group < g_.groups; ++group) {
-    for (int chunk = 0; chunk < chunks(); ++chunk) {
-      for (int k = 0; k < K; ++k) {
-        for (int lane = 0; lane < kLanes; ++lane) {
-          const int m = chunk * kLanes + lane_channel(lane);
-          *to++ = m < per_group_ ? weights_[(static_cast<std::size_t>(group) * per_group_ + m) * K + k] : 0;
-        }
+  for (int chunk = 0; chunk < g_.groups * chunks(); ++chunk) {
+    for (int k = 0; k < K; ++k) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const int m = chunk % chunks() * kLanes + lane_channel(lane);
+        const std::size_t row = static_cast<std::size_t>(chunk / chunks()) * per_group_ + m;
+        lanes_.push_back(m < per_group_ ? numbers[row * K + k] : 0);
       }
     }
   }
@@ -137,10 +141,10 @@ int LutLayer::block_count(int size) const {
 void LutLayer::compute(const Images& images) const {
   static thread_local Buffer list_buffer, count_buffer;
   const long pixels = static_cast<long>(images.pixel.size());
-  const bool full = is_full(images.range);
+  const bool full = is_full(images.codes_used);
   const auto up = [](long n) { return static_cast<double>((n + kLanes - 1) / kLanes * kLanes); };
   const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
-  const double adds = up(per_group_) * (size * kBuild + pixels * kAdd);
+  const double adds = up(per_group_) * (size * kBuild + pixels * images.density * kAdd);
   const double added = up(pixels) * (used_ * kBuild + per_group_ * kAdd);
   const double looked_up = static_cast<double>(pixels) * per_group_ * kLookUp;
 
@@ -197,7 +201,7 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
   const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
   const int group = chunk / chunks();
   const long first = pixels * tile / tiles, count = pixels * (tile + 1) / tiles - first;
-  const Columns& columns = columns_[is_full(images.range)];
+  const Columns& columns = columns_[is_full(images.codes_used)];
   const int K = segments_ * channels_;
   const std::uint8_t* weights = lanes_.data() + static_cast<std::size_t>(chunk) * K * kLanes;
   auto* rows = row_buffer.get<std::uint16_t>(static_cast<std::size_t>(row_capacity()) * kLanes);
@@ -209,7 +213,7 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
   a.item = images.pixel.data() + first;
   a.stride = static_cast<std::size_t>(lists.stride);
   a.rows = rows;
-  Range range = images.range;
+  Range range = images.codes_used;
   if (range.high >= columns.size) range.high = columns.size - 1;
   if (range.low < -columns.size) range.low = -columns.size;
   for (int s = 0; s < segments_; ++s) {
@@ -247,8 +251,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
   const int m_begin = per_group_ * part / parts + group * per_group_;
   const int m_end = per_group_ * (part + 1) / parts + group * per_group_;
   const Columns& columns = columns_[2];
-  const int blocks = block_count(columns.size), K = segments_ * channels_;
-  const int taps = (channels_ + blocks - 1) / blocks;
+  const int taps = (channels_ + blocks_ - 1) / blocks_;
   const auto mask = static_cast<std::uint8_t>((1 << width_) - 1);
   auto* rows = row_buffer.get<std::uint16_t>(static_cast<std::size_t>(row_capacity()) * kLanes);
   auto* acc = acc_buffer.get<std::uint32_t>(static_cast<std::size_t>(m_end - m_begin) * kLanes);
@@ -257,12 +260,11 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
   a.acc = acc;
   a.overwrite = true;
   a.items = m_end - m_begin;
-  a.stride = static_cast<std::size_t>(K);
   a.size = columns.size;
   a.rows = rows;
   for (int s = 0; s < segments_; ++s) {
-    for (int b = 0; b < blocks; ++b) {
-      const int begin = block_start(b, blocks), n = block_start(b + 1, blocks) - begin;
+    for (int b = 0; b < blocks_; ++b) {
+      const int begin = block_start(b, blocks_), n = block_start(b + 1, blocks_) - begin;
       for (int lane = 0; lane < kLanes; ++lane) {
         const long pixel = first + std::min(lane_channel(lane), count - 1);
         const std::uint8_t* codes = images.codes +
@@ -273,7 +275,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
       for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
         ops_->build({columns.planes[plane].data(), columns.size, Range{0, used_ - 1}, lanes, n,
                      rows});
-        a.codes = weights_.data() + static_cast<std::size_t>(m_begin) * K + s * channels_ + begin;
+        a.codes = weights(m_begin, s, b);
         a.taps = n;
         a.offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);
         a.high = plane == 1;
@@ -289,9 +291,8 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
 // One output channel, look-up by look-up.
 // Floor: two loads and an addition a product.
 void LutLayer::look_up(const Images& images, long item) const {
-  const int m = static_cast<int>(item), K = segments_ * channels_, codes = 1 << width_;
+  const int m = static_cast<int>(item), codes = 1 << width_;
   const auto mask = static_cast<std::uint8_t>(codes - 1);
-  const std::uint8_t* weights = weights_.data() + static_cast<std::size_t>(m) * K;
   const std::size_t channel = static_cast<std::size_t>(m / per_group_) * channels_;
   const std::int32_t none = 0;
   const Target to = target(images, m, 1, &none);
@@ -304,9 +305,12 @@ void LutLayer::look_up(const Images& images, long item) const {
       for (int i = 0; i < count; ++i) {
         x[i] = images.codes + (images.pixel[first + i] + images.offset[s]) * images.stride + channel;
       }
-      for (int c = 0; c < channels_; ++c) {
-        const std::int32_t* column = table_.data() + weights[s * channels_ + c] * codes;
-        for (int i = 0; i < count; ++i) sum[i] += column[x[i][c] & mask];
+      for (int b = 0; b < blocks_; ++b) {
+        const std::uint8_t* w = weights(m, s, b);
+        for (int c = block_start(b, blocks_); c < block_start(b + 1, blocks_); ++c, ++w) {
+          const std::int32_t* column = table_.data() + *w * codes;
+          for (int i = 0; i < count; ++i) sum[i] += column[x[i][c] & mask];
+        }
       }
     }
     std::uint32_t acc[kLanes];

@@ -41,6 +41,12 @@ class LutLayer final : public Layer {
   static Columns columns(int count, int size, int used, Product product);
   // Whether some pattern's top bit is set.
   bool is_full(Range range) const { return range.low < 0 || range.high >> (width_ - 1); }
+  // Of a block's weights of output m.
+  const std::uint8_t* weights(int m, int segment, int block) const {
+    const std::size_t at = static_cast<std::size_t>(m / per_group_) * segments_ + segment;
+    const int begin = block_start(block, blocks_), end = block_start(block + 1, blocks_);
+    return weights_.data() + (at * channels_ + begin) * per_group_ + m % per_group_ * (end - begin);
+  }
   int block_count(int size) const;
   int block_start(int block, int blocks) const {
     return static_cast<int>(static_cast<long>(channels_) * block / blocks);
@@ -53,7 +59,8 @@ class LutLayer final : public Layer {
   int width_;
   std::vector<std::int32_t> table_;      // [used weight][1 << width], by activation
   int used_ = 0;                         // different weights
-  std::vector<std::uint8_t> weights_;    // [m][segment][channel], numbers of used weights
+  int blocks_ = 0;                       // of channels, with rows of all used weights
+  std::vector<std::uint8_t> weights_;    // [group][segment][block][m][channel], numbers of used
   std::vector<std::uint8_t> lanes_;      // [group][chunk][segment][channel][kLanes]
   std::vector<std::int32_t> zeros_;      // [m]: the sum where every code is 0
   // Built when first needed: most layers only ever see one kind of activations.

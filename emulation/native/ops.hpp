@@ -19,6 +19,10 @@ struct Range {
   int low = 0, high = 0;  // as signed bytes; 0 is always in it
 };
 
+struct Survey : Range {
+  std::size_t used = 0;   // codes that are not 0
+};
+
 struct QuantizeArgs {
   const float* x;
   std::size_t count;
@@ -64,8 +68,7 @@ struct AddAllArgs {
   std::uint32_t* acc;            // as of AddArgs
   bool overwrite;
   int items;
-  const std::uint8_t* codes;     // of an item's taps
-  std::size_t stride;            // between items
+  const std::uint8_t* codes;     // [item][tap]
   int taps, size;                // rows of a tap
   const std::uint16_t* rows;
   std::uint32_t offset;
@@ -102,7 +105,8 @@ struct Ops {
   const char* name;
   int unit;                      // channels in a unit of the product loop: 4 (u8 x s8), 2 (s16)
   void (*quantize)(const QuantizeArgs&);
-  Range (*range)(const std::uint8_t* codes, std::size_t count);
+  Survey (*survey)(const std::uint8_t* codes, std::size_t count);
+  void (*remap)(const std::uint8_t* map, std::uint8_t* codes, std::size_t count);  // in place
   void (*transpose)(const TransposeArgs&);
   // Writes tap << shift | code of every code that is not 0 (of its lower `shift` bits) to `list`,
   // in order, and returns their number; `list` has room for `count` rounded up to 8.

@@ -16,10 +16,11 @@ constexpr int kUnits = 128;      // in a block: its weights, 16 KiB, stay in L1
 
 ProductLayer::ProductLayer(const Geometry& geometry, const Ops* ops, const std::int32_t* u,
                            const std::int32_t* v, int width, const std::uint8_t* weights)
-    : Layer(geometry, ops), units_((channels_ + ops->unit - 1) / ops->unit) {
-  const int size = 1 << width, unit = ops_->unit;
-  const int offset = unit == 4 && *std::min_element(u, u + size) < 0 ? 128 : 0;
-  for (int a = 0; a < 256; ++a) map_[a] = static_cast<std::uint16_t>(u[a % size] + offset);
+    : Layer(geometry, ops),
+      units_((channels_ + ops->unit - 1) / ops->unit),
+      negative_(*std::min_element(u, u + (1 << width)) < 0) {
+  const int size = 1 << width, unit = ops_->unit, offset = unit == 4 && negative_ ? 128 : 0;
+  for (int a = 0; a < 256; ++a) map_[a] = static_cast<std::uint8_t>(u[a % size] + offset);
   weights_.resize(static_cast<std::size_t>(g_.groups) * chunks() * segments_ * units_ * kLanes * 4);
   bias_.resize(g_.O);
   for (int m = 0; m < g_.O; ++m) {
@@ -44,32 +45,31 @@ ProductLayer::ProductLayer(const Geometry& geometry, const Ops* ops, const std::
 
 void ProductLayer::compute(const Images& images) const {
   static thread_local Buffer buffer;
-  // [position][group][unit]; what fills up a unit meets weights of 0.
-  const std::size_t stride = static_cast<std::size_t>(g_.groups) * units_ * 4;
-  auto* units = buffer.get<std::uint8_t>(images.positions * stride);
-  constexpr long kRun = 256;
-  parallel_for(images.threads, (images.positions + kRun - 1) / kRun, [&](long item) {
-    const long end = std::min(images.positions, kRun * (item + 1));
-    for (long p = kRun * item; p < end; ++p) {
-      for (int group = 0; group < g_.groups; ++group) {
-        const std::uint8_t* from = images.codes + p * images.stride + group * channels_;
-        std::uint8_t* to = units + p * stride + group * units_ * 4;
-        if (ops_->unit == 4) {
-          for (int c = 0; c < channels_; ++c) to[c] = static_cast<std::uint8_t>(map_[from[c]]);
-        } else {
-          for (int c = 0; c < channels_; ++c) std::memcpy(to + 2 * c, map_ + from[c], 2);
-        }
+  const void* codes = images.codes;
+  if (ops_->unit == 2) {
+    // 64 bytes beyond: what fills up a last unit meets weights of 0.
+    const std::size_t count = images.positions * images.stride;
+    auto* halves = buffer.get<std::int16_t>(count + 64);
+    constexpr std::size_t kRun = 1 << 16;
+    parallel_for(images.threads, static_cast<long>((count + kRun - 1) / kRun), [&](long item) {
+      const std::size_t end = std::min(count, kRun * (item + 1));
+      const std::uint8_t* from = images.codes;
+      if (negative_) {
+        for (std::size_t i = kRun * item; i < end; ++i) halves[i] = static_cast<std::int8_t>(from[i]);
+      } else {
+        for (std::size_t i = kRun * item; i < end; ++i) halves[i] = from[i];
       }
-    }
-  });
+    });
+    codes = halves;
+  }
   const long pixels = static_cast<long>(images.pixel.size());
   const int tiles = static_cast<int>((pixels + kTile - 1) / kTile);
   parallel_for(images.threads, static_cast<long>(g_.groups) * chunks() * tiles,
-               [&](long item) { multiply(images, units, item, tiles); });
+               [&](long item) { multiply(images, codes, item, tiles); });
 }
 
 // A tile of pixels, 32 channels.
-void ProductLayer::multiply(const Images& images, const std::uint8_t* units, long item,
+void ProductLayer::multiply(const Images& images, const void* codes, long item,
                             int tiles) const {
   static thread_local Buffer acc_buffer;
   auto* acc = acc_buffer.get<std::uint32_t>((kTile + 16) * kLanes);
@@ -82,10 +82,12 @@ void ProductLayer::multiply(const Images& images, const std::uint8_t* units, lon
   a.overwrite = true;
   a.pixels = static_cast<int>(count);
   a.item = images.pixel.data() + first;
-  a.stride = static_cast<std::size_t>(g_.groups) * units_ * 4;
+  const int bytes = 4 / ops_->unit;
+  a.stride = images.stride * bytes;
   for (int s = 0; s < segments_; ++s) {
     for (int begin = 0; begin < units_; begin += kUnits) {
-      a.x = units + images.offset[s] * a.stride + (group * units_ + begin) * 4;
+      a.x = static_cast<const std::uint8_t*>(codes) + images.offset[s] * a.stride +
+            group * channels_ * bytes + begin * 4;
       a.units = std::min(kUnits, units_ - begin);
       a.weights = weights_.data() +
                   ((static_cast<std::size_t>(chunk) * segments_ + s) * units_ + begin) * kLanes * 4;

@@ -19,12 +19,14 @@ class ProductLayer final : public Layer {
 
  protected:
   void compute(const Images& images) const override;
+  const std::uint8_t* map() const override { return map_; }
 
  private:
-  void multiply(const Images& images, const std::uint8_t* units, long item, int tiles) const;
+  void multiply(const Images& images, const void* codes, long item, int tiles) const;
 
   int units_;                            // of a segment
-  std::uint16_t map_[256];
+  bool negative_;                        // whether some u is
+  std::uint8_t map_[256];
   std::vector<std::uint8_t> weights_;    // [group][chunk][segment][unit][kLanes] units
   std::vector<std::int32_t> bias_;       // [m]
 };
