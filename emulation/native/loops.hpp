@@ -235,6 +235,34 @@ int compact(const std::uint8_t* codes, int count, int shift, std::uint16_t* list
   return n;
 }
 
+void widen(const std::uint8_t* codes, std::size_t stride, long positions, int channels,
+           Range* ranges) {
+  constexpr int kBlock = 64;
+  for (int first = 0; first < channels; first += kBlock) {
+    const int n = channels - first < kBlock ? channels - first : kBlock;
+    std::int8_t low[kBlock] = {}, high[kBlock] = {};
+    for (long p = 0; p < positions; ++p) {
+      const auto* from = reinterpret_cast<const std::int8_t*>(codes + p * stride + first);
+      if (n == kBlock) {
+        for (int c = 0; c < kBlock; ++c) {
+          low[c] = from[c] < low[c] ? from[c] : low[c];
+          high[c] = from[c] > high[c] ? from[c] : high[c];
+        }
+      } else {
+        for (int c = 0; c < n; ++c) {
+          low[c] = from[c] < low[c] ? from[c] : low[c];
+          high[c] = from[c] > high[c] ? from[c] : high[c];
+        }
+      }
+    }
+    for (int c = 0; c < n; ++c) {
+      Range& range = ranges[first + c];
+      range.low = low[c] < range.low ? low[c] : range.low;
+      range.high = high[c] > range.high ? high[c] : range.high;
+    }
+  }
+}
+
 // ---- Rows --------------------------------------------------------------------------------------
 
 // Eight codes of 8 * kPieces columns, transposed to eight rows.
@@ -271,9 +299,12 @@ void build(const BuildArgs& a) {
       for (int i = 0; i < 8 * kPieces; ++i) {
         column[i] = a.columns + a.weights[t * kLanes + first + i] * a.size;
       }
-      for (int code = 0; code <= a.range.high; code += 8) build_eight(column, code, rows + first);
-      if (a.range.low >= 0) continue;
-      for (int code = (a.size + a.range.low) / 8 * 8; code < a.size; code += 8) {
+      const Range range = a.range[t];
+      for (int code = 0; code <= range.high && code < a.size; code += 8) {
+        build_eight(column, code, rows + first);
+      }
+      for (int code = range.low + a.size > 0 ? (range.low + a.size) / 8 * 8 : 0; code < a.size;
+           code += 8) {
         build_eight(column, code, rows + first);
       }
     }
@@ -437,8 +468,20 @@ void product(const ProductArgs& a) {
 
 // ---- Outputs -----------------------------------------------------------------------------------
 
-// kWords consecutive pixels of one channel, the first `count` of them.
-inline void emit(const Target& t, int channel, long pixel, int count, Words sum) {
+// kWords consecutive pixels, or the first `count` of them.
+struct Place {
+  long pixel;
+  int count;
+  std::uint32_t* out;  // of channel 0; null where they are not all there, in one image
+};
+
+inline Place place(const Target& t, long pixel, int count) {
+  const long image = pixel / t.area, at = pixel % t.area;
+  auto* out = static_cast<std::uint32_t*>(t.out) + image * t.image_stride + at;
+  return {pixel, count, count == kWords && at + kWords <= t.area ? out : nullptr};
+}
+
+inline void emit(const Target& t, int channel, const Place& to, Words sum) {
   sum += static_cast<std::uint32_t>(t.add[channel]);
   if (t.scale) {
     Floats y = __builtin_convertvector((Ints)sum, Floats) * t.scale[channel];
@@ -447,19 +490,18 @@ inline void emit(const Target& t, int channel, long pixel, int count, Words sum)
     if (t.relu) y = y < 0.0f ? Floats{} : y;
     sum = (Words)y;
   }
-  const long image = pixel / t.area, at = pixel % t.area;
-  auto* out = static_cast<std::uint32_t*>(t.out) + static_cast<std::size_t>(channel) * t.area;
-  if (count == kWords && at + kWords <= t.area) {
-    save(out + image * t.image_stride + at, sum);
+  const std::size_t first = static_cast<std::size_t>(channel) * t.area;
+  if (to.out) {
+    save(to.out + first, sum);
     return;
   }
   std::uint32_t values[kWords];
   save(values, sum);
-  for (int done = 0; done < count;) {  // image by image
-    const long now = pixel + done;
-    const int run = static_cast<int>(count - done < t.area - now % t.area
-                                         ? count - done : t.area - now % t.area);
-    std::memcpy(out + now / t.area * t.image_stride + now % t.area, values + done, 4 * run);
+  auto* out = static_cast<std::uint32_t*>(t.out) + first;
+  for (int done = 0; done < to.count;) {  // image by image
+    const long pixel = to.pixel + done, image = pixel / t.area, at = pixel % t.area;
+    const int run = static_cast<int>(to.count - done < t.area - at ? to.count - done : t.area - at);
+    std::memcpy(out + image * t.image_stride + at, values + done, 4 * run);
     done += run;
   }
 }
@@ -471,45 +513,60 @@ inline void transpose4(Words* r) {
   r[0] = low64(a, b), r[1] = high64(a, b), r[2] = low64(c, d), r[3] = high64(c, d);
 }
 
+// Four channels, `c` on, of kWords pixels.
+inline void store_four(const Target& t, const std::uint32_t* acc, bool sums, int c,
+                       const Place& to) {
+  Words lower[4], upper[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const void *from[kPieces], *above[kPieces];
+    for (int piece = 0; piece < kPieces; ++piece) {
+      from[piece] = acc + (i + 4 * piece) * kLanes + c;
+      above[piece] = acc + (i + 4 * piece) * kLanes + kHalf + c;
+    }
+    lower[i] = join(from);
+    upper[i] = join(above);
+    if (sums) lower[i] -= upper[i] << 16;
+  }
+  transpose4(lower);
+  transpose4(upper);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    if (c + i < t.channels) emit(t, c + i, to, lower[i]);
+    if (kHalf + c + i < t.channels) emit(t, kHalf + c + i, to, upper[i]);
+  }
+}
+
 void store(const Target& t, const std::uint32_t* acc, bool sums, long first, int pixels) {
-  for (int p = 0; p < pixels; p += kWords, acc += kWords * kLanes) {
-    const int count = pixels - p < kWords ? pixels - p : kWords;
+  constexpr int kSpan = 16;  // pixels of a cache line
+  for (int p = 0; p < pixels; p += kSpan, acc += kSpan * kLanes) {
+    Place to[kSpan / kWords];
+    const int count = pixels - p < kSpan ? pixels - p : kSpan;
+    for (int v = 0; v < kSpan / kWords; ++v) {
+      to[v] = place(t, first + p + v * kWords, count - v * kWords < kWords ? count - v * kWords
+                                                                            : kWords);
+    }
     for (int c = 0; c < kHalf && c < t.channels; c += 4) {
-      Words lower[4], upper[4];
-      for (int i = 0; i < 4; ++i) {
-        const void *from[kPieces], *above[kPieces];
-        for (int piece = 0; piece < kPieces; ++piece) {
-          from[piece] = acc + (i + 4 * piece) * kLanes + c;
-          above[piece] = acc + (i + 4 * piece) * kLanes + kHalf + c;
-        }
-        lower[i] = join(from);
-        upper[i] = join(above);
-        if (sums) lower[i] -= upper[i] << 16;
-      }
-      transpose4(lower);
-      transpose4(upper);
-      for (int i = 0; i < 4; ++i) {
-        if (c + i < t.channels) emit(t, c + i, first + p, count, lower[i]);
-      }
-      for (int i = 0; i < 4; ++i) {
-        if (kHalf + c + i < t.channels) emit(t, kHalf + c + i, first + p, count, upper[i]);
+      for (int v = 0; v * kWords < count; ++v) {
+        store_four(t, acc + v * kWords * kLanes, sums, c, to[v]);
       }
     }
   }
 }
 
 void store_lanes(const Target& t, const std::uint32_t* acc, long first, int pixels) {
-  for (int m = 0; m < t.channels; ++m, acc += kLanes) {
-    for (int p = 0; p < pixels; p += kWords) {
-      const auto odd = load<Words>(acc + kHalf + p % kHalf);
-      const Words sum = p < kHalf ? load<Words>(acc + p) - (odd << 16) : odd;
-      emit(t, m, first + p, pixels - p < kWords ? pixels - p : kWords, sum);
+  for (int p = 0; p < pixels; p += kWords) {
+    const Place to = place(t, first + p, pixels - p < kWords ? pixels - p : kWords);
+    for (int m = 0; m < t.channels; ++m) {
+      const std::uint32_t* sums = acc + static_cast<std::size_t>(m) * kLanes;
+      const auto odd = load<Words>(sums + kHalf + p % kHalf);
+      emit(t, m, to, p < kHalf ? load<Words>(sums + p) - (odd << 16) : odd);
     }
   }
 }
 
 constexpr Ops make_ops(const char* name) {
-  return {name, kUnit, quantize, survey, remap, transpose, compact, build, add, add_all, product,
+  return {name, kUnit, quantize, survey, remap, transpose, compact, widen, build, add, add_all, product,
           store, store_lanes};
 }
 

@@ -40,6 +40,7 @@ struct LutLayer::Lists {
   long positions;
   std::uint16_t* entries;                // [group][block][position][stride]
   std::uint8_t* count;                   // [group][block][position]
+  std::vector<Range> ranges;             // of the codes of every channel
 };
 
 template <class Product>
@@ -169,8 +170,11 @@ void LutLayer::compute(const Images& images) const {
     lists.entries = list_buffer.get<std::uint16_t>(all * lists.stride + 64);
     lists.count = count_buffer.get<std::uint8_t>(all);
     constexpr long kRun = 128;
+    std::vector<Range> ranges((images.positions + kRun - 1) / kRun * images.stride);
     parallel_for(images.threads, (images.positions + kRun - 1) / kRun, [&](long item) {
       const long end = std::min(images.positions, kRun * (item + 1));
+      ops_->widen(images.codes + kRun * item * images.stride, images.stride, end - kRun * item,
+                  static_cast<int>(images.stride), ranges.data() + item * images.stride);
       for (int i = 0; i < lists.blocks * g_.groups; ++i) {
         const int group = i / lists.blocks, b = i % lists.blocks;
         const int first = block_start(b, lists.blocks);
@@ -184,6 +188,12 @@ void LutLayer::compute(const Images& images) const {
         }
       }
     });
+    lists.ranges.resize(images.stride);
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+      Range& range = lists.ranges[i % images.stride];
+      range.low = std::min(range.low, ranges[i].low);
+      range.high = std::max(range.high, ranges[i].high);
+    }
     const long chunk = static_cast<long>(g_.groups) * chunks();
     int tiles = 1;
     while (images.threads > 1 && chunk * tiles < 4 * images.threads && pixels / tiles > kTile) {
@@ -213,9 +223,6 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
   a.item = images.pixel.data() + first;
   a.stride = static_cast<std::size_t>(lists.stride);
   a.rows = rows;
-  Range range = images.codes_used;
-  if (range.high >= columns.size) range.high = columns.size - 1;
-  if (range.low < -columns.size) range.low = -columns.size;
   for (int s = 0; s < segments_; ++s) {
     for (int b = 0; b < lists.blocks; ++b) {
       const int begin = block_start(b, lists.blocks), end = block_start(b + 1, lists.blocks);
@@ -224,7 +231,8 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
       a.lists = lists.entries + list * lists.stride;
       a.counts = lists.count + list;
       for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
-        ops_->build({columns.planes[plane].data(), columns.size, range,
+        ops_->build({columns.planes[plane].data(), columns.size,
+                     lists.ranges.data() + group * channels_ + begin,
                      weights + (static_cast<std::size_t>(s) * channels_ + begin) * kLanes,
                      end - begin, rows});
         a.high = plane == 1;
@@ -256,6 +264,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
   auto* rows = row_buffer.get<std::uint16_t>(static_cast<std::size_t>(row_capacity()) * kLanes);
   auto* acc = acc_buffer.get<std::uint32_t>(static_cast<std::size_t>(m_end - m_begin) * kLanes);
   auto* lanes = lane_buffer.get<std::uint8_t>(static_cast<std::size_t>(taps) * kLanes);
+  const std::vector<Range> all(taps, Range{0, used_ - 1});
   AddAllArgs a{};
   a.acc = acc;
   a.overwrite = true;
@@ -273,8 +282,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
         for (int t = 0; t < n; ++t) lanes[t * kLanes + lane] = codes[t] & mask;
       }
       for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
-        ops_->build({columns.planes[plane].data(), columns.size, Range{0, used_ - 1}, lanes, n,
-                     rows});
+        ops_->build({columns.planes[plane].data(), columns.size, all.data(), lanes, n, rows});
         a.codes = weights(m_begin, s, b);
         a.taps = n;
         a.offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);

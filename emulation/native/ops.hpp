@@ -43,7 +43,7 @@ struct TransposeArgs {
 struct BuildArgs {
   const std::uint16_t* columns;  // [column][size]
   int size;                      // codes; a multiple of 8
-  Range range;                   // of codes, modulo size: no others get rows
+  const Range* range;            // of every tap's codes, modulo size: no others get rows
   const std::uint8_t* weights;   // [tap][kLanes], lanes as in a row
   int taps;
   std::uint16_t* rows;
@@ -111,6 +111,9 @@ struct Ops {
   // Writes tap << shift | code of every code that is not 0 (of its lower `shift` bits) to `list`,
   // in order, and returns their number; `list` has room for `count` rounded up to 8.
   int (*compact)(const std::uint8_t* codes, int count, int shift, std::uint16_t* list);
+  // Widens the ranges of `channels` channels by their codes at `positions` positions.
+  void (*widen)(const std::uint8_t* codes, std::size_t stride, long positions, int channels,
+                Range* ranges);
   void (*build)(const BuildArgs&);
   void (*add)(const AddArgs&);
   void (*add_all)(const AddAllArgs&);
