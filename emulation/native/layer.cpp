@@ -10,22 +10,18 @@
 namespace axhil {
 namespace {
 
-// A short run of bytes, without a call.
-inline void copy(std::uint8_t* to, const std::uint8_t* from, int count) {
-  if (count > 64) {
+// A short run of bytes; where there is room for up to 15 bytes more, without a call.
+inline void copy(std::uint8_t* to, const std::uint8_t* from, int count, bool room) {
+  if (!room || count > 64) {
     std::memcpy(to, from, count);
-  } else if (count >= 8) {
-    for (int i = 0; i + 8 <= count; i += 8) std::memcpy(to + i, from + i, 8);
-    std::memcpy(to + count - 8, from + count - 8, 8);
   } else {
-    for (int i = 0; i < count; ++i) to[i] = from[i];
+    for (int i = 0; i < count; i += 16) std::memcpy(to + i, from + i, 16);
   }
 }
 
 // Images are taken together until they have this many pixels per thread: enough to share a layer's
 // rows, few enough for their codes and sums to stay in the caches.
 constexpr long kPixels = 8192;
-constexpr int kFewChannels = 16;    // windows of so few channels are copied out
 constexpr int kChannelsPerItem = 64;
 // What is too short to share among threads: some 100 microseconds.
 constexpr double kWork = 4e6;
@@ -42,10 +38,10 @@ struct Layer::Call {
   Survey* survey;                      // of every item
 };
 
-Layer::Layer(const Geometry& geometry, const Ops* ops)
+Layer::Layer(const Geometry& geometry, const Ops* ops, int few)
     : g_(geometry),
       ops_(ops),
-      copied_(geometry.kh * geometry.kw > 1 ? geometry.C <= kFewChannels
+      copied_(geometry.kh * geometry.kw > 1 ? geometry.C <= few
                                             : geometry.sh * geometry.sw > 1),
       segments_(copied_ ? 1 : geometry.kh * geometry.kw),
       channels_(copied_ ? geometry.C * geometry.kh * geometry.kw : geometry.C),
@@ -137,6 +133,8 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
   Images images{};
   images.all = out;
   images.threads = threads;
+  images.width = c.Wp;
+  images.out_width = OW;
   images.out.area = static_cast<int>(area);
   images.out.image_stride = static_cast<std::size_t>(area) * g_.O;
   images.out.relu = out.relu;
@@ -177,20 +175,27 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     windows.stride = static_cast<std::size_t>(channels_) * g_.groups;
     windows.positions = pixels;
     auto* to = window_buffer.get<std::uint8_t>(pixels * windows.stride + 64);
-    // Neighbouring taps of all channels are one run.
+    // Runs of bytes; neighbouring taps of all channels are one.
     const bool joined = g_.groups == 1 && g_.dw == 1;
-    const int steps = joined ? 1 : g_.kw, run = joined ? g_.kw * g_.C : g_.C;
+    const int run = joined ? g_.kw * g_.C : g_.C;
+    std::vector<std::size_t> runs;
+    for (int group = 0; group < g_.groups; ++group) {
+      for (int i = 0; i < g_.kh; ++i) {
+        for (int j = 0; j < (joined ? 1 : g_.kw); ++j) {
+          runs.push_back((static_cast<std::size_t>(i) * g_.dh * c.Wp + j * g_.dw) * c.channels +
+                         group * g_.C);
+        }
+      }
+    }
     parallel_for(threads, (pixels + 255) / 256, [&](long item) {
       const long end = std::min(pixels, 256 * (item + 1));
       for (long p = 256 * item; p < end; ++p) {
         std::uint8_t* next = to + p * windows.stride;
-        for (int group = 0; group < g_.groups; ++group) {
-          for (int i = 0; i < g_.kh; ++i) {
-            const std::size_t row = images.pixel[p] + static_cast<std::size_t>(i) * g_.dh * c.Wp;
-            for (int j = 0; j < steps; ++j, next += run) {
-              copy(next, c.codes + (row + j * g_.dw) * c.channels + group * g_.C, run);
-            }
-          }
+        const std::uint8_t* from =
+            c.codes + static_cast<std::size_t>(images.pixel[p]) * c.channels;
+        for (std::size_t at : runs) {
+          copy(next, from + at, run, p + 1 < end);
+          next += run;
         }
         windows.pixel[p] = static_cast<std::uint32_t>(p);
       }

@@ -3,8 +3,9 @@
 // a factorised table) is left to the derived classes.
 //
 // Codes lie with the channels of a position side by side, zero padding included, so that a window
-// is a handful of runs of channels: its segments. Where channels are few, or most positions are
-// skipped, windows are copied out instead, and the layer is a 1x1 one over them.
+// is a handful of runs of channels: its segments. Where most positions are skipped, or a derived
+// class finds the runs too short, windows are copied out instead, and the layer is a 1x1 one over
+// them.
 #pragma once
 
 #include <cstddef>
@@ -63,7 +64,8 @@ class Buffer {
 
 class Layer {
  public:
-  Layer(const Geometry& geometry, const Ops* ops);
+  // Windows of up to `few` channels are copied out.
+  Layer(const Geometry& geometry, const Ops* ops, int few);
   virtual ~Layer() = default;
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
@@ -81,6 +83,8 @@ class Layer {
     const std::uint8_t* codes;
     std::size_t stride;                // bytes of a position: of all groups' channels
     long positions;
+    int width;                         // positions of a row
+    int out_width;
     std::vector<std::uint32_t> pixel;  // the first position of every output pixel's window
     std::vector<std::uint32_t> offset; // of every segment, positions from there
     Survey codes_used;                 // of the codes, without padding

@@ -393,6 +393,23 @@ void add_taps(const AddAllArgs& a) {
 
 void add_all(const AddAllArgs& a) { a.high ? add_taps<true>(a) : add_taps<false>(a); }
 
+template <bool kHigh>
+void add_codes(const AddWindowsArgs& a) {
+  std::uint32_t* acc = a.acc;
+  const unsigned mask = a.size - 1;
+  for (int i = 0; i < a.items; ++i, acc += kLanes) {
+    const std::uint8_t* codes = a.codes + a.item[i] * a.stride;
+    Sums sums(acc, a.overwrite, a.offset, a.taps);
+    const std::uint16_t* rows = a.rows;
+    for (int t = 0; t < a.taps; ++t, rows += a.size * kLanes) {
+      sums.add<kHigh>(rows + (codes[a.offset_of[t]] & mask) * kLanes);
+    }
+    sums.save_to(acc);
+  }
+}
+
+void add_windows(const AddWindowsArgs& a) { a.high ? add_codes<true>(a) : add_codes<false>(a); }
+
 // ---- Products ----------------------------------------------------------------------------------
 
 // acc + the dot products of the units of x and w.
@@ -513,42 +530,41 @@ inline void transpose4(Words* r) {
   r[0] = low64(a, b), r[1] = high64(a, b), r[2] = low64(c, d), r[3] = high64(c, d);
 }
 
-// Four channels, `c` on, of kWords pixels.
-inline void store_four(const Target& t, const std::uint32_t* acc, bool sums, int c,
-                       const Place& to) {
-  Words lower[4], upper[4];
+// Sums to one word per lane, in place.
+void separate(std::uint32_t* acc, long items) {
+  for (long i = 0; i < items; ++i, acc += kLanes) {
 #pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    const void *from[kPieces], *above[kPieces];
-    for (int piece = 0; piece < kPieces; ++piece) {
-      from[piece] = acc + (i + 4 * piece) * kLanes + c;
-      above[piece] = acc + (i + 4 * piece) * kLanes + kHalf + c;
+    for (int j = 0; j < kHalf; j += kWords) {
+      save(acc + j, load<Words>(acc + j) - (load<Words>(acc + kHalf + j) << 16));
     }
-    lower[i] = join(from);
-    upper[i] = join(above);
-    if (sums) lower[i] -= upper[i] << 16;
-  }
-  transpose4(lower);
-  transpose4(upper);
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    if (c + i < t.channels) emit(t, c + i, to, lower[i]);
-    if (kHalf + c + i < t.channels) emit(t, kHalf + c + i, to, upper[i]);
   }
 }
 
-void store(const Target& t, const std::uint32_t* acc, bool sums, long first, int pixels) {
+void store(const Target& t, const std::uint32_t* acc, int lanes, long first, int pixels) {
   constexpr int kSpan = 16;  // pixels of a cache line
-  for (int p = 0; p < pixels; p += kSpan, acc += kSpan * kLanes) {
+  for (int p = 0; p < pixels; p += kSpan, acc += kSpan * lanes) {
     Place to[kSpan / kWords];
     const int count = pixels - p < kSpan ? pixels - p : kSpan;
     for (int v = 0; v < kSpan / kWords; ++v) {
-      to[v] = place(t, first + p + v * kWords, count - v * kWords < kWords ? count - v * kWords
-                                                                            : kWords);
+      const int left = count - v * kWords;
+      to[v] = place(t, first + p + v * kWords, left < kWords ? left : kWords);
     }
-    for (int c = 0; c < kHalf && c < t.channels; c += 4) {
+    for (int c = 0; c < t.channels; c += 4) {
       for (int v = 0; v * kWords < count; ++v) {
-        store_four(t, acc + v * kWords * kLanes, sums, c, to[v]);
+        Words r[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          const void* from[kPieces];
+          for (int piece = 0; piece < kPieces; ++piece) {
+            from[piece] = acc + (v * kWords + i + 4 * piece) * lanes + c;
+          }
+          r[i] = join(from);
+        }
+        transpose4(r);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          if (c + i < t.channels) emit(t, c + i, to[v], r[i]);
+        }
       }
     }
   }
@@ -559,15 +575,14 @@ void store_lanes(const Target& t, const std::uint32_t* acc, long first, int pixe
     const Place to = place(t, first + p, pixels - p < kWords ? pixels - p : kWords);
     for (int m = 0; m < t.channels; ++m) {
       const std::uint32_t* sums = acc + static_cast<std::size_t>(m) * kLanes;
-      const auto odd = load<Words>(sums + kHalf + p % kHalf);
-      emit(t, m, to, p < kHalf ? load<Words>(sums + p) - (odd << 16) : odd);
+      emit(t, m, to, load<Words>(sums + p));
     }
   }
 }
 
 constexpr Ops make_ops(const char* name) {
-  return {name, kUnit, quantize, survey, remap, transpose, compact, widen, build, add, add_all, product,
-          store, store_lanes};
+  return {name, kUnit, quantize, survey, remap, transpose, compact, widen, build, add, add_all,
+          add_windows, separate, product, store, store_lanes};
 }
 
 }  // namespace

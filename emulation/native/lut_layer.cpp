@@ -16,6 +16,7 @@ namespace {
 // Nanoseconds of a core, in proportion: an entry of a row built, a product added, a product looked
 // up by itself.
 constexpr double kBuild = 1 / 25.0, kAdd = 1 / 70.0, kLookUp = 1 / 4.0;
+constexpr int kFewChannels = 16;
 constexpr int kTile = 2048;       // pixels worth rows of their own
 
 // Rows of a block: half of the L2, which also sees sums and lists pass.
@@ -70,7 +71,9 @@ LutLayer::Columns LutLayer::columns(int count, int size, int used, Product produ
 
 LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t* table, int width,
                    const std::uint8_t* weights)
-    : Layer(geometry, ops), width_(width) {
+    : Layer(geometry, ops, 0),
+      width_(width),
+      few_(segments_ > 1 && channels_ <= kFewChannels) {
   const int size = 1 << width, K = segments_ * channels_;
   int number[256];
   std::fill(number, number + 256, -1);
@@ -117,8 +120,9 @@ const LutLayer::Columns& LutLayer::by_activation(bool full) const {
   std::call_once(once_[full], [&] {
     // At least 8 codes, repeated where the width has fewer.
     const int codes = 1 << width_, size = std::max(8, full ? codes : codes / 2);
-    columns_[full] = columns(used_, size, size, [&](int w, int a) {
-      return std::int64_t{table_[w * codes + a % codes]} - table_[w * codes];
+    // The last column is that of no weight: products of 0.
+    columns_[full] = columns(used_ + 1, size, size, [&](int w, int a) {
+      return w == used_ ? 0 : std::int64_t{table_[w * codes + a % codes]} - table_[w * codes];
     });
   });
   return columns_[full];
@@ -140,12 +144,13 @@ int LutLayer::block_count(int size) const {
 }
 
 void LutLayer::compute(const Images& images) const {
-  static thread_local Buffer list_buffer, count_buffer;
   const long pixels = static_cast<long>(images.pixel.size());
   const bool full = is_full(images.codes_used);
   const auto up = [](long n) { return static_cast<double>((n + kLanes - 1) / kLanes * kLanes); };
   const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
-  const double adds = up(per_group_) * (size * kBuild + pixels * images.density * kAdd);
+  const int together = pixels_of_windows(images);
+  const double adds =
+      up(per_group_) * (size * kBuild + pixels * (few_ ? 1.0 / together : images.density) * kAdd);
   const double added = up(pixels) * (used_ * kBuild + per_group_ * kAdd);
   const double looked_up = static_cast<double>(pixels) * per_group_ * kLookUp;
 
@@ -160,48 +165,98 @@ void LutLayer::compute(const Images& images) const {
                  [&](long item) { channels_add(images, item, parts); });
   } else {
     by_activation(full);
-    Lists lists;
-    lists.blocks = block_count(size);
-    lists.shift = 0;
-    while (1 << lists.shift < size) ++lists.shift;
-    lists.stride = ((channels_ + lists.blocks - 1) / lists.blocks + 7) / 8 * 8;
-    lists.positions = images.positions;
-    const long all = lists.positions * lists.blocks * g_.groups;
-    lists.entries = list_buffer.get<std::uint16_t>(all * lists.stride + 64);
-    lists.count = count_buffer.get<std::uint8_t>(all);
-    constexpr long kRun = 128;
-    std::vector<Range> ranges((images.positions + kRun - 1) / kRun * images.stride);
-    parallel_for(images.threads, (images.positions + kRun - 1) / kRun, [&](long item) {
-      const long end = std::min(images.positions, kRun * (item + 1));
-      ops_->widen(images.codes + kRun * item * images.stride, images.stride, end - kRun * item,
-                  static_cast<int>(images.stride), ranges.data() + item * images.stride);
-      for (int i = 0; i < lists.blocks * g_.groups; ++i) {
-        const int group = i / lists.blocks, b = i % lists.blocks;
-        const int first = block_start(b, lists.blocks);
-        const int taps = block_start(b + 1, lists.blocks) - first;
-        const std::uint8_t* codes = images.codes + group * channels_ + first;
-        for (long p = kRun * item; p < end; ++p) {
-          const long list = i * lists.positions + p;
-          lists.count[list] = static_cast<std::uint8_t>(
-              ops_->compact(codes + p * images.stride, taps, lists.shift,
-                            lists.entries + list * lists.stride));
-        }
-      }
-    });
-    lists.ranges.resize(images.stride);
-    for (std::size_t i = 0; i < ranges.size(); ++i) {
-      Range& range = lists.ranges[i % images.stride];
-      range.low = std::min(range.low, ranges[i].low);
-      range.high = std::max(range.high, ranges[i].high);
-    }
     const long chunk = static_cast<long>(g_.groups) * chunks();
     int tiles = 1;
     while (images.threads > 1 && chunk * tiles < 4 * images.threads && pixels / tiles > kTile) {
       tiles *= 2;
     }
-    parallel_for(images.threads, chunk * tiles,
-                 [&](long item) { pixels_add(images, lists, item, tiles); });
+    if (few_) {
+      const Windows& shared = windows(together);
+      parallel_for(images.threads, chunk * tiles,
+                   [&](long item) { windows_add(images, shared, item, tiles); });
+    } else {
+      const Lists made = lists(images, size);
+      parallel_for(images.threads, chunk * tiles,
+                   [&](long item) { pixels_add(images, made, item, tiles); });
+    }
   }
+}
+
+// As many as a row has lanes for and output rows divide into.
+int LutLayer::pixels_of_windows(const Images& images) const {
+  if (!few_ || g_.dw > 1 || used_ > 255) return 1;
+  for (int pixels : {4, 2}) {
+    if (pixels * per_group_ <= kLanes && images.out_width % pixels == 0) return pixels;
+  }
+  return 1;
+}
+
+const LutLayer::Windows& LutLayer::windows(int pixels) const {
+  const int at = pixels / 2;
+  std::call_once(once_[3 + at], [&] {
+    Windows& w = windows_[at];
+    // Columns of the windows side by side; with dilation, of the taps of one.
+    const int columns = (pixels - 1) * g_.sw + g_.kw;
+    w.pixels = pixels;
+    w.taps = g_.kh * columns * g_.C;
+    for (int chunk = 0; chunk < g_.groups * chunks(); ++chunk) {
+      for (int t = 0; t < w.taps; ++t) {
+        const int dy = t / g_.C / columns, column = t / g_.C % columns, c = t % g_.C;
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const int each = kLanes / pixels, dx = column - lane_channel(lane) / each * g_.sw;
+          const int m = chunk % chunks() * kLanes + lane_channel(lane) % each;
+          // From the same channel's place among the lanes of single pixels.
+          const int from = lane_channel(lane) % each;
+          const int single = from < kLanes / 2 ? 2 * from : 2 * (from - kLanes / 2) + 1;
+          const std::size_t tap = (static_cast<std::size_t>(chunk) * segments_ + dy * g_.kw + dx) *
+                                  channels_ + c;
+          w.lanes.push_back(m < per_group_ && dx >= 0 && dx < g_.kw
+                                ? lanes_[tap * kLanes + single]
+                                : static_cast<std::uint8_t>(pixels > 1 ? used_ : 0));
+        }
+      }
+    }
+  });
+  return windows_[at];
+}
+
+LutLayer::Lists LutLayer::lists(const Images& images, int size) const {
+  static thread_local Buffer list_buffer, count_buffer;
+  Lists lists;
+  lists.blocks = block_count(size);
+  lists.shift = 0;
+  while (1 << lists.shift < size) ++lists.shift;
+  lists.stride = ((channels_ + lists.blocks - 1) / lists.blocks + 7) / 8 * 8;
+  lists.positions = images.positions;
+  const long all = lists.positions * lists.blocks * g_.groups;
+  lists.entries = list_buffer.get<std::uint16_t>(all * lists.stride + 64);
+  lists.count = count_buffer.get<std::uint8_t>(all);
+  constexpr long kRun = 128;
+  std::vector<Range> ranges((images.positions + kRun - 1) / kRun * images.stride);
+  parallel_for(images.threads, (images.positions + kRun - 1) / kRun, [&](long item) {
+    const long end = std::min(images.positions, kRun * (item + 1));
+    ops_->widen(images.codes + kRun * item * images.stride, images.stride, end - kRun * item,
+                static_cast<int>(images.stride), ranges.data() + item * images.stride);
+    for (int i = 0; i < lists.blocks * g_.groups; ++i) {
+      const int group = i / lists.blocks, b = i % lists.blocks;
+      const int first = block_start(b, lists.blocks);
+      const int taps = block_start(b + 1, lists.blocks) - first;
+      const std::uint8_t* codes = images.codes + group * channels_ + first;
+      for (long p = kRun * item; p < end; ++p) {
+        const long list = i * lists.positions + p;
+        lists.count[list] = static_cast<std::uint8_t>(
+            ops_->compact(codes + p * images.stride, taps, lists.shift,
+                          lists.entries + list * lists.stride));
+      }
+    }
+  });
+  lists.ranges.resize(images.stride);
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    Range& range = lists.ranges[i % images.stride];
+    range.low = std::min(range.low, ranges[i].low);
+    range.high = std::max(range.high, ranges[i].high);
+  }
+  return lists;
 }
 
 // A tile of pixels, 32 channels.
@@ -209,43 +264,79 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
   static thread_local Buffer acc_buffer, row_buffer;
   const long pixels = static_cast<long>(images.pixel.size());
   const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
-  const int group = chunk / chunks();
-  const long first = pixels * tile / tiles, count = pixels * (tile + 1) / tiles - first;
+  const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
+  const long first = pixels * tile / tiles;
+  const int count = static_cast<int>(pixels * (tile + 1) / tiles - first);
   const Columns& columns = columns_[is_full(images.codes_used)];
-  const int K = segments_ * channels_;
-  const std::uint8_t* weights = lanes_.data() + static_cast<std::size_t>(chunk) * K * kLanes;
+  const std::uint8_t* lanes =
+      lanes_.data() + static_cast<std::size_t>(chunk) * segments_ * channels_ * kLanes;
   auto* rows = row_buffer.get<std::uint16_t>(static_cast<std::size_t>(row_capacity()) * kLanes);
-  auto* acc = acc_buffer.get<std::uint32_t>((count + 16) * kLanes);
-  AddArgs a{};
-  a.acc = acc;
-  a.overwrite = true;
-  a.items = static_cast<int>(count);
-  a.item = images.pixel.data() + first;
-  a.stride = static_cast<std::size_t>(lists.stride);
-  a.rows = rows;
+  auto* acc = acc_buffer.get<std::uint32_t>((static_cast<std::size_t>(count) + 16) * kLanes);
+  bool overwrite = true;
   for (int s = 0; s < segments_; ++s) {
     for (int b = 0; b < lists.blocks; ++b) {
       const int begin = block_start(b, lists.blocks), end = block_start(b + 1, lists.blocks);
-      const long list = (static_cast<long>(group) * lists.blocks + b) * lists.positions +
-                        images.offset[s];
-      a.lists = lists.entries + list * lists.stride;
-      a.counts = lists.count + list;
+      const long list =
+          (static_cast<long>(group) * lists.blocks + b) * lists.positions + images.offset[s];
       for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
         ops_->build({columns.planes[plane].data(), columns.size,
                      lists.ranges.data() + group * channels_ + begin,
-                     weights + (static_cast<std::size_t>(s) * channels_ + begin) * kLanes,
+                     lanes + (static_cast<std::size_t>(s) * channels_ + begin) * kLanes,
                      end - begin, rows});
-        a.high = plane == 1;
-        a.offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);
-        ops_->add(a);
-        a.overwrite = false;
+        ops_->add({acc, overwrite, count, images.pixel.data() + first,
+                   lists.entries + list * lists.stride, static_cast<std::size_t>(lists.stride),
+                   lists.count + list, rows,
+                   plane ? 0 : static_cast<std::uint32_t>(columns.offset), plane == 1});
+        overwrite = false;
       }
     }
   }
-  const int m = chunk % chunks() * kLanes;
   const int channel = group * per_group_ + m;
+  ops_->separate(acc, count);
   ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), zeros_.data() + channel),
-              acc, true, first, static_cast<int>(count));
+              acc, kLanes, first, count);
+}
+
+// A tile of windows, 32 channels.
+void LutLayer::windows_add(const Images& images, const Windows& windows, long item,
+                           int tiles) const {
+  static thread_local Buffer acc_buffer, row_buffer;
+  const long all = static_cast<long>(images.pixel.size()) / windows.pixels;
+  const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
+  const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
+  const long first = all * tile / tiles;
+  const int count = static_cast<int>(all * (tile + 1) / tiles - first);
+  const Columns& columns = columns_[is_full(images.codes_used)];
+  auto* rows = row_buffer.get<std::uint16_t>(static_cast<std::size_t>(row_capacity()) * kLanes);
+  auto* acc = acc_buffer.get<std::uint32_t>((static_cast<std::size_t>(count) + 16) * kLanes);
+  std::vector<std::uint32_t> place(count), offset_of(windows.taps);
+  for (int i = 0; i < count; ++i) place[i] = images.pixel[(first + i) * windows.pixels];
+  const int row = windows.taps / g_.kh;
+  for (int t = 0; t < windows.taps; ++t) {
+    const std::size_t position =
+        static_cast<std::size_t>(t / row) * g_.dh * images.width + t % row / g_.C * g_.dw;
+    offset_of[t] =
+        static_cast<std::uint32_t>(position * images.stride + group * channels_ + t % g_.C);
+  }
+  const int taps = std::min(row_capacity() / columns.size, windows.taps);
+  const std::vector<Range> ranges(taps, images.codes_used);
+  bool overwrite = true;
+  for (int t = 0; t < windows.taps; t += taps) {
+    const int n = std::min(taps, windows.taps - t);
+    const std::size_t tap = static_cast<std::size_t>(chunk) * windows.taps + t;
+    for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
+      ops_->build({columns.planes[plane].data(), columns.size, ranges.data(),
+                   windows.lanes.data() + tap * kLanes, n, rows});
+      ops_->add_windows({acc, overwrite, count, place.data(), images.codes, images.stride,
+                         offset_of.data() + t, n, columns.size, rows,
+                         plane ? 0 : static_cast<std::uint32_t>(columns.offset), plane == 1});
+      overwrite = false;
+    }
+  }
+  const int channel = group * per_group_ + m;
+  ops_->separate(acc, count);
+  ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), zeros_.data() + channel),
+              acc, kLanes / windows.pixels, first * windows.pixels, count * windows.pixels);
 }
 
 // 32 pixels, a part of one group's channels.
@@ -293,6 +384,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
     }
   }
   const std::vector<std::int32_t> none(m_end - m_begin);
+  ops_->separate(acc, m_end - m_begin);
   ops_->store_lanes(target(images, m_begin, m_end - m_begin, none.data()), acc, first, count);
 }
 
@@ -308,26 +400,22 @@ void LutLayer::look_up(const Images& images, long item) const {
   for (long first = 0; first < pixels; first += kLanes) {
     const int count = static_cast<int>(std::min<long>(kLanes, pixels - first));
     std::int32_t sum[kLanes] = {};
+    const std::uint8_t* x[kLanes];
+    for (int i = 0; i < count; ++i) {
+      x[i] = images.codes + images.pixel[first + i] * images.stride + channel;
+    }
     for (int s = 0; s < segments_; ++s) {
-      const std::uint8_t* x[kLanes];
-      for (int i = 0; i < count; ++i) {
-        x[i] = images.codes + (images.pixel[first + i] + images.offset[s]) * images.stride + channel;
-      }
+      const std::size_t offset = images.offset[s] * images.stride;
       for (int b = 0; b < blocks_; ++b) {
         const std::uint8_t* w = weights(m, s, b);
         for (int c = block_start(b, blocks_); c < block_start(b + 1, blocks_); ++c, ++w) {
           const std::int32_t* column = table_.data() + *w * codes;
-          for (int i = 0; i < count; ++i) sum[i] += column[x[i][c] & mask];
+          for (int i = 0; i < count; ++i) sum[i] += column[x[i][offset + c] & mask];
         }
       }
     }
     std::uint32_t acc[kLanes];
-    // As Sums that store_lanes takes: an even lane's lower half holds its own sum alone.
-    for (int i = 0; i < kLanes / 2; ++i) {
-      const auto odd = static_cast<std::uint32_t>(sum[kLanes / 2 + i]);
-      acc[kLanes / 2 + i] = odd;
-      acc[i] = static_cast<std::uint32_t>(sum[i]) + (odd << 16);
-    }
+    std::memcpy(acc, sum, sizeof acc);
     ops_->store_lanes(to, acc, first, count);
   }
 }

@@ -2,10 +2,12 @@
 // A quantised convolution whose every product is a look-up in a multiplier's table.
 //
 // Products come in rows: for a tap and an activation code, the products with 32 output channels'
-// weights; a pixel adds a row per tap whose code is not 0. A block of taps has its rows in L2. Or,
-// where pixels are few and output channels many, the other way round: for a tap and a weight code,
-// the products with 32 pixels' activations, and an output channel adds a row per tap. Where both
-// are few, as in depthwise layers, products are looked up one by one.
+// weights; a pixel adds a row per tap whose code is not 0. A block of taps has its rows in L2.
+// Where input channels are few a pixel adds a row per tap, and where output channels are few too, a
+// row serves 2 or 4 neighbouring pixels: what their windows share is added once. Where pixels are
+// few and output channels many it is the other way round: for a tap and a weight code, the products
+// with 32 pixels' activations, and an output channel adds a row per tap. Where both are few, as in
+// depthwise layers, products are looked up one by one.
 #pragma once
 
 #include <array>
@@ -52,11 +54,22 @@ class LutLayer final : public Layer {
     return static_cast<int>(static_cast<long>(channels_) * block / blocks);
   }
 
+  Lists lists(const Images& images, int size) const;
+  // Rows of windows: 1, 2 or 4 pixels'.
+  struct Windows {
+    int pixels = 0, taps = 0;            // taps of all of them together
+    std::vector<std::uint8_t> lanes;     // [group][chunk][tap][kLanes], as lanes_
+  };
+  const Windows& windows(int pixels) const;
+  int pixels_of_windows(const Images& images) const;
+
   void pixels_add(const Images& images, const Lists& lists, long item, int tiles) const;
+  void windows_add(const Images& images, const Windows& windows, long item, int tiles) const;
   void channels_add(const Images& images, long item, int parts) const;
   void look_up(const Images& images, long item) const;
 
-  int width_;
+  const int width_;
+  const bool few_;                       // channels: windows are not worth lists
   std::vector<std::int32_t> table_;      // [used weight][1 << width], by activation
   int used_ = 0;                         // different weights
   int blocks_ = 0;                       // of channels, with rows of all used weights
@@ -64,8 +77,9 @@ class LutLayer final : public Layer {
   std::vector<std::uint8_t> lanes_;      // [group][chunk][segment][channel][kLanes]
   std::vector<std::int32_t> zeros_;      // [m]: the sum where every code is 0
   // Built when first needed: most layers only ever see one kind of activations.
-  mutable std::once_flag once_[3];
+  mutable std::once_flag once_[6];
   mutable Columns columns_[3];           // by activation below 128, by any, by weight
+  mutable Windows windows_[3];           // of 1, 2 and 4 pixels
 };
 
 }  // namespace axhil

@@ -75,6 +75,21 @@ struct AddAllArgs {
   bool high;
 };
 
+// As AddAllArgs for windows of few channels, whose taps' codes lie apart.
+struct AddWindowsArgs {
+  std::uint32_t* acc;
+  bool overwrite;
+  int items;
+  const std::uint32_t* item;     // first position of the window
+  const std::uint8_t* codes;
+  std::size_t stride;            // between positions
+  const std::uint32_t* offset_of;  // every tap's, from the first position's codes
+  int taps, size;                // a power of two of rows of a tap
+  const std::uint16_t* rows;
+  std::uint32_t offset;
+  bool high;
+};
+
 // 32-bit units of activations (four bytes or two halves, of one position's channels) times units
 // of weights.
 struct ProductArgs {
@@ -117,10 +132,12 @@ struct Ops {
   void (*build)(const BuildArgs&);
   void (*add)(const AddArgs&);
   void (*add_all)(const AddAllArgs&);
+  void (*add_windows)(const AddWindowsArgs&);
+  void (*separate)(std::uint32_t* acc, long items);  // Sums to a word per lane
   void (*product)(const ProductArgs&);
-  // acc[pixel][kLanes] of pixels first ... first + pixels - 1; has room for 16 pixels more.
-  void (*store)(const Target&, const std::uint32_t* acc, bool sums, long first, int pixels);
-  // acc[channel][kLanes] of pixels first ... first + pixels - 1, Sums.
+  // acc[pixel][lanes] of pixels first ... first + pixels - 1; has room for 16 pixels more.
+  void (*store)(const Target&, const std::uint32_t* acc, int lanes, long first, int pixels);
+  // acc[channel][kLanes] of up to kLanes pixels from the first on.
   void (*store_lanes)(const Target&, const std::uint32_t* acc, long first, int pixels);
 };
 

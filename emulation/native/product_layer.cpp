@@ -9,6 +9,7 @@
 namespace axhil {
 namespace {
 
+constexpr int kFewChannels = 16;
 constexpr int kTile = 512;       // pixels of an item: their sums stay in L2
 constexpr int kUnits = 128;      // in a block: its weights, 16 KiB, stay in L1
 
@@ -16,7 +17,7 @@ constexpr int kUnits = 128;      // in a block: its weights, 16 KiB, stay in L1
 
 ProductLayer::ProductLayer(const Geometry& geometry, const Ops* ops, const std::int32_t* u,
                            const std::int32_t* v, int width, const std::uint8_t* weights)
-    : Layer(geometry, ops),
+    : Layer(geometry, ops, kFewChannels),
       units_((channels_ + ops->unit - 1) / ops->unit),
       negative_(*std::min_element(u, u + (1 << width)) < 0) {
   const int size = 1 << width, unit = ops_->unit, offset = unit == 4 && negative_ ? 128 : 0;
@@ -97,7 +98,7 @@ void ProductLayer::multiply(const Images& images, const void* codes, long item,
   }
   const int channel = group * per_group_ + m;
   ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), bias_.data() + channel),
-              acc, false, first, static_cast<int>(count));
+              acc, kLanes, first, static_cast<int>(count));
 }
 
 }  // namespace axhil
