@@ -436,7 +436,7 @@ def test_concurrent_calls_of_one_kernel_agree(rng):
 def test_other_python_threads_run_while_the_kernel_does(monkeypatch, rng):
     monkeypatch.setenv("AXHIL_ISA", "scalar")
     kernel = LutKernel(random_table(rng, 100), random_codes(rng, (64, 128, 3, 3)), padding=1)
-    x = random_codes(rng, (64, 128, 8, 8))
+    x = random_codes(rng, (64, 128, 32, 32))
     times = []
 
     def call():

@@ -10,19 +10,11 @@
 namespace axhil {
 namespace {
 
-// A short run of bytes; where there is room for up to 15 bytes more, without a call.
-inline void copy(std::uint8_t* to, const std::uint8_t* from, int count, bool room) {
-  if (!room || count > 64) {
-    std::memcpy(to, from, count);
-  } else {
-    for (int i = 0; i < count; i += 16) std::memcpy(to + i, from + i, 16);
-  }
-}
-
 // Images are taken together until they have this many pixels per thread: enough to share a layer's
 // rows, few enough for their codes and sums to stay in the caches.
 constexpr long kPixels = 8192;
-constexpr int kChannelsPerItem = 64;
+constexpr int kFewChannels = 16;
+constexpr int kCodes = 4096;        // to quantise at least, where an image has them
 // What is too short to share among threads: some 100 microseconds.
 constexpr double kWork = 4e6;
 
@@ -32,25 +24,24 @@ struct Layer::Call {
   Input in;
   int first, images;                   // of the batch
   int Hp, Wp, channels;                // all groups'
-  int runs;                            // of channels, each an item per image
+  int run, runs;                       // channels of an item; items of an image
   std::uint8_t* codes;
   const std::uint32_t* place;          // of every position of an image, bytes
   Survey* survey;                      // of every item
 };
 
-Layer::Layer(const Geometry& geometry, const Ops* ops, int few)
+Layer::Layer(const Geometry& geometry, const Ops* ops)
     : g_(geometry),
       ops_(ops),
-      copied_(geometry.kh * geometry.kw > 1 ? geometry.C <= few
-                                            : geometry.sh * geometry.sw > 1),
-      segments_(copied_ ? 1 : geometry.kh * geometry.kw),
-      channels_(copied_ ? geometry.C * geometry.kh * geometry.kw : geometry.C),
+      few_(geometry.kh * geometry.kw > 1 && geometry.C <= kFewChannels),
+      joined_(few_ && geometry.groups == 1 && geometry.dw == 1),
+      segments_(joined_ ? geometry.kh : geometry.kh * geometry.kw),
+      channels_(joined_ ? geometry.kw * geometry.C : geometry.C),
       per_group_(geometry.O / geometry.groups) {}
 
 std::size_t Layer::weight(int m, int segment, int channel) const {
-  const int area = g_.kh * g_.kw;
-  const int at = copied_ ? channel / g_.C : segment, c = copied_ ? channel % g_.C : channel;
-  return (static_cast<std::size_t>(m) * g_.C + c) * area + at;
+  const int tap = segment * channels_ + channel;  // in both cases (kh, kw, C)
+  return (static_cast<std::size_t>(m) * g_.C + tap % g_.C) * g_.kh * g_.kw + tap / g_.C;
 }
 
 Target Layer::target(const Images& images, int channel, int channels,
@@ -70,8 +61,8 @@ Target Layer::target(const Images& images, int channel, int channels,
 void Layer::fill(const Call& c, long item) const {
   static thread_local Buffer buffer;
   const int image = static_cast<int>(item / c.runs);
-  const int channel = static_cast<int>(item % c.runs) * kChannelsPerItem;
-  const int channels = std::min(kChannelsPerItem, c.channels - channel);
+  const int channel = static_cast<int>(item % c.runs) * c.run;
+  const int channels = std::min(c.run, c.channels - channel);
   const std::size_t area = static_cast<std::size_t>(c.in.H) * c.in.W;
   const std::size_t at = (static_cast<std::size_t>(c.first + image) * c.channels + channel) * area;
   const std::uint8_t* codes = c.in.codes + at;
@@ -98,14 +89,15 @@ void Layer::fill(const Call& c, long item) const {
 }
 
 void Layer::run(const Input& in, const Output& out, int threads) const {
-  static thread_local Buffer buffer, window_buffer;
+  static thread_local Buffer buffer, used_buffer;
   Call c{};
   c.in = in;
   const int OH = out_height(in.H), OW = out_width(in.W);
   const long area = static_cast<long>(OH) * OW;
   c.Hp = in.H + 2 * g_.ph, c.Wp = in.W + 2 * g_.pw;
   c.channels = g_.C * g_.groups;
-  c.runs = (c.channels + kChannelsPerItem - 1) / kChannelsPerItem;
+  c.run = static_cast<int>(std::max<long>(1, kCodes / (64L * in.H * in.W))) * 64;
+  c.runs = (c.channels + c.run - 1) / c.run;
   const double work = static_cast<double>(area) * in.N * g_.O * segments_ * channels_ +
                       20.0 * in.N * in.H * in.W * c.channels;
   threads = work < kWork ? 1 : threads;
@@ -124,7 +116,7 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
   }
   c.place = place.data();
   const std::size_t bytes = plane * c.channels * together;
-  // Units of products are read whole, windows' runs too: 8 bytes beyond the last code.
+  // Units of products are read whole, beyond the last code.
   c.codes = buffer.get<std::uint8_t>(bytes + 64);
   if (g_.ph || g_.pw) std::memset(c.codes, map() ? map()[0] : 0, bytes);
   std::vector<Survey> surveys(static_cast<std::size_t>(c.runs) * together);
@@ -139,7 +131,8 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
   images.out.image_stride = static_cast<std::size_t>(area) * g_.O;
   images.out.relu = out.relu;
   for (int i = 0; i < segments_; ++i) {
-    images.offset.push_back(copied_ ? 0 : i / g_.kw * g_.dh * c.Wp + i % g_.kw * g_.dw);
+    const int row = joined_ ? i : i / g_.kw, column = joined_ ? 0 : i % g_.kw;
+    images.offset.push_back(row * g_.dh * c.Wp + column * g_.dw);
   }
   for (c.first = 0; c.first < in.N; c.first += together) {
     c.images = std::min(together, in.N - c.first);
@@ -166,42 +159,22 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     images.codes = c.codes;
     images.stride = c.channels;
     images.positions = static_cast<long>(plane) * c.images;
-    if (!copied_) {
+    if (segments_ > 1 || g_.sh * g_.sw == 1 || g_.kw > 1) {
       compute(images);
       continue;
     }
-    // [pixel][group][segment][channel]
-    Images windows = images;
-    windows.stride = static_cast<std::size_t>(channels_) * g_.groups;
-    windows.positions = pixels;
-    auto* to = window_buffer.get<std::uint8_t>(pixels * windows.stride + 64);
-    // Runs of bytes; neighbouring taps of all channels are one.
-    const bool joined = g_.groups == 1 && g_.dw == 1;
-    const int run = joined ? g_.kw * g_.C : g_.C;
-    std::vector<std::size_t> runs;
-    for (int group = 0; group < g_.groups; ++group) {
-      for (int i = 0; i < g_.kh; ++i) {
-        for (int j = 0; j < (joined ? 1 : g_.kw); ++j) {
-          runs.push_back((static_cast<std::size_t>(i) * g_.dh * c.Wp + j * g_.dw) * c.channels +
-                         group * g_.C);
-        }
-      }
-    }
+    Images used = images;
+    used.positions = pixels;
+    auto* to = used_buffer.get<std::uint8_t>(pixels * images.stride + 64);
     parallel_for(threads, (pixels + 255) / 256, [&](long item) {
-      const long end = std::min(pixels, 256 * (item + 1));
-      for (long p = 256 * item; p < end; ++p) {
-        std::uint8_t* next = to + p * windows.stride;
-        const std::uint8_t* from =
-            c.codes + static_cast<std::size_t>(images.pixel[p]) * c.channels;
-        for (std::size_t at : runs) {
-          copy(next, from + at, run, p + 1 < end);
-          next += run;
-        }
-        windows.pixel[p] = static_cast<std::uint32_t>(p);
+      for (long p = 256 * item; p < std::min(pixels, 256 * (item + 1)); ++p) {
+        std::memcpy(to + p * images.stride, c.codes + images.pixel[p] * images.stride,
+                    images.stride);
+        used.pixel[p] = static_cast<std::uint32_t>(p);
       }
     });
-    windows.codes = to;
-    compute(windows);
+    used.codes = to;
+    compute(used);
   }
 }
 

@@ -3,9 +3,8 @@
 // a factorised table) is left to the derived classes.
 //
 // Codes lie with the channels of a position side by side, zero padding included, so that a window
-// is a handful of runs of channels: its segments. Where most positions are skipped, or a derived
-// class finds the runs too short, windows are copied out instead, and the layer is a 1x1 one over
-// them.
+// is a handful of runs of channels: its segments. Where channels are few, a whole row of a window is
+// one. Where a 1x1 layer skips most positions, the others are copied out.
 #pragma once
 
 #include <cstddef>
@@ -64,8 +63,7 @@ class Buffer {
 
 class Layer {
  public:
-  // Windows of up to `few` channels are copied out.
-  Layer(const Geometry& geometry, const Ops* ops, int few);
+  Layer(const Geometry& geometry, const Ops* ops);
   virtual ~Layer() = default;
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
@@ -105,7 +103,8 @@ class Layer {
 
   const Geometry g_;
   const Ops* const ops_;
-  const bool copied_;                  // windows are copied out
+  const bool few_;                     // channels, of windows of more than one position
+  const bool joined_;                  // a row of a window is one segment
   const int segments_, channels_;      // of a window; channels per group
   const int per_group_;                // outputs
 

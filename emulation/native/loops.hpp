@@ -208,14 +208,14 @@ struct Fronts {
 };
 constexpr Fronts kFronts;
 
-int compact(const std::uint8_t* codes, int count, int shift, std::uint16_t* list) {
+int compact(const std::uint8_t* codes, int count, int size, int pitch, std::uint16_t* list) {
   using Bytes8 = std::uint8_t __attribute__((vector_size(8)));
   constexpr std::uint64_t kOnes = 0x0101010101010101u;
   Halves8 taps = {0, 1, 2, 3, 4, 5, 6, 7};
-  taps <<= shift;
-  const std::uint64_t used = kOnes * ((1u << shift) - 1);
+  taps *= static_cast<std::uint16_t>(pitch);
+  const std::uint64_t used = kOnes * static_cast<unsigned>(size - 1);
   int n = 0;
-  for (int i = 0; i < count; i += 8, taps += static_cast<std::uint16_t>(8u << shift)) {
+  for (int i = 0; i < count; i += 8, taps += static_cast<std::uint16_t>(8 * pitch)) {
     std::uint64_t eight = 0;
     if (count - i >= 8) {
       std::memcpy(&eight, codes + i, 8);
@@ -228,7 +228,7 @@ int compact(const std::uint8_t* codes, int count, int shift, std::uint16_t* list
     const auto mask = static_cast<unsigned>((set >> 7) * 0x0102040810204080u >> 56);
     Bytes8 bytes;
     std::memcpy(&bytes, &eight, 8);
-    const Halves8 entries = __builtin_convertvector(bytes, Halves8) | taps;
+    const Halves8 entries = __builtin_convertvector(bytes, Halves8) + taps;
     save(list + n, __builtin_shuffle((Bytes16)entries, load<Bytes16>(kFronts.order[mask])));
     n += __builtin_popcount(mask);
   }
@@ -293,7 +293,7 @@ inline void build_eight(const std::uint16_t* const* column, int code, std::uint1
 
 void build(const BuildArgs& a) {
   for (int t = 0; t < a.taps; ++t) {
-    std::uint16_t* rows = a.rows + static_cast<std::size_t>(t) * a.size * kLanes;
+    std::uint16_t* rows = a.rows + static_cast<std::size_t>(t) * a.pitch * kLanes;
     for (int first = 0; first < kLanes; first += 8 * kPieces) {
       const std::uint16_t* column[8 * kPieces];
       for (int i = 0; i < 8 * kPieces; ++i) {
@@ -384,7 +384,7 @@ void add_taps(const AddAllArgs& a) {
     const std::uint8_t* codes = a.codes + static_cast<std::size_t>(i) * a.taps;
     Sums sums(acc, a.overwrite, a.offset, a.taps);
     const std::uint16_t* rows = a.rows;
-    for (int t = 0; t < a.taps; ++t, rows += a.size * kLanes) {
+    for (int t = 0; t < a.taps; ++t, rows += a.pitch * kLanes) {
       sums.add<kHigh>(rows + codes[t] * kLanes);
     }
     sums.save_to(acc);
@@ -401,7 +401,7 @@ void add_codes(const AddWindowsArgs& a) {
     const std::uint8_t* codes = a.codes + a.item[i] * a.stride;
     Sums sums(acc, a.overwrite, a.offset, a.taps);
     const std::uint16_t* rows = a.rows;
-    for (int t = 0; t < a.taps; ++t, rows += a.size * kLanes) {
+    for (int t = 0; t < a.taps; ++t, rows += a.pitch * kLanes) {
       sums.add<kHigh>(rows + (codes[a.offset_of[t]] & mask) * kLanes);
     }
     sums.save_to(acc);
@@ -485,41 +485,77 @@ void product(const ProductArgs& a) {
 
 // ---- Outputs -----------------------------------------------------------------------------------
 
-// kWords consecutive pixels, or the first `count` of them.
+// Where kWords consecutive pixels, or the first `count` of them, go: a run per image.
 struct Place {
-  long pixel;
-  int count;
-  std::uint32_t* out;  // of channel 0; null where they are not all there, in one image
+  int runs = 0;
+  struct {
+    std::size_t at;  // in channel 0
+    int count;
+  } run[kWords];
+  bool whole = false;  // one full run
 };
 
 inline Place place(const Target& t, long pixel, int count) {
-  const long image = pixel / t.area, at = pixel % t.area;
-  auto* out = static_cast<std::uint32_t*>(t.out) + image * t.image_stride + at;
-  return {pixel, count, count == kWords && at + kWords <= t.area ? out : nullptr};
+  Place to;
+  while (count > 0) {
+    const long image = pixel / t.area, at = pixel % t.area;
+    const int now = static_cast<int>(count < t.area - at ? count : t.area - at);
+    to.run[to.runs++] = {image * t.image_stride + at, now};
+    pixel += now;
+    count -= now;
+  }
+  to.whole = to.runs > 0 && to.run[0].count == kWords;
+  return to;
+}
+
+// As torch.relu: -0.0 and NaN stay.
+inline Words finish(const Target& t, Words sum, Floats scale, Floats bias) {
+  Floats y = __builtin_convertvector((Ints)sum, Floats) * scale;
+  y = y + bias;
+  if (t.relu) y = y < 0.0f ? Floats{} : y;
+  return (Words)y;
 }
 
 inline void emit(const Target& t, int channel, const Place& to, Words sum) {
   sum += static_cast<std::uint32_t>(t.add[channel]);
-  if (t.scale) {
-    Floats y = __builtin_convertvector((Ints)sum, Floats) * t.scale[channel];
-    y = y + t.bias[channel];
-    // As torch.relu: -0.0 and NaN stay.
-    if (t.relu) y = y < 0.0f ? Floats{} : y;
-    sum = (Words)y;
-  }
-  const std::size_t first = static_cast<std::size_t>(channel) * t.area;
-  if (to.out) {
-    save(to.out + first, sum);
+  if (t.scale) sum = finish(t, sum, Floats{} + t.scale[channel], Floats{} + t.bias[channel]);
+  auto* out = static_cast<std::uint32_t*>(t.out) + static_cast<std::size_t>(channel) * t.area;
+  if (to.whole) {
+    save(out + to.run[0].at, sum);
     return;
   }
   std::uint32_t values[kWords];
   save(values, sum);
-  auto* out = static_cast<std::uint32_t*>(t.out) + first;
-  for (int done = 0; done < to.count;) {  // image by image
-    const long pixel = to.pixel + done, image = pixel / t.area, at = pixel % t.area;
-    const int run = static_cast<int>(to.count - done < t.area - at ? to.count - done : t.area - at);
-    std::memcpy(out + image * t.image_stride + at, values + done, 4 * run);
-    done += run;
+  const std::uint32_t* from = values;
+  for (int r = 0; r < to.runs; ++r) {
+    const int count = to.run[r].count;
+    std::uint32_t* next = out + to.run[r].at;
+    if (count == 4) {
+      std::memcpy(next, from, 16);
+    } else {
+      for (int i = 0; i < count; ++i) next[i] = from[i];
+    }
+    from += count;
+  }
+}
+
+// Images of one pixel: channels are in a row.
+inline void store_flat(const Target& t, const std::uint32_t* acc, int lanes, long first,
+                       int pixels) {
+  for (int p = 0; p < pixels; ++p, acc += lanes) {
+    auto* out = static_cast<std::uint32_t*>(t.out) + (first + p) * t.image_stride;
+    for (int c = 0; c < t.channels; c += kWords) {
+      const int count = t.channels - c < kWords ? t.channels - c : kWords;
+      Words add{}, scale{}, bias{};
+      std::memcpy(&add, t.add + c, 4 * count);
+      Words sum = load<Words>(acc + c) + add;
+      if (t.scale) {
+        std::memcpy(&scale, t.scale + c, 4 * count);
+        std::memcpy(&bias, t.bias + c, 4 * count);
+        sum = finish(t, sum, (Floats)scale, (Floats)bias);
+      }
+      std::memcpy(out + c, &sum, 4 * count);
+    }
   }
 }
 
@@ -541,6 +577,7 @@ void separate(std::uint32_t* acc, long items) {
 }
 
 void store(const Target& t, const std::uint32_t* acc, int lanes, long first, int pixels) {
+  if (t.area == 1) return store_flat(t, acc, lanes, first, pixels);
   constexpr int kSpan = 16;  // pixels of a cache line
   for (int p = 0; p < pixels; p += kSpan, acc += kSpan * lanes) {
     Place to[kSpan / kWords];

@@ -15,8 +15,7 @@ namespace {
 
 // Nanoseconds of a core, in proportion: an entry of a row built, a product added, a product looked
 // up by itself.
-constexpr double kBuild = 1 / 25.0, kAdd = 1 / 70.0, kLookUp = 1 / 4.0;
-constexpr int kFewChannels = 16;
+constexpr double kBuild = 1 / 25.0, kAdd = 1 / 70.0, kLookUp = 1 / 1.7;
 constexpr int kTile = 2048;       // pixels worth rows of their own
 
 // Rows of a block: half of the L2, which also sees sums and lists pass.
@@ -32,12 +31,15 @@ int row_capacity() {
   return rows;
 }
 
+// Entries of a block's rows; its taps' pitch adds a row for each.
+std::size_t row_room() { return (static_cast<std::size_t>(row_capacity()) + 255) * kLanes; }
+
 }  // namespace
 
 // The codes of every position as numbers of rows: what is not 0 in each block of channels. Blocks
 // apart, so that a block's lists are read in a row.
 struct LutLayer::Lists {
-  int blocks, shift, stride;             // entries of a list
+  int blocks, stride;                    // entries of a list
   long positions;
   std::uint16_t* entries;                // [group][block][position][stride]
   std::uint8_t* count;                   // [group][block][position]
@@ -71,9 +73,7 @@ LutLayer::Columns LutLayer::columns(int count, int size, int used, Product produ
 
 LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t* table, int width,
                    const std::uint8_t* weights)
-    : Layer(geometry, ops, 0),
-      width_(width),
-      few_(segments_ > 1 && channels_ <= kFewChannels) {
+    : Layer(geometry, ops), width_(width) {
   const int size = 1 << width, K = segments_ * channels_;
   int number[256];
   std::fill(number, number + 256, -1);
@@ -208,8 +208,8 @@ const LutLayer::Windows& LutLayer::windows(int pixels) const {
           // From the same channel's place among the lanes of single pixels.
           const int from = lane_channel(lane) % each;
           const int single = from < kLanes / 2 ? 2 * from : 2 * (from - kLanes / 2) + 1;
-          const std::size_t tap = (static_cast<std::size_t>(chunk) * segments_ + dy * g_.kw + dx) *
-                                  channels_ + c;
+          const std::size_t tap =
+              (static_cast<std::size_t>(chunk) * g_.kh * g_.kw + dy * g_.kw + dx) * g_.C + c;
           w.lanes.push_back(m < per_group_ && dx >= 0 && dx < g_.kw
                                 ? lanes_[tap * kLanes + single]
                                 : static_cast<std::uint8_t>(pixels > 1 ? used_ : 0));
@@ -224,8 +224,6 @@ LutLayer::Lists LutLayer::lists(const Images& images, int size) const {
   static thread_local Buffer list_buffer, count_buffer;
   Lists lists;
   lists.blocks = block_count(size);
-  lists.shift = 0;
-  while (1 << lists.shift < size) ++lists.shift;
   lists.stride = ((channels_ + lists.blocks - 1) / lists.blocks + 7) / 8 * 8;
   lists.positions = images.positions;
   const long all = lists.positions * lists.blocks * g_.groups;
@@ -245,7 +243,7 @@ LutLayer::Lists LutLayer::lists(const Images& images, int size) const {
       for (long p = kRun * item; p < end; ++p) {
         const long list = i * lists.positions + p;
         lists.count[list] = static_cast<std::uint8_t>(
-            ops_->compact(codes + p * images.stride, taps, lists.shift,
+            ops_->compact(codes + p * images.stride, taps, size, size + 1,
                           lists.entries + list * lists.stride));
       }
     }
@@ -270,7 +268,7 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
   const Columns& columns = columns_[is_full(images.codes_used)];
   const std::uint8_t* lanes =
       lanes_.data() + static_cast<std::size_t>(chunk) * segments_ * channels_ * kLanes;
-  auto* rows = row_buffer.get<std::uint16_t>(static_cast<std::size_t>(row_capacity()) * kLanes);
+  auto* rows = row_buffer.get<std::uint16_t>(row_room());
   auto* acc = acc_buffer.get<std::uint32_t>((static_cast<std::size_t>(count) + 16) * kLanes);
   bool overwrite = true;
   for (int s = 0; s < segments_; ++s) {
@@ -279,7 +277,7 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
       const long list =
           (static_cast<long>(group) * lists.blocks + b) * lists.positions + images.offset[s];
       for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
-        ops_->build({columns.planes[plane].data(), columns.size,
+        ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(),
                      lists.ranges.data() + group * channels_ + begin,
                      lanes + (static_cast<std::size_t>(s) * channels_ + begin) * kLanes,
                      end - begin, rows});
@@ -307,7 +305,7 @@ void LutLayer::windows_add(const Images& images, const Windows& windows, long it
   const long first = all * tile / tiles;
   const int count = static_cast<int>(all * (tile + 1) / tiles - first);
   const Columns& columns = columns_[is_full(images.codes_used)];
-  auto* rows = row_buffer.get<std::uint16_t>(static_cast<std::size_t>(row_capacity()) * kLanes);
+  auto* rows = row_buffer.get<std::uint16_t>(row_room());
   auto* acc = acc_buffer.get<std::uint32_t>((static_cast<std::size_t>(count) + 16) * kLanes);
   std::vector<std::uint32_t> place(count), offset_of(windows.taps);
   for (int i = 0; i < count; ++i) place[i] = images.pixel[(first + i) * windows.pixels];
@@ -316,7 +314,7 @@ void LutLayer::windows_add(const Images& images, const Windows& windows, long it
     const std::size_t position =
         static_cast<std::size_t>(t / row) * g_.dh * images.width + t % row / g_.C * g_.dw;
     offset_of[t] =
-        static_cast<std::uint32_t>(position * images.stride + group * channels_ + t % g_.C);
+        static_cast<std::uint32_t>(position * images.stride + group * g_.C + t % g_.C);
   }
   const int taps = std::min(row_capacity() / columns.size, windows.taps);
   const std::vector<Range> ranges(taps, images.codes_used);
@@ -325,10 +323,11 @@ void LutLayer::windows_add(const Images& images, const Windows& windows, long it
     const int n = std::min(taps, windows.taps - t);
     const std::size_t tap = static_cast<std::size_t>(chunk) * windows.taps + t;
     for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
-      ops_->build({columns.planes[plane].data(), columns.size, ranges.data(),
+      ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(), ranges.data(),
                    windows.lanes.data() + tap * kLanes, n, rows});
       ops_->add_windows({acc, overwrite, count, place.data(), images.codes, images.stride,
-                         offset_of.data() + t, n, columns.size, rows,
+                         offset_of.data() + t, n, columns.size, columns.pitch(),
+                         rows,
                          plane ? 0 : static_cast<std::uint32_t>(columns.offset), plane == 1});
       overwrite = false;
     }
@@ -352,7 +351,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
   const Columns& columns = columns_[2];
   const int taps = (channels_ + blocks_ - 1) / blocks_;
   const auto mask = static_cast<std::uint8_t>((1 << width_) - 1);
-  auto* rows = row_buffer.get<std::uint16_t>(static_cast<std::size_t>(row_capacity()) * kLanes);
+  auto* rows = row_buffer.get<std::uint16_t>(row_room());
   auto* acc = acc_buffer.get<std::uint32_t>(static_cast<std::size_t>(m_end - m_begin) * kLanes);
   auto* lanes = lane_buffer.get<std::uint8_t>(static_cast<std::size_t>(taps) * kLanes);
   const std::vector<Range> all(taps, Range{0, used_ - 1});
@@ -360,7 +359,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
   a.acc = acc;
   a.overwrite = true;
   a.items = m_end - m_begin;
-  a.size = columns.size;
+  a.pitch = columns.pitch();
   a.rows = rows;
   for (int s = 0; s < segments_; ++s) {
     for (int b = 0; b < blocks_; ++b) {
@@ -373,7 +372,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
         for (int t = 0; t < n; ++t) lanes[t * kLanes + lane] = codes[t] & mask;
       }
       for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
-        ops_->build({columns.planes[plane].data(), columns.size, all.data(), lanes, n, rows});
+        ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(), all.data(), lanes, n, rows});
         a.codes = weights(m_begin, s, b);
         a.taps = n;
         a.offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);

@@ -34,7 +34,9 @@ class LutLayer final : public Layer {
   struct Columns {
     std::vector<std::uint16_t> planes[2];  // [column][size]
     std::int32_t offset = 0;
-    int size = 0;
+    int size = 0;                          // entries
+    // Rows of a tap: one more, or rows of one code would fall on the same sets of the L1.
+    int pitch() const { return size + 1; }
   };
   struct Lists;
   const Columns& by_activation(bool full) const;
@@ -69,7 +71,6 @@ class LutLayer final : public Layer {
   void look_up(const Images& images, long item) const;
 
   const int width_;
-  const bool few_;                       // channels: windows are not worth lists
   std::vector<std::int32_t> table_;      // [used weight][1 << width], by activation
   int used_ = 0;                         // different weights
   int blocks_ = 0;                       // of channels, with rows of all used weights

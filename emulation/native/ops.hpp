@@ -42,7 +42,7 @@ struct TransposeArgs {
 // The rows of a block of taps: rows[tap][code][lane] = columns[weights[tap][lane]][code].
 struct BuildArgs {
   const std::uint16_t* columns;  // [column][size]
-  int size;                      // codes; a multiple of 8
+  int size, pitch;               // codes, a multiple of 8; rows of a tap
   const Range* range;            // of every tap's codes, modulo size: no others get rows
   const std::uint8_t* weights;   // [tap][kLanes], lanes as in a row
   int taps;
@@ -69,7 +69,7 @@ struct AddAllArgs {
   bool overwrite;
   int items;
   const std::uint8_t* codes;     // [item][tap]
-  int taps, size;                // rows of a tap
+  int taps, pitch;
   const std::uint16_t* rows;
   std::uint32_t offset;
   bool high;
@@ -84,7 +84,7 @@ struct AddWindowsArgs {
   const std::uint8_t* codes;
   std::size_t stride;            // between positions
   const std::uint32_t* offset_of;  // every tap's, from the first position's codes
-  int taps, size;                // a power of two of rows of a tap
+  int taps, size, pitch;         // size: a power of two
   const std::uint16_t* rows;
   std::uint32_t offset;
   bool high;
@@ -123,9 +123,9 @@ struct Ops {
   Survey (*survey)(const std::uint8_t* codes, std::size_t count);
   void (*remap)(const std::uint8_t* map, std::uint8_t* codes, std::size_t count);  // in place
   void (*transpose)(const TransposeArgs&);
-  // Writes tap << shift | code of every code that is not 0 (of its lower `shift` bits) to `list`,
+  // Writes pitch * tap + code of every code (modulo size, a power of two) that is not 0 to `list`,
   // in order, and returns their number; `list` has room for `count` rounded up to 8.
-  int (*compact)(const std::uint8_t* codes, int count, int shift, std::uint16_t* list);
+  int (*compact)(const std::uint8_t* codes, int count, int size, int pitch, std::uint16_t* list);
   // Widens the ranges of `channels` channels by their codes at `positions` positions.
   void (*widen)(const std::uint8_t* codes, std::size_t stride, long positions, int channels,
                 Range* ranges);

@@ -9,7 +9,6 @@
 namespace axhil {
 namespace {
 
-constexpr int kFewChannels = 16;
 constexpr int kTile = 512;       // pixels of an item: their sums stay in L2
 constexpr int kUnits = 128;      // in a block: its weights, 16 KiB, stay in L1
 
@@ -17,7 +16,7 @@ constexpr int kUnits = 128;      // in a block: its weights, 16 KiB, stay in L1
 
 ProductLayer::ProductLayer(const Geometry& geometry, const Ops* ops, const std::int32_t* u,
                            const std::int32_t* v, int width, const std::uint8_t* weights)
-    : Layer(geometry, ops, kFewChannels),
+    : Layer(geometry, ops),
       units_((channels_ + ops->unit - 1) / ops->unit),
       negative_(*std::min_element(u, u + (1 << width)) < 0) {
   const int size = 1 << width, unit = ops_->unit, offset = unit == 4 && negative_ ? 128 : 0;
