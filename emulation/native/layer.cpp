@@ -44,6 +44,14 @@ std::size_t Layer::weight(int m, int segment, int channel) const {
   return (static_cast<std::size_t>(m) * g_.C + tap % g_.C) * g_.kh * g_.kw + tap / g_.C;
 }
 
+int Layer::pixels_together(const Images& images) const {
+  if (!few_ || g_.dw > 1) return 1;
+  for (int pixels : {4, 2}) {
+    if (pixels * per_group_ <= kLanes && images.out_width % pixels == 0) return pixels;
+  }
+  return 1;
+}
+
 Target Layer::target(const Images& images, int channel, int channels,
                      const std::int32_t* add) const {
   Target t = images.out;

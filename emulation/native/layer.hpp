@@ -97,6 +97,9 @@ class Layer {
 
   // `images`' target of up to 32 channels of one group.
   Target target(const Images& images, int channel, int channels, const std::int32_t* add) const;
+  // Neighbouring pixels that share a row's lanes: as many as a row has lanes for and output rows
+  // divide into.
+  int pixels_together(const Images& images) const;
   int chunks() const { return (per_group_ + kLanes - 1) / kLanes; }
   // Where tap `channel` of `segment` stands among the weights (O, C, kh, kw) of output m.
   std::size_t weight(int m, int segment, int channel) const;

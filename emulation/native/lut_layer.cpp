@@ -148,7 +148,7 @@ void LutLayer::compute(const Images& images) const {
   const bool full = is_full(images.codes_used);
   const auto up = [](long n) { return static_cast<double>((n + kLanes - 1) / kLanes * kLanes); };
   const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
-  const int together = pixels_of_windows(images);
+  const int together = used_ > 255 ? 1 : pixels_together(images);
   const double adds =
       up(per_group_) * (size * kBuild + pixels * (few_ ? 1.0 / together : images.density) * kAdd);
   const double added = up(pixels) * (used_ * kBuild + per_group_ * kAdd);
@@ -180,15 +180,6 @@ void LutLayer::compute(const Images& images) const {
                    [&](long item) { pixels_add(images, made, item, tiles); });
     }
   }
-}
-
-// As many as a row has lanes for and output rows divide into.
-int LutLayer::pixels_of_windows(const Images& images) const {
-  if (!few_ || g_.dw > 1 || used_ > 255) return 1;
-  for (int pixels : {4, 2}) {
-    if (pixels * per_group_ <= kLanes && images.out_width % pixels == 0) return pixels;
-  }
-  return 1;
 }
 
 const LutLayer::Windows& LutLayer::windows(int pixels) const {

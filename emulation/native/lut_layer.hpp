@@ -63,7 +63,6 @@ class LutLayer final : public Layer {
     std::vector<std::uint8_t> lanes;     // [group][chunk][tap][kLanes], as lanes_
   };
   const Windows& windows(int pixels) const;
-  int pixels_of_windows(const Images& images) const;
 
   void pixels_add(const Images& images, const Lists& lists, long item, int tiles) const;
   void windows_add(const Images& images, const Windows& windows, long item, int tiles) const;

@@ -2,7 +2,6 @@
 #include "product_layer.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "pool.hpp"
 
@@ -16,31 +15,42 @@ constexpr int kUnits = 128;      // in a block: its weights, 16 KiB, stay in L1
 
 ProductLayer::ProductLayer(const Geometry& geometry, const Ops* ops, const std::int32_t* u,
                            const std::int32_t* v, int width, const std::uint8_t* weights)
-    : Layer(geometry, ops),
-      units_((channels_ + ops->unit - 1) / ops->unit),
-      negative_(*std::min_element(u, u + (1 << width)) < 0) {
-  const int size = 1 << width, unit = ops_->unit, offset = unit == 4 && negative_ ? 128 : 0;
+    : Layer(geometry, ops), negative_(*std::min_element(u, u + (1 << width)) < 0) {
+  const int size = 1 << width, offset = ops_->unit == 4 && negative_ ? 128 : 0;
   for (int a = 0; a < 256; ++a) map_[a] = static_cast<std::uint8_t>(u[a % size] + offset);
-  weights_.resize(static_cast<std::size_t>(g_.groups) * chunks() * segments_ * units_ * kLanes * 4);
-  bias_.resize(g_.O);
   for (int m = 0; m < g_.O; ++m) {
-    const int group = m / per_group_, chunk = m % per_group_ / kLanes, lane = m % per_group_ % kLanes;
-    for (int s = 0; s < segments_; ++s) {
-      for (int c = 0; c < channels_; ++c) {
-        const int w = v[weights[weight(m, s, c)]];
-        const std::size_t at =
-            ((static_cast<std::size_t>(group) * chunks() + chunk) * segments_ + s) * units_ + c / unit;
-        std::uint8_t* to = weights_.data() + (at * kLanes + lane) * 4;
-        const auto half = static_cast<std::int16_t>(w);
-        if (unit == 4) {
-          to[c % 4] = static_cast<std::uint8_t>(w);
-        } else {
-          std::memcpy(to + c % 2 * 2, &half, 2);
-        }
-        bias_[m] -= offset * w;
-      }
+    int sum = 0;
+    for (int k = 0; k < segments_ * channels_; ++k) {
+      v_.push_back(static_cast<std::int8_t>(v[weights[weight(m, k / channels_, k % channels_)]]));
+      sum += v_.back();
     }
+    bias_.push_back(-offset * sum);
   }
+}
+
+const ProductLayer::Weights& ProductLayer::weights(int pixels) const {
+  const int at = pixels / 2;
+  std::call_once(once_[at], [&] {
+    Weights& w = weights_[at];
+    const int unit = ops_->unit, each = kLanes / pixels;
+    const int shift = g_.sw * g_.C, channels = channels_ + (pixels - 1) * shift;
+    w.pixels = pixels;
+    w.units = (channels + unit - 1) / unit;
+    for (int i = 0; i < g_.groups * chunks() * segments_ * w.units * kLanes * unit; ++i) {
+      const int c = i / unit / kLanes % w.units * unit + i % unit, lane = i / unit % kLanes;
+      const int segment = i / unit / kLanes / w.units;  // of [group][chunk][segment]
+      const int chunk = segment / segments_, m = chunk % chunks() * kLanes + lane % each;
+      const int own = c - lane / each * shift;  // channel of the lane's pixel
+      std::int16_t value = 0;
+      if (m < per_group_ && own >= 0 && own < channels_) {
+        const std::size_t row = static_cast<std::size_t>(chunk / chunks()) * per_group_ + m;
+        value = v_[(row * segments_ + segment % segments_) * channels_ + own];
+      }
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(&value);  // little-endian
+      w.lanes.insert(w.lanes.end(), bytes, bytes + 4 / unit);
+    }
+  });
+  return weights_[at];
 }
 
 void ProductLayer::compute(const Images& images) const {
@@ -62,42 +72,47 @@ void ProductLayer::compute(const Images& images) const {
     });
     codes = halves;
   }
-  const long pixels = static_cast<long>(images.pixel.size());
-  const int tiles = static_cast<int>((pixels + kTile - 1) / kTile);
+  const Weights& shared = weights(joined_ ? pixels_together(images) : 1);
+  const long windows = static_cast<long>(images.pixel.size()) / shared.pixels;
+  const int tiles = static_cast<int>((windows + kTile - 1) / kTile);
   parallel_for(images.threads, static_cast<long>(g_.groups) * chunks() * tiles,
-               [&](long item) { multiply(images, codes, item, tiles); });
+               [&](long item) { multiply(images, shared, codes, item, tiles); });
 }
 
-// A tile of pixels, 32 channels.
-void ProductLayer::multiply(const Images& images, const void* codes, long item,
-                            int tiles) const {
+// A tile of windows, 32 channels.
+void ProductLayer::multiply(const Images& images, const Weights& weights, const void* codes,
+                            long item, int tiles) const {
   static thread_local Buffer acc_buffer;
   auto* acc = acc_buffer.get<std::uint32_t>((kTile + 16) * kLanes);
-  const long pixels = static_cast<long>(images.pixel.size());
+  const long windows = static_cast<long>(images.pixel.size()) / weights.pixels;
   const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
   const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
-  const long first = pixels * tile / tiles, count = pixels * (tile + 1) / tiles - first;
+  const long first = windows * tile / tiles;
+  const int count = static_cast<int>(windows * (tile + 1) / tiles - first);
+  std::uint32_t place[kTile];
+  for (int i = 0; i < count; ++i) place[i] = images.pixel[(first + i) * weights.pixels];
+  const int bytes = 4 / ops_->unit;
   ProductArgs a{};
   a.acc = acc;
   a.overwrite = true;
-  a.pixels = static_cast<int>(count);
-  a.item = images.pixel.data() + first;
-  const int bytes = 4 / ops_->unit;
+  a.pixels = count;
+  a.item = place;
   a.stride = images.stride * bytes;
   for (int s = 0; s < segments_; ++s) {
-    for (int begin = 0; begin < units_; begin += kUnits) {
+    for (int begin = 0; begin < weights.units; begin += kUnits) {
       a.x = static_cast<const std::uint8_t*>(codes) + images.offset[s] * a.stride +
             group * channels_ * bytes + begin * 4;
-      a.units = std::min(kUnits, units_ - begin);
-      a.weights = weights_.data() +
-                  ((static_cast<std::size_t>(chunk) * segments_ + s) * units_ + begin) * kLanes * 4;
+      a.units = std::min(kUnits, weights.units - begin);
+      const std::size_t unit =
+          (static_cast<std::size_t>(chunk) * segments_ + s) * weights.units + begin;
+      a.weights = weights.lanes.data() + unit * kLanes * 4;
       ops_->product(a);
       a.overwrite = false;
     }
   }
   const int channel = group * per_group_ + m;
   ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), bias_.data() + channel),
-              acc, kLanes, first, static_cast<int>(count));
+              acc, kLanes / weights.pixels, first * weights.pixels, count * weights.pixels);
 }
 
 }  // namespace axhil

@@ -4,6 +4,7 @@
 // negative u is moved up by 128, which a constant per output channel takes back, or two of s16.
 #pragma once
 
+#include <mutex>
 #include <vector>
 
 #include "layer.hpp"
@@ -22,13 +23,21 @@ class ProductLayer final : public Layer {
   const std::uint8_t* map() const override { return map_; }
 
  private:
-  void multiply(const Images& images, const void* codes, long item, int tiles) const;
+  // Of windows of 1, 2 or 4 pixels, with weights of 0 where a pixel has none.
+  struct Weights {
+    int pixels = 0, units = 0;           // units of a segment
+    std::vector<std::uint8_t> lanes;     // [group][chunk][segment][unit][kLanes] units
+  };
+  const Weights& weights(int pixels) const;
+  void multiply(const Images& images, const Weights& weights, const void* codes, long item,
+                int tiles) const;
 
-  int units_;                            // of a segment
   bool negative_;                        // whether some u is
   std::uint8_t map_[256];
-  std::vector<std::uint8_t> weights_;    // [group][chunk][segment][unit][kLanes] units
+  std::vector<std::int8_t> v_;           // [m][segment][channel]
   std::vector<std::int32_t> bias_;       // [m]
+  mutable std::once_flag once_[3];
+  mutable Weights weights_[3];           // of 1, 2 and 4 pixels
 };
 
 }  // namespace axhil
