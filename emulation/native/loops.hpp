@@ -495,8 +495,8 @@ struct Place {
   bool whole = false;  // one full run
 };
 
-inline Place place(const Target& t, long pixel, int count) {
-  Place to;
+inline void place(const Target& t, long pixel, int count, Place& to) {
+  to.runs = 0;
   while (count > 0) {
     const long image = pixel / t.area, at = pixel % t.area;
     const int now = static_cast<int>(count < t.area - at ? count : t.area - at);
@@ -505,7 +505,6 @@ inline Place place(const Target& t, long pixel, int count) {
     count -= now;
   }
   to.whole = to.runs > 0 && to.run[0].count == kWords;
-  return to;
 }
 
 // As torch.relu: -0.0 and NaN stay.
@@ -584,7 +583,7 @@ void store(const Target& t, const std::uint32_t* acc, int lanes, long first, int
     const int count = pixels - p < kSpan ? pixels - p : kSpan;
     for (int v = 0; v < kSpan / kWords; ++v) {
       const int left = count - v * kWords;
-      to[v] = place(t, first + p + v * kWords, left < kWords ? left : kWords);
+      place(t, first + p + v * kWords, left < kWords ? left : kWords, to[v]);
     }
     for (int c = 0; c < t.channels; c += 4) {
       for (int v = 0; v * kWords < count; ++v) {
@@ -609,7 +608,8 @@ void store(const Target& t, const std::uint32_t* acc, int lanes, long first, int
 
 void store_lanes(const Target& t, const std::uint32_t* acc, long first, int pixels) {
   for (int p = 0; p < pixels; p += kWords) {
-    const Place to = place(t, first + p, pixels - p < kWords ? pixels - p : kWords);
+    Place to;
+    place(t, first + p, pixels - p < kWords ? pixels - p : kWords, to);
     for (int m = 0; m < t.channels; ++m) {
       const std::uint32_t* sums = acc + static_cast<std::size_t>(m) * kLanes;
       emit(t, m, to, load<Words>(sums + p));
