@@ -8,7 +8,10 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -29,6 +32,19 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
+@contextmanager
+def forced(isa: str) -> Iterator[None]:
+    """Kernels made inside use this instruction set."""
+    before = os.environ.get("AXHIL_ISA")
+    os.environ["AXHIL_ISA"] = isa
+    try:
+        yield
+    finally:
+        del os.environ["AXHIL_ISA"]
+        if before is not None:
+            os.environ["AXHIL_ISA"] = before
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/bench.json"))
@@ -40,7 +56,7 @@ def main() -> None:
     options = parser.parse_args()
     console = Console(width=130)
     names = tuple(filter(None, options.networks.split(",")))
-    body: dict[str, object] = {
+    body: dict[str, Any] = {
         "processor": processor(),
         "cores": os.cpu_count(),
         "torch": torch.__version__,
@@ -49,9 +65,12 @@ def main() -> None:
     }
     if native.available() and not options.no_kernel:
         torch.set_num_threads(1)
-        records = kernel.run(threads=1, repeats=options.repeats)
-        kernel.show(records, console)
-        body["kernel"] = records
+        body["kernel"] = []
+        for isa in native.supported_isas():
+            with forced(isa):
+                records = kernel.run(threads=1, repeats=options.repeats)
+            kernel.show(records, console)
+            body["kernel"] += records
     rows = networks.run(names, repeats=options.repeats, threads=options.threads)
     console.print(networks.table(rows))
     body["networks"] = rows
