@@ -381,11 +381,13 @@ template <bool kHigh>
 void add_taps(const AddAllArgs& a) {
   std::uint32_t* acc = a.acc;
   for (int i = 0; i < a.items; ++i, acc += kLanes) {
-    const std::uint8_t* codes = a.codes + static_cast<std::size_t>(i) * a.taps;
+    const std::uint8_t* codes = a.codes + (a.item ? a.item[i] : i) * a.stride;
+    const int ahead = i + 8 < a.items ? i + 8 : i;
+    __builtin_prefetch(a.codes + (a.item ? a.item[ahead] : ahead) * a.stride);
     Sums sums(acc, a.overwrite, a.offset, a.taps);
     const std::uint16_t* rows = a.rows;
     for (int t = 0; t < a.taps; ++t, rows += a.pitch * kLanes) {
-      sums.add<kHigh>(rows + codes[t] * kLanes);
+      sums.add<kHigh>(rows + std::size_t{codes[t]} * kLanes);
     }
     sums.save_to(acc);
   }
@@ -402,7 +404,7 @@ void add_codes(const AddWindowsArgs& a) {
     Sums sums(acc, a.overwrite, a.offset, a.taps);
     const std::uint16_t* rows = a.rows;
     for (int t = 0; t < a.taps; ++t, rows += a.pitch * kLanes) {
-      sums.add<kHigh>(rows + (codes[a.offset_of[t]] & mask) * kLanes);
+      sums.add<kHigh>(rows + std::size_t{codes[a.offset_of[t]] & mask} * kLanes);
     }
     sums.save_to(acc);
   }

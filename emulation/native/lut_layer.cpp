@@ -16,6 +16,7 @@ namespace {
 // Nanoseconds of a core, in proportion: an entry of a row built, a product added to a pixel's or an
 // output channel's sums (whose codes are less often alike), a product looked up by itself.
 constexpr double kBuild = 1 / 25.0, kAdd = 1 / 70.0, kAddAll = 1 / 45.0, kLookUp = 1 / 1.7;
+constexpr double kDense = 0.8;    // of the codes are not 0
 constexpr int kTile = 2048;       // pixels worth rows of their own
 
 // Rows of a block: half of the L2, which also sees sums and lists pass.
@@ -39,6 +40,7 @@ std::size_t row_room() { return (static_cast<std::size_t>(row_capacity()) + 255)
 // The codes of every position as numbers of rows: what is not 0 in each block of channels. Blocks
 // apart, so that a block's lists are read in a row.
 struct LutLayer::Lists {
+  bool dense;
   int blocks, stride;                    // entries of a list
   long positions;
   std::uint16_t* entries;                // [group][block][position][stride]
@@ -215,7 +217,9 @@ LutLayer::Lists LutLayer::lists(const Images& images, int size) const {
   static thread_local Buffer list_buffer, count_buffer;
   Lists lists;
   lists.blocks = block_count(size);
-  lists.stride = ((channels_ + lists.blocks - 1) / lists.blocks + 7) / 8 * 8;
+  // Where few codes are 0, nothing is listed: codes are rows as they stand.
+  lists.dense = images.density > kDense && width_ == 8;
+  lists.stride = lists.dense ? 0 : ((channels_ + lists.blocks - 1) / lists.blocks + 7) / 8 * 8;
   lists.positions = images.positions;
   const long all = lists.positions * lists.blocks * g_.groups;
   lists.entries = list_buffer.get<std::uint16_t>(all * lists.stride + 64);
@@ -226,7 +230,7 @@ LutLayer::Lists LutLayer::lists(const Images& images, int size) const {
     const long end = std::min(images.positions, kRun * (item + 1));
     ops_->widen(images.codes + kRun * item * images.stride, images.stride, end - kRun * item,
                 static_cast<int>(images.stride), ranges.data() + item * images.stride);
-    for (int i = 0; i < lists.blocks * g_.groups; ++i) {
+    for (int i = 0; i < (lists.dense ? 0 : lists.blocks * g_.groups); ++i) {
       const int group = i / lists.blocks, b = i % lists.blocks;
       const int first = block_start(b, lists.blocks);
       const int taps = block_start(b + 1, lists.blocks) - first;
@@ -272,10 +276,17 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
                      lists.ranges.data() + group * channels_ + begin,
                      lanes + (static_cast<std::size_t>(s) * channels_ + begin) * kLanes,
                      end - begin, rows});
-        ops_->add({acc, overwrite, count, images.pixel.data() + first,
-                   lists.entries + list * lists.stride, static_cast<std::size_t>(lists.stride),
-                   lists.count + list, rows,
-                   plane ? 0 : static_cast<std::uint32_t>(columns.offset), plane == 1});
+        const std::uint32_t* pixel = images.pixel.data() + first;
+        const auto offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);
+        if (lists.dense) {
+          ops_->add_all({acc, overwrite, count, pixel,
+                         images.codes + images.offset[s] * images.stride + group * channels_ + begin,
+                         images.stride, end - begin, columns.pitch(), rows, offset, plane == 1});
+        } else {
+          ops_->add({acc, overwrite, count, pixel, lists.entries + list * lists.stride,
+                     static_cast<std::size_t>(lists.stride), lists.count + list, rows, offset,
+                     plane == 1});
+        }
         overwrite = false;
       }
     }
@@ -365,6 +376,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
       for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
         ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(), all.data(), lanes, n, rows});
         a.codes = weights(m_begin, s, b);
+        a.stride = static_cast<std::size_t>(n);
         a.taps = n;
         a.offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);
         a.high = plane == 1;

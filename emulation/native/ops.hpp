@@ -68,7 +68,9 @@ struct AddAllArgs {
   std::uint32_t* acc;            // as of AddArgs
   bool overwrite;
   int items;
-  const std::uint8_t* codes;     // [item][tap]
+  const std::uint32_t* item;     // of the codes; null: 0, 1, ...
+  const std::uint8_t* codes;     // of an item's taps
+  std::size_t stride;            // between items
   int taps, pitch;
   const std::uint16_t* rows;
   std::uint32_t offset;
