@@ -111,7 +111,8 @@ bool check(const axhil::Ops* ops) {
 }  // namespace
 
 int main() {
-  for (const axhil::Ops* ops : {axhil::ops_portable(), axhil::ops_avx2(), axhil::ops_avx512vbmi()}) {
+  for (const axhil::Ops* ops :
+       {axhil::ops_portable(), axhil::ops_avx2(), axhil::ops_avx512vbmi()}) {
     if (ops && !check(ops)) return 1;
   }
 }

@@ -3,8 +3,8 @@
 // a factorised table) is left to the derived classes.
 //
 // Codes lie with the channels of a position side by side, zero padding included, so that a window
-// is a handful of runs of channels: its segments. Where channels are few, a whole row of a window is
-// one. Where a 1x1 layer skips most positions, the others are copied out.
+// is a handful of runs of channels: its segments. Where channels are few, a whole row of a window
+// is one. Where a 1x1 layer skips most positions, the others are copied out.
 #pragma once
 
 #include <cstddef>

@@ -280,7 +280,8 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
         const auto offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);
         if (lists.dense) {
           ops_->add_all({acc, overwrite, count, pixel,
-                         images.codes + images.offset[s] * images.stride + group * channels_ + begin,
+                         images.codes + images.offset[s] * images.stride +
+                             group * channels_ + begin,
                          images.stride, end - begin, columns.pitch(), rows, offset, plane == 1});
         } else {
           ops_->add({acc, overwrite, count, pixel, lists.entries + list * lists.stride,
@@ -374,7 +375,8 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
         for (int t = 0; t < n; ++t) lanes[t * kLanes + lane] = codes[t] & mask;
       }
       for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
-        ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(), all.data(), lanes, n, rows});
+        ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(), all.data(), lanes,
+                     n, rows});
         a.codes = weights(m_begin, s, b);
         a.stride = static_cast<std::size_t>(n);
         a.taps = n;

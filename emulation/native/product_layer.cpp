@@ -65,7 +65,9 @@ void ProductLayer::compute(const Images& images) const {
       const std::size_t end = std::min(count, kRun * (item + 1));
       const std::uint8_t* from = images.codes;
       if (negative_) {
-        for (std::size_t i = kRun * item; i < end; ++i) halves[i] = static_cast<std::int8_t>(from[i]);
+        for (std::size_t i = kRun * item; i < end; ++i) {
+          halves[i] = static_cast<std::int8_t>(from[i]);
+        }
       } else {
         for (std::size_t i = kRun * item; i < end; ++i) halves[i] = from[i];
       }
