@@ -7,7 +7,10 @@ import argparse
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -17,6 +20,19 @@ from axhil.hwsim.files import write_atomically
 
 from . import growth, kernel, networks
 from .processor import processor
+
+
+@contextmanager
+def forced(isa: str) -> Iterator[None]:
+    """Kernels made inside use this instruction set."""
+    before = os.environ.get("AXHIL_ISA")
+    os.environ["AXHIL_ISA"] = isa
+    try:
+        yield
+    finally:
+        del os.environ["AXHIL_ISA"]
+        if before is not None:
+            os.environ["AXHIL_ISA"] = before
 
 
 def main() -> None:
@@ -30,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     console = Console(width=130)
     names = tuple(filter(None, options.networks.split(",")))
-    body: dict[str, object] = {
+    body: dict[str, Any] = {
         "processor": processor(),
         "cores": os.cpu_count(),
         "torch": torch.__version__,
@@ -39,9 +55,12 @@ def main() -> None:
     }
     if native.available() and not options.no_kernel:
         torch.set_num_threads(1)
-        records = kernel.run(threads=1, repeats=options.repeats)
-        kernel.show(records, console)
-        body["kernel"] = records
+        body["kernel"] = []
+        for isa in native.supported_isas():
+            with forced(isa):
+                records = kernel.run(threads=1, repeats=options.repeats)
+            kernel.show(records, console)
+            body["kernel"] += records
     rows = networks.run(names, repeats=options.repeats, threads=options.threads)
     console.print(networks.table(rows))
     body["networks"] = rows

@@ -20,12 +20,12 @@ milliseconds in very different shares.
 * float32: `torch.nn.functional.conv2d` without quantisation; it has no way to name an output, so a
   large one is new memory every time.
 
-The floor, in 512-bit operations per 64 products (a core of 2024 does up to four a cycle, two of
-them look-ups or dot products): 7 for the non-negative random table (2 look-ups, 5 to add up), 13
-for the signed one (4 look-ups, 4 to choose a half, 5 to add up), 5 for trained weights (sums of
-four taps in bytes), 1 for a dot product, 4 for float32 (16 lanes). Each record has these and the
-bytes of its float32 input and output, which bind the 1x1 layers and the stem, where every output
-has only 27 products: `floor`.
+The floor. Of a table: a row of 32 products is 3 operations on a vector of 64 bytes (6 of 32, 12 of
+16) and 64 bytes of L2, and half of the codes of non-negative activations are 0 and have no row. To
+that come the rows themselves, 24 shuffles for 8 codes of 8, 16 or 32 lanes, which is most of the
+time where pixels are few. Of products: a dot product for 64 on AVX-512, a multiplication and an
+addition for 16 on AVX2. Each record has these operations and the bytes of its float32 input and
+output, which bind the 1x1 layers and the stem, where every output has only 27 products: `floor`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import platform
 import statistics
 import time
@@ -154,10 +155,12 @@ def _cases(
     }
 
 
-# 512-bit operations per 64 products, without those that don't grow with the kernel's size.
-OPERATIONS = {
-    "native_non_negative": 7, "native_signed": 13, "native_trained": 5, "product": 1, "float32": 4,
-}  # fmt: skip
+# Bits of all operands of vector operations per product, without those that don't grow with the
+# kernel's size: 3 operations on the 16 bits of an entry, one on 8, two on 16, one on 32.
+_ROWS = {"native_non_negative": 24, "native_signed": 48, "native_trained": 24, "float32": 32}
+OPERATIONS = {"avx512vbmi": {**_ROWS, "product": 8}}
+"""Per instruction set where products differ from `OTHERS`."""
+OTHERS = {**_ROWS, "product": 32}
 COLUMNS = ("native_non_negative", "native_signed", "native_trained", "gather", "product", "float32")
 
 
@@ -203,7 +206,10 @@ def run(
                     name: count / min(times[name]) for name, (_, count) in cases.items()
                 },
                 "floor": {
-                    "operations_512_bit": {n: total // 64 * ops for n, ops in OPERATIONS.items()},
+                    "operand_bits": {
+                        n: total * bits
+                        for n, bits in OPERATIONS.get(native.isa(), OTHERS).items()
+                    },
                     "bytes": 4 * batch * (layer.inputs * layer.size**2
                                           + layer.outputs * layer.out_size**2),
                 },
@@ -255,8 +261,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--layers", default="", help="only layers whose name contains this")
+    parser.add_argument("--isa", choices=native.ISAS, help="force an instruction set")
     parser.add_argument("--json", type=Path, help="where to write the records")
     options = parser.parse_args()
+    if options.isa:
+        os.environ["AXHIL_ISA"] = options.isa
     records = run(
         batch=options.batch, threads=options.threads, repeats=options.repeats, only=options.layers
     )

@@ -67,13 +67,13 @@ def computation(lut, geometry=None, zero_point=0):
     return Computation(TableArithmetic(lut), quantizer, geometry or Geometry())
 
 
-def operands_of(what, kernel, seed=0):
+def operands_of(what, kernel, seed=0, channels=4, outputs=8):
     """Activation and weight codes, the extremes among them."""
     rng = np.random.default_rng(seed)
     codes, largest = what.activation.codes, what.arithmetic.weight.maximum
-    x = rng.integers(codes.start, codes.stop, (3, 4, 9, 8))
+    x = rng.integers(codes.start, codes.stop, (3, channels, 9, 8))
     x[0, 0, 0, :2] = codes[0], codes[-1]
-    w = rng.integers(-largest, largest + 1, (8, 4 // what.geometry.groups, *kernel))
+    w = rng.integers(-largest, largest + 1, (outputs, channels // what.geometry.groups, *kernel))
     return x.astype(np.int16), w.astype(np.int8)
 
 
@@ -105,6 +105,25 @@ def test_every_backend_equals_the_definition(code, zero, kernel, geometry, separ
     assert {"factorised", "product kernel"} <= set(names) or not separable
     for name in names:
         np.testing.assert_array_equal(accumulated(name, what, x, w), expected, err_msg=name)
+
+
+# Few channels take rows of windows, many take lists; 40 outputs fill one row and begin another.
+@pytest.mark.parametrize(("channels", "outputs"), [(4, 8), (24, 40)])
+@pytest.mark.parametrize(("kernel", "geometry"), GEOMETRIES.values(), ids=GEOMETRIES)
+@pytest.mark.parametrize(("code", "zero"), KINDS.values(), ids=KINDS)
+@pytest.mark.skipif(not native.available(), reason="the extension is optional")
+def test_on_every_instruction_set_the_kernels_equal_the_definition(
+    monkeypatch, *, code, zero, kernel, geometry, channels, outputs
+):
+    operands = Operands.parse(code)
+    for name, table in (("table kernel", random_table), ("product kernel", separable_table)):
+        lut = table(3, operands)
+        what = computation(lut, geometry, zero)
+        x, w = operands_of(what, kernel, channels=channels, outputs=outputs)
+        expected = lut_conv2d(x, w, lut.table, geometry, padding_code=zero)
+        for isa in native.supported_isas():
+            monkeypatch.setenv("AXHIL_ISA", isa)
+            np.testing.assert_array_equal(accumulated(name, what, x, w), expected, err_msg=isa)
 
 
 @pytest.mark.parametrize(("code", "zero"), KINDS.values(), ids=KINDS)

@@ -4,11 +4,12 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from axhil.emulation import prepare
-from axhil.hwsim import PAPER_MULTIPLIERS, golden
+from axhil.emulation import native, prepare
+from axhil.hwsim import PAPER_MULTIPLIERS, Lut, Operands, golden
 from axhil.zoo import network
 from axhil.zoo.weights import load_state, read_state, weights_path
 
@@ -54,3 +55,18 @@ def test_logits_equal_the_definition_to_the_last_bit(prepared, name, multiplier)
     assert torch.equal(fast(image), expected)
     assert expected.abs().max() > 0
     assert "definition" not in {layer.path for layer in fast.plan}
+
+
+@pytest.mark.parametrize("isa", native.supported_isas())
+@pytest.mark.parametrize("multiplier", ["random", *PAPER_MULTIPLIERS[:1], *PAPER_MULTIPLIERS[-1:]],
+                         ids=str)  # fmt: skip
+def test_on_every_instruction_set_lenet5_equals_the_definition(
+    monkeypatch, prepared, isa, multiplier
+):
+    network_, image = prepared("lenet5")
+    table = np.random.default_rng(0).integers(-(2**14), 2**14, (256, 256))
+    lut = Lut(table, *Operands.parse("s8")) if multiplier == "random" else golden(multiplier)
+    images = torch.cat([image, image.flip(2), 1 - image])
+    monkeypatch.setenv("AXHIL_ISA", isa)
+    expected = network_.emulate(lut, backend="definition")(images)
+    assert torch.equal(network_.emulate(lut)(images), expected)

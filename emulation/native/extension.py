@@ -19,7 +19,7 @@ except ImportError as error:  # not built: no compiler, or a checkout that was n
 NOT_BUILT = "the native kernel is not built"
 """For plans; `unavailable_reason` says more."""
 
-ISAS = ("avx512vbmi", "avx2", "scalar")
+ISAS = ("avx512vbmi", "avx2", "neon", "scalar")
 """Instruction sets, fastest first; AXHIL_ISA forces one."""
 
 

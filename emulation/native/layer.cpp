@@ -2,10 +2,7 @@
 #include "layer.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <stdexcept>
 
 #include "pool.hpp"
@@ -13,354 +10,179 @@
 namespace axhil {
 namespace {
 
-// An item's outputs: its sums stay in L2, and as many positions as that allows are written in a
-// row, since every image and channel is a page of its own for the TLB.
-constexpr int kTile = 64;      // vectors (output positions) per item
-constexpr int kChannels = 64;  // output channels per item
-constexpr int kSums = 1024;    // vectors times channels
-// Outputs of at least this many bytes are written past the caches. Otherwise every line is read
-// before it is written, and the 64 images' lines of a store, a power of two apart, compete for one
-// set of each cache. On a Zen 5 core (1 MiB of L2, 32 MiB of L3 shared) ResNet-50's stem, 16 MiB,
-// takes half the time so, and a layer that reads it next loses a tenth of what is won; at 8 MiB
-// the two are equal, and at 4 MiB nothing is won.
-constexpr std::size_t kStream = std::size_t{12} << 20;
-// Fewer images than this share vectors over positions instead of leaving lanes empty.
-constexpr int kFewImages = 48;
-
-// A buffer that grows and never shrinks, aligned to cache lines.
-class Buffer {
- public:
-  void* get(std::size_t bytes) {
-    if (bytes > size_) {
-      memory_.reset();
-      size_ = 0;
-      memory_.reset(::operator new(bytes, std::align_val_t(64)));
-      size_ = bytes;
-    }
-    return memory_.get();
-  }
-
- private:
-  struct Free {
-    void operator()(void* p) const { ::operator delete(p, std::align_val_t(64)); }
-  };
-  std::unique_ptr<void, Free> memory_;
-  std::size_t size_ = 0;
-};
+// Images are taken together until they have this many pixels per thread: enough to share a layer's
+// rows, few enough for their codes and sums to stay in the caches.
+constexpr long kPixels = 8192;
+constexpr int kFewChannels = 16;
+constexpr int kCodes = 4096;        // to quantise at least, where an image has them
+// What is too short to share among threads: some 100 microseconds.
+constexpr double kWork = 4e6;
 
 }  // namespace
 
-// One group of at most 64 images.
 struct Layer::Call {
   Input in;
-  Output out;
-  int first, images;                        // of the batch
-  bool few;                                 // lanes are pixels, not images
-  int threads, OH, OW, line_width;          // bytes of a position in the scratch
-  std::size_t plane_bytes;
-  std::uint8_t* scratch;
-  std::atomic<std::uint8_t>* any;           // per plane: or of its patterns
-  int run;                                  // planes per item
-  const std::uint32_t* line;                // of every channel and position of a run
-  const std::uint32_t* place;               // of every position in a plane, bytes
-  const std::uint32_t* tap_offset;
-  const std::ptrdiff_t* vector_offset;      // of every output position
-  long vectors;
-  int tile, channels;                       // per item
-  const std::uint8_t* full;                 // [group][block]
+  int first, images;                   // of the batch
+  int Hp, Wp, channels;                // all groups'
+  int run, runs;                       // channels of an item; items of an image
+  std::uint8_t* codes;
+  const std::uint32_t* place;          // of every position of an image, bytes
+  Survey* survey;                      // of every item
 };
 
-Layer::Layer(const Geometry& geometry, const Ops* ops, int lane_bytes)
+Layer::Layer(const Geometry& geometry, const Ops* ops)
     : g_(geometry),
       ops_(ops),
-      lane_bytes_(lane_bytes),
-      planes_((geometry.C + lane_bytes - 1) / lane_bytes) {}
+      few_(geometry.kh * geometry.kw > 1 && geometry.C <= kFewChannels),
+      joined_(few_ && geometry.groups == 1 && geometry.dw == 1),
+      segments_(joined_ ? geometry.kh : geometry.kh * geometry.kw),
+      channels_(joined_ ? geometry.kw * geometry.C : geometry.C),
+      per_group_(geometry.O / geometry.groups) {}
 
-int Layer::blocks() const { return (taps() + kBlock - 1) / kBlock; }
-
-int Layer::block_begin(int block) const {
-  return static_cast<int>(static_cast<std::int64_t>(taps()) * block / blocks());
+std::size_t Layer::weight(int m, int segment, int channel) const {
+  const int tap = segment * channels_ + channel;  // in both cases (kh, kw, C)
+  return (static_cast<std::size_t>(m) * g_.C + tap % g_.C) * g_.kh * g_.kw + tap / g_.C;
 }
 
-// Quantises a run of planes (each a channel, or four) of the call's images into the scratch.
+int Layer::pixels_together(const Images& images) const {
+  if (!few_ || g_.dw > 1) return 1;
+  for (int pixels : {4, 2}) {
+    if (pixels * per_group_ <= kLanes && images.out_width % pixels == 0) return pixels;
+  }
+  return 1;
+}
+
+Target Layer::target(const Images& images, int channel, int channels,
+                     const std::int32_t* add) const {
+  Target t = images.out;
+  t.out = static_cast<float*>(t.out) + static_cast<std::size_t>(channel) * t.area;
+  t.channels = channels;
+  t.add = add;
+  if (images.all.scale) {
+    t.scale = images.all.scale + channel;
+    t.bias = images.all.bias + channel;
+  }
+  return t;
+}
+
+// Quantises a run of channels of one image and lays them out.
 void Layer::fill(const Call& c, long item) const {
   static thread_local Buffer buffer;
+  const int image = static_cast<int>(item / c.runs);
+  const int channel = static_cast<int>(item % c.runs) * c.run;
+  const int channels = std::min(c.run, c.channels - channel);
   const std::size_t area = static_cast<std::size_t>(c.in.H) * c.in.W;
-  const int first = static_cast<int>(item) * c.run;
-  const int planes = std::min(c.run, planes_ * g_.groups - first);
-  // The run's channels are contiguous in the input: one plane, or all planes full.
-  const int channel = first / planes_ * g_.C + first % planes_ * lane_bytes_;
-  const int channels = planes == 1 ? std::min(lane_bytes_, g_.C - first % planes_ * lane_bytes_)
-                                   : planes * lane_bytes_;
-  std::uint8_t* out = c.scratch + first * c.plane_bytes;
-  if (g_.ph || g_.pw) std::memset(out, zero_pattern(), planes * c.plane_bytes);
-
-  QuantizeArgs q{};
-  const std::size_t stride = area * g_.C * g_.groups;
-  const std::size_t at = c.first * stride + channel * area;
-  q.x = c.in.x ? c.in.x + at : nullptr;
-  q.codes = c.in.codes ? c.in.codes + at : nullptr;
-  q.mask = c.in.mask ? c.in.mask + at : nullptr;
-  q.image_stride = stride;
-  q.images = c.images;
-  q.positions = channels * area;
-  q.inv_scale = c.in.inv_scale;
-  q.qmin = c.in.qmin;
-  q.qmax = c.in.qmax;
-  q.line = c.line;
-  std::uint8_t any;
-  if (!c.few && lane_bytes_ == 1) {
-    q.plane = out;
-    any = ops_->quantize(q);
+  const std::size_t at = (static_cast<std::size_t>(c.first + image) * c.channels + channel) * area;
+  const std::uint8_t* codes = c.in.codes + at;
+  if (c.in.x) {
+    auto* quantised = buffer.get<std::uint8_t>(channels * area);
+    ops_->quantize({c.in.x + at, channels * area, c.in.inv_scale, c.in.qmin, c.in.qmax, quantised,
+                    c.in.mask ? c.in.mask + at : nullptr});
+    codes = quantised;
+  }
+  if (!map()) {
+    c.survey[item] = ops_->survey(codes, channels * area);
   } else {
-    // By way of lines in the input's order, then interleaved, remapped and squeezed.
-    q.plane = static_cast<std::uint8_t*>(buffer.get(q.positions * kLanes));
-    any = ops_->quantize(q);
-    for (int plane = 0; plane < planes; ++plane) {
-      const std::uint8_t* from = q.plane + plane * lane_bytes_ * area * kLanes;
-      const int count = std::min(lane_bytes_, channels - plane * lane_bytes_);
-      for (std::size_t p = 0; p < area; ++p, from += kLanes) {
-        std::uint8_t* to = out + plane * c.plane_bytes + c.place[p];
-        if (lane_bytes_ == 1) {
-          std::memcpy(to, from, c.images);
-        } else {
-          ops_->interleave(from, area * kLanes, count, c.line_width / 4, remap(), zero_pattern(),
-                           to);
-        }
-      }
-    }
+    auto* mapped = buffer.get<std::uint8_t>(channels * area);
+    if (codes != mapped) std::memcpy(mapped, codes, channels * area);
+    ops_->remap(map(), mapped, channels * area);
+    codes = mapped;
   }
-  for (int plane = 0; plane < planes; ++plane) c.any[first + plane].store(any);
-}
-
-// One tile of output positions for one run of output channels.
-void Layer::tile(const Call& c, long item) const {
-  static thread_local Buffer acc_buffer, panel_buffer;
-  const int chunks = (g_.O + c.channels - 1) / c.channels;
-  const int m_begin = static_cast<int>(item % chunks) * c.channels;
-  const int m_end = std::min(g_.O, m_begin + c.channels);
-  const long first = item / chunks * c.tile;
-  const int count = static_cast<int>(std::min<long>(c.tile, c.vectors - first));
-  const int per_group = g_.O / g_.groups;
-  const std::size_t channel_stride = static_cast<std::size_t>(count) * kLanes;
-  auto* acc = static_cast<std::int32_t*>(
-      acc_buffer.get((m_end - m_begin) * channel_stride * sizeof(std::int32_t)));
-  std::int32_t add[kChannels] = {};
-
-  // Where lanes are pixels, the runs of consecutive bytes that make up each panel.
-  struct Run {
-    std::uint32_t from, to, bytes;
-  };
-  static thread_local std::vector<Run> runs;
-  std::uint8_t* packed = nullptr;
-  std::uint32_t packed_offset[kBlock];
-  std::ptrdiff_t panel_offset[kPanel];
-  const int lane_line = kLanes * lane_bytes_;
-  if (c.few) {
-    packed = static_cast<std::uint8_t*>(
-        panel_buffer.get(static_cast<std::size_t>(kBlock) * kPanel * lane_line));
-    for (int t = 0; t < kBlock; ++t) packed_offset[t] = t * kPanel * lane_line;
-    for (int p = 0; p < kPanel; ++p) panel_offset[p] = p * lane_line;
-  }
-
-  for (int m = m_begin; m < m_end;) {
-    const int group = m / per_group;
-    const int group_end = std::min(m_end, (group + 1) * per_group);
-    const std::uint8_t* base =
-        c.scratch + static_cast<std::size_t>(group) * planes_ * c.plane_bytes;
-    std::int32_t* group_acc = acc + (m - m_begin) * channel_stride;
-    for (int v = 0; v < count; v += kPanel) {
-      const int vectors = std::min(kPanel, count - v);
-      if (c.few) {
-        runs.clear();
-        const long pixels = static_cast<long>(c.OH) * c.OW * c.images;
-        const long begin = (first + v) * kLanes;
-        const long end = std::min(pixels, begin + static_cast<long>(vectors) * kLanes);
-        for (long px = begin; px < end;) {
-          const long position = px / c.images, n = px % c.images;
-          const long len = std::min(end - px, c.images - n);
-          const auto from = static_cast<std::uint32_t>(c.vector_offset[position] + n * lane_bytes_);
-          const auto bytes = static_cast<std::uint32_t>(len * lane_bytes_);
-          if (!runs.empty() && runs.back().from + runs.back().bytes == from) {
-            runs.back().bytes += bytes;
-          } else {
-            runs.push_back({from, static_cast<std::uint32_t>((px - begin) * lane_bytes_), bytes});
-          }
-          px += len;
-        }
-        std::memset(packed, zero_pattern(), static_cast<std::size_t>(kBlock) * kPanel * lane_line);
-      }
-      for (int b = 0; b < blocks(); ++b) {
-        const int k = block_begin(b);
-        Work w{group_acc + v * kLanes, channel_stride, m, group_end, b,
-               c.full[group * blocks() + b] != 0, b == 0, vectors, base, c.tap_offset + k,
-               c.vector_offset + first + v};
-        if (c.few) {
-          for (int t = 0; t < block_begin(b + 1) - k; ++t) {
-            const std::uint8_t* from = base + c.tap_offset[k + t];
-            std::uint8_t* to = packed + packed_offset[t];
-            for (const Run& run : runs) std::memcpy(to + run.to, from + run.from, run.bytes);
-          }
-          w.base = packed;
-          w.tap_offset = packed_offset;
-          w.vector_offset = panel_offset;
-        }
-        accumulate(w);
-      }
-    }
-    for (int i = m; i < group_end; ++i) {
-      std::uint32_t sum = 0;
-      for (int b = 0; b < blocks(); ++b) {
-        sum += static_cast<std::uint32_t>(bias(i, b, c.full[group * blocks() + b] != 0));
-      }
-      add[i - m_begin] = static_cast<std::int32_t>(sum);
-    }
-    m = group_end;
-  }
-
-  if (c.few) {
-    store_panels(c, acc, add, m_begin, m_end - m_begin, first, count);
-    return;
-  }
-  const std::size_t area = static_cast<std::size_t>(c.OH) * c.OW;
-  StoreArgs s{};
-  s.acc = acc;
-  s.channels = m_end - m_begin;
-  s.positions = count;
-  s.add = add;
-  s.scale = c.out.scale ? c.out.scale + m_begin : nullptr;
-  s.bias = c.out.scale ? c.out.bias + m_begin : nullptr;
-  s.relu = c.out.relu;
-  s.image_stride = area * g_.O;
-  s.channel_stride = area;
-  s.images = c.images;
-  s.stream = c.in.N * s.image_stride * sizeof(float) >= kStream;
-  s.out = static_cast<float*>(c.out.data) + c.first * s.image_stride + m_begin * area + first;
-  ops_->store(s);
-}
-
-// The sums of vectors whose lanes are pixels: image by image, so that every write is contiguous.
-void Layer::store_panels(const Call& c, const std::int32_t* acc, const std::int32_t* add, int m,
-                         int channels, long first, long vectors) const {
-  static thread_local std::vector<std::int32_t> at;
-  const long area = static_cast<long>(c.OH) * c.OW, images = c.images;
-  const long begin = first * kLanes;
-  const long end = std::min(area * images, begin + vectors * kLanes);
-  for (long n = 0; n < images; ++n) {
-    // Positions whose pixel of this image lies in [begin, end).
-    const long position = (begin - n + images - 1) / images;
-    at.clear();
-    for (long px = position * images + n; px < end; px += images) {
-      const long lane = px - begin;
-      at.push_back(static_cast<std::int32_t>(lane / kLanes * kLanes + panel_slot(lane % kLanes)));
-    }
-    GatherArgs g{};
-    g.at = at.data();
-    g.count = static_cast<int>(at.size());
-    g.dequantize = c.out.scale != nullptr;
-    g.relu = c.out.relu;
-    for (int i = 0; i < channels && g.count; ++i) {
-      g.acc = acc + i * vectors * kLanes;
-      g.add = add[i];
-      if (c.out.scale) g.scale = c.out.scale[m + i], g.bias = c.out.bias[m + i];
-      g.out = static_cast<float*>(c.out.data) +
-              (static_cast<std::size_t>(c.first + n) * g_.O + m + i) * area + position;
-      ops_->gather(g);
-    }
+  std::uint8_t* to = c.codes + static_cast<std::size_t>(image) * c.Hp * c.Wp * c.channels;
+  if (area == 1) {
+    std::memcpy(to + c.place[0] + channel, codes, channels);
+  } else {
+    ops_->transpose({codes, channels, static_cast<int>(area), to + channel, c.place});
   }
 }
 
 void Layer::run(const Input& in, const Output& out, int threads) const {
-  static thread_local Buffer scratch;
+  static thread_local Buffer buffer, used_buffer;
   Call c{};
   c.in = in;
-  c.out = out;
-  c.threads = std::max(threads, 1);
-  c.OH = out_height(in.H);
-  c.OW = out_width(in.W);
-  const int Hp = in.H + 2 * g_.ph, Wp = in.W + 2 * g_.pw;
-  const int all_planes = planes_ * g_.groups;
+  const int OH = out_height(in.H), OW = out_width(in.W);
+  const long area = static_cast<long>(OH) * OW;
+  c.Hp = in.H + 2 * g_.ph, c.Wp = in.W + 2 * g_.pw;
+  c.channels = g_.C * g_.groups;
+  c.run = static_cast<int>(std::max<long>(1, kCodes / (64L * in.H * in.W))) * 64;
+  c.runs = (c.channels + c.run - 1) / c.run;
+  const double work = static_cast<double>(area) * in.N * g_.O * segments_ * channels_ +
+                      20.0 * in.N * in.H * in.W * c.channels;
+  threads = work < kWork ? 1 : threads;
+  const int together = static_cast<int>(
+      std::clamp<long>(kPixels * threads / area, 1, std::max(in.N, 1)));
+  const std::size_t plane = static_cast<std::size_t>(c.Hp) * c.Wp;
+  if (plane * together > UINT32_MAX / 64 || plane * c.channels > UINT32_MAX) {
+    throw std::invalid_argument("expected images of fewer codes; split the image");
+  }
 
-  for (c.first = 0; c.first < in.N; c.first += kLanes) {
-    c.images = std::min(kLanes, in.N - c.first);
-    c.few = c.images < kFewImages && static_cast<long>(c.OH) * c.OW > 1;
-    c.line_width = (c.few ? c.images : kLanes) * lane_bytes_;
-    // An odd number of cache lines between planes spreads the taps over all sets of the L1.
-    c.plane_bytes = ((static_cast<std::size_t>(Hp) * Wp * c.line_width + 63) / 64 | 1) * 64;
-    if (c.plane_bytes * planes_ > UINT32_MAX) {
-      throw std::invalid_argument("expected an input below 4 GiB of codes per group of channels; "
-                                  "split the batch or the image");
+  std::vector<std::uint32_t> place(static_cast<std::size_t>(in.H) * in.W);
+  for (int h = 0; h < in.H; ++h) {
+    for (int w = 0; w < in.W; ++w) {
+      place[h * in.W + w] = ((h + g_.ph) * c.Wp + w + g_.pw) * c.channels;
     }
-    c.scratch = static_cast<std::uint8_t*>(scratch.get(c.plane_bytes * all_planes + 64));
+  }
+  c.place = place.data();
+  const std::size_t bytes = plane * c.channels * together;
+  // Units of products are read whole, beyond the last code.
+  c.codes = buffer.get<std::uint8_t>(bytes + 64);
+  if (g_.ph || g_.pw) std::memset(c.codes, map() ? map()[0] : 0, bytes);
+  std::vector<Survey> surveys(static_cast<std::size_t>(c.runs) * together);
+  c.survey = surveys.data();
 
-    // Small planes are quantised several at a time, to fill registers of 16 positions.
-    const std::size_t area = static_cast<std::size_t>(in.H) * in.W;
-    c.run = lane_bytes_ > 1 && g_.C % lane_bytes_
-                ? 1
-                : static_cast<int>(std::clamp<std::size_t>(64 / area, 1, all_planes));
-    std::vector<std::uint32_t> place(area), line(area * c.run * lane_bytes_), tap_offset(taps());
-    std::vector<std::ptrdiff_t> vector_offset(static_cast<std::size_t>(c.OH) * c.OW);
-    for (int h = 0; h < in.H; ++h) {
-      for (int w = 0; w < in.W; ++w) {
-        place[h * in.W + w] = ((h + g_.ph) * Wp + w + g_.pw) * c.line_width;
+  Images images{};
+  images.all = out;
+  images.threads = threads;
+  images.width = c.Wp;
+  images.out_width = OW;
+  images.out.area = static_cast<int>(area);
+  images.out.image_stride = static_cast<std::size_t>(area) * g_.O;
+  images.out.relu = out.relu;
+  for (int i = 0; i < segments_; ++i) {
+    const int row = joined_ ? i : i / g_.kw, column = joined_ ? 0 : i % g_.kw;
+    images.offset.push_back(row * g_.dh * c.Wp + column * g_.dw);
+  }
+  for (c.first = 0; c.first < in.N; c.first += together) {
+    c.images = std::min(together, in.N - c.first);
+    const long items = static_cast<long>(c.runs) * c.images;
+    parallel_for(threads, items, [&](long item) { fill(c, item); });
+    images.codes_used = {};
+    for (long i = 0; i < items; ++i) {
+      images.codes_used.low = std::min(images.codes_used.low, surveys[i].low);
+      images.codes_used.high = std::max(images.codes_used.high, surveys[i].high);
+      images.codes_used.used += surveys[i].used;
+    }
+    images.density = static_cast<double>(images.codes_used.used) /
+                     (static_cast<double>(in.H) * in.W * c.channels * c.images);
+    images.out.out = static_cast<float*>(out.data) + c.first * images.out.image_stride;
+    const long pixels = area * c.images;
+    if (images.pixel.size() != static_cast<std::size_t>(pixels)) {
+      images.pixel.clear();
+      for (long p = 0; p < pixels; ++p) {
+        const long n = p / area, oh = p % area / OW, ow = p % OW;
+        images.pixel.push_back(
+            static_cast<std::uint32_t>((n * c.Hp + oh * g_.sh) * c.Wp + ow * g_.sw));
       }
     }
-    const bool direct = !c.few && lane_bytes_ == 1;
-    for (std::size_t p = 0; p < line.size(); ++p) {
-      line[p] = static_cast<std::uint32_t>(
-          direct ? (p / area * c.plane_bytes + place[p % area]) / kLanes : p);
+    images.codes = c.codes;
+    images.stride = c.channels;
+    images.positions = static_cast<long>(plane) * c.images;
+    if (segments_ > 1 || g_.sh * g_.sw == 1 || g_.kw > 1) {
+      compute(images);
+      continue;
     }
-    for (int t = 0; t < taps(); ++t) {
-      const int plane = t / (g_.kh * g_.kw), dy = t / g_.kw % g_.kh, dx = t % g_.kw;
-      tap_offset[t] = static_cast<std::uint32_t>(
-          plane * c.plane_bytes +
-          (static_cast<std::size_t>(dy) * g_.dh * Wp + dx * g_.dw) * c.line_width);
-    }
-    for (int oh = 0; oh < c.OH; ++oh) {
-      for (int ow = 0; ow < c.OW; ++ow) {
-        vector_offset[static_cast<std::size_t>(oh) * c.OW + ow] =
-            (static_cast<std::ptrdiff_t>(oh) * g_.sh * Wp + ow * g_.sw) * c.line_width;
+    Images used = images;
+    used.positions = pixels;
+    auto* to = used_buffer.get<std::uint8_t>(pixels * images.stride + 64);
+    parallel_for(threads, (pixels + 255) / 256, [&](long item) {
+      for (long p = 256 * item; p < std::min(pixels, 256 * (item + 1)); ++p) {
+        std::memcpy(to + p * images.stride, c.codes + images.pixel[p] * images.stride,
+                    images.stride);
+        used.pixel[p] = static_cast<std::uint32_t>(p);
       }
-    }
-    std::vector<std::atomic<std::uint8_t>> any(all_planes);
-    c.line = line.data();
-    c.place = place.data();
-    c.tap_offset = tap_offset.data();
-    c.vector_offset = vector_offset.data();
-    c.any = any.data();
-
-    // A thread is worth waking for some 100 microseconds of work; an input is worth 20 products.
-    const double work = static_cast<double>(c.OH) * c.OW * c.images * g_.O * taps() * lane_bytes_ +
-                        20.0 * area * c.images * g_.C * g_.groups;
-    const int threads_now = work < 100.0 * ops_->products_per_microsecond ? 1 : c.threads;
-    parallel_for(threads_now, (all_planes + c.run - 1) / c.run, [&](long item) { fill(c, item); });
-
-    std::vector<std::uint8_t> full(static_cast<std::size_t>(g_.groups) * blocks());
-    bool any_full = false, any_half = false;
-    for (int group = 0; group < g_.groups; ++group) {
-      for (int b = 0; b < blocks(); ++b) {
-        const int begin = block_begin(b) / (g_.kh * g_.kw);
-        const int end = (block_begin(b + 1) - 1) / (g_.kh * g_.kw);
-        std::uint8_t patterns = 0;
-        for (int plane = begin; plane <= end; ++plane) patterns |= any[group * planes_ + plane];
-        full[group * blocks() + b] = patterns >= 128;
-        (patterns >= 128 ? any_full : any_half) = true;
-      }
-    }
-    c.full = full.data();
-    prepare(any_full, any_half);
-
-    const long pixels = static_cast<long>(c.OH) * c.OW * (c.few ? c.images : kLanes);
-    c.vectors = (pixels + kLanes - 1) / kLanes;
-    c.tile = static_cast<int>(std::min<long>(kTile, c.vectors));
-    c.channels = std::min({kChannels, std::max(kSums / c.tile, 1), g_.O});
-    const auto items = [&] {
-      return (c.vectors + c.tile - 1) / c.tile * ((g_.O + c.channels - 1) / c.channels);
-    };
-    while (threads_now > 1 && items() < 4 * threads_now && c.channels > 8) {
-      c.channels = (c.channels + 1) / 2;
-    }
-    parallel_for(threads_now, items(), [&](long item) { tile(c, item); });
+    });
+    used.codes = to;
+    compute(used);
   }
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver of a quantised convolution: geometry, scratch layout, tiling, threads. What a product
-// is (a table, or a factorised table) is left to the derived classes.
+// The driver of a quantised convolution: codes, geometry, threads. What a product is (a table, or
+// a factorised table) is left to the derived classes.
 //
-// 64 images form a vector: lane n of the scratch line (channel, h, w) is image n. An output
-// position then reads its tap k at a fixed distance from its first one, for any kernel, stride and
-// dilation, and nothing is packed. When the images left over are too few to fill a vector, lanes
-// are the pixels (oh, ow, n), n fastest, copied into panels of kPanel vectors.
+// Codes lie with the channels of a position side by side, zero padding included, so that a window
+// is a handful of runs of channels: its segments. Where channels are few, a whole row of a window
+// is one. Where a 1x1 layer skips most positions, the others are copied out.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <new>
 #include <vector>
 
 #include "ops.hpp"
@@ -36,9 +38,32 @@ struct Output {
   bool relu = false;
 };
 
+// A buffer that grows and never shrinks, aligned to pages.
+class Buffer {
+ public:
+  template <class T>
+  T* get(std::size_t count) {
+    const std::size_t bytes = count * sizeof(T);
+    if (bytes > size_) {
+      memory_.reset();
+      size_ = 0;
+      memory_.reset(::operator new(bytes, std::align_val_t(4096)));
+      size_ = bytes;
+    }
+    return static_cast<T*>(memory_.get());
+  }
+
+ private:
+  struct Free {
+    void operator()(void* p) const { ::operator delete(p, std::align_val_t(4096)); }
+  };
+  std::unique_ptr<void, Free> memory_;
+  std::size_t size_ = 0;
+};
+
 class Layer {
  public:
-  Layer(const Geometry& geometry, const Ops* ops, int lane_bytes);
+  Layer(const Geometry& geometry, const Ops* ops);
   virtual ~Layer() = default;
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
@@ -51,43 +76,44 @@ class Layer {
   void run(const Input& in, const Output& out, int threads) const;
 
  protected:
-  // Channels [m, m_end) of one group over one panel and one block of taps.
-  struct Work {
-    std::int32_t* acc;                    // of channel m
-    std::size_t channel_stride;           // of acc, elements
-    int m, m_end, block;
-    bool full;                            // some activation pattern is 128 or above
-    bool overwrite;
-    int vectors;
-    const std::uint8_t* base;
-    const std::uint32_t* tap_offset;      // of the block's first tap
-    const std::ptrdiff_t* vector_offset;
+  // The codes and the output of some images.
+  struct Images {
+    const std::uint8_t* codes;
+    std::size_t stride;                // bytes of a position: of all groups' channels
+    long positions;
+    int width;                         // positions of a row
+    int out_width;
+    std::vector<std::uint32_t> pixel;  // the first position of every output pixel's window
+    std::vector<std::uint32_t> offset; // of every segment, positions from there
+    Survey codes_used;                 // of the codes, without padding
+    double density;                    // how many of them are not 0
+    Target out;                        // of channel 0
+    Output all;
+    int threads;
   };
-  virtual void accumulate(const Work& work) const = 0;
-  virtual void prepare(bool any_full, bool any_half) const = 0;
-  // What accumulate left out of the sums of channel m in a block.
-  virtual std::int32_t bias(int m, int block, bool full) const = 0;
-  // Pattern of code 0 in the scratch, and code -> scratch bytes where they differ (lane_bytes 4).
-  virtual std::uint8_t zero_pattern() const { return 0; }
-  virtual const std::uint8_t* remap() const { return nullptr; }
-  // Where a lane of a packed panel stands in acc.
-  virtual int panel_slot(int lane) const { return ops_->lane_slot(lane); }
+  virtual void compute(const Images& images) const = 0;
+  // What codes are replaced by; null: nothing, and they are surveyed.
+  virtual const std::uint8_t* map() const { return nullptr; }
 
-  int taps() const { return planes_ * g_.kh * g_.kw; }  // K, or its quads
-  int blocks() const;
-  int block_begin(int block) const;
+  // `images`' target of up to 32 channels of one group.
+  Target target(const Images& images, int channel, int channels, const std::int32_t* add) const;
+  // Neighbouring pixels that share a row's lanes: as many as a row has lanes for and output rows
+  // divide into.
+  int pixels_together(const Images& images) const;
+  int chunks() const { return (per_group_ + kLanes - 1) / kLanes; }
+  // Where tap `channel` of `segment` stands among the weights (O, C, kh, kw) of output m.
+  std::size_t weight(int m, int segment, int channel) const;
 
-  Geometry g_;
-  const Ops* ops_;
-  int lane_bytes_;  // 1: a line holds a channel; 4: a line holds four channels, interleaved
-  int planes_;      // lines per position and group
+  const Geometry g_;
+  const Ops* const ops_;
+  const bool few_;                     // channels, of windows of more than one position
+  const bool joined_;                  // a row of a window is one segment
+  const int segments_, channels_;      // of a window; channels per group
+  const int per_group_;                // outputs
 
  private:
   struct Call;
   void fill(const Call& call, long item) const;
-  void tile(const Call& call, long item) const;
-  void store_panels(const Call& call, const std::int32_t* acc, const std::int32_t* add, int m,
-                    int channels, long first, long vectors) const;
 };
 
 }  // namespace axhil

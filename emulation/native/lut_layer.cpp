@@ -1,74 +1,426 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lut_layer.hpp"
 
+#include <algorithm>
+#include <cstring>
+
+#include "pool.hpp"
+
+#if defined(__linux__)
+#include <unistd.h>
+#endif
+
 namespace axhil {
+namespace {
+
+// Nanoseconds of a core, in proportion: an entry of a row built, a product added to a pixel's or an
+// output channel's sums (whose codes are less often alike), a product looked up by itself.
+constexpr double kBuild = 1 / 25.0, kAdd = 1 / 70.0, kAddAll = 1 / 45.0, kLookUp = 1 / 1.7;
+constexpr double kDense = 0.8;    // of the codes are not 0
+constexpr int kTile = 2048;       // pixels worth rows of their own
+
+// Rows of a block: half of the L2, which also sees sums and lists pass.
+int row_capacity() {
+  static const int rows = [] {
+    long bytes = 0;
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+    bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    bytes = bytes > 0 ? bytes : 1 << 19;
+    return static_cast<int>(std::clamp(bytes / 2, 1L << 17, 1L << 19) / (2 * kLanes));
+  }();
+  return rows;
+}
+
+// Entries of a block's rows; its taps' pitch adds a row for each.
+std::size_t row_room() { return (static_cast<std::size_t>(row_capacity()) + 255) * kLanes; }
+
+}  // namespace
+
+// The codes of every position as numbers of rows: what is not 0 in each block of channels. Blocks
+// apart, so that a block's lists are read in a row.
+struct LutLayer::Lists {
+  bool dense;
+  int blocks, stride;                    // entries of a list
+  long positions;
+  std::uint16_t* entries;                // [group][block][position][stride]
+  std::uint8_t* count;                   // [group][block][position]
+  std::vector<Range> ranges;             // of the codes of every channel
+};
+
+template <class Product>
+LutLayer::Columns LutLayer::columns(int count, int size, int used, Product product) {
+  Columns c;
+  c.size = size;
+  std::int64_t least = INT64_MAX, most = INT64_MIN;
+  for (int i = 0; i < count; ++i) {
+    for (int j = 0; j < used; ++j) {
+      least = std::min<std::int64_t>(least, product(i, j));
+      most = std::max<std::int64_t>(most, product(i, j));
+    }
+  }
+  c.offset = static_cast<std::int32_t>(least);  // of differences: modulo 2^32
+  for (int plane = 0; plane < (most - least > 65535 ? 2 : 1); ++plane) {
+    auto& entries = c.planes[plane];
+    entries.resize(static_cast<std::size_t>(count) * size);
+    for (int i = 0; i < count; ++i) {
+      for (int j = 0; j < used; ++j) {
+        entries[static_cast<std::size_t>(i) * size + j] =
+            static_cast<std::uint16_t>((product(i, j) - least) >> 16 * plane);
+      }
+    }
+  }
+  return c;
+}
 
 LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t* table, int width,
                    const std::uint8_t* weights)
-    : Layer(geometry, ops, 1) {
-  const int size = 1 << width;
-  columns_.O = g_.O;
-  columns_.K = taps();
-  columns_.column.resize(static_cast<std::size_t>(columns_.O) * columns_.K);
-  int slot[256];
-  for (int& s : slot) s = -1;
-  for (std::size_t i = 0; i < columns_.column.size(); ++i) {
-    const int w = weights[i];
-    if (slot[w] < 0) {
-      slot[w] = static_cast<int>(columns_.values.size());
-      auto& values = columns_.values.emplace_back();
-      // Patterns beyond the width repeat: a narrow code is sign-extended in its byte.
-      for (int a = 0; a < 256; ++a) values[a] = table[(a % size) * size + w];
+    : Layer(geometry, ops), width_(width) {
+  const int size = 1 << width, K = segments_ * channels_;
+  int number[256];
+  std::fill(number, number + 256, -1);
+  std::vector<std::uint8_t> numbers;  // [m][segment][channel]
+  zeros_.resize(g_.O);
+  for (int m = 0; m < g_.O; ++m) {
+    std::uint32_t sum = 0;
+    for (int k = 0; k < K; ++k) {
+      const int w = weights[weight(m, k / channels_, k % channels_)];
+      if (number[w] < 0) {
+        number[w] = used_++;
+        for (int a = 0; a < size; ++a) table_.push_back(table[a * size + w]);
+      }
+      numbers.push_back(static_cast<std::uint8_t>(number[w]));
+      sum += static_cast<std::uint32_t>(table[w]);
     }
-    columns_.column[i] = static_cast<std::uint8_t>(slot[w]);
+    zeros_[m] = static_cast<std::int32_t>(sum);
+  }
+  blocks_ = block_count((used_ + 7) / 8 * 8);
+  for (int at = 0; at < g_.groups * segments_; ++at) {
+    for (int b = 0; b < blocks_; ++b) {
+      for (int i = 0; i < per_group_; ++i) {
+        const auto row = numbers.begin() +
+                         (static_cast<std::size_t>(at / segments_) * per_group_ + i) * K +
+                         at % segments_ * channels_;
+        weights_.insert(weights_.end(), row + block_start(b, blocks_),
+                        row + block_start(b + 1, blocks_));
+      }
+    }
+  }
+  for (int chunk = 0; chunk < g_.groups * chunks(); ++chunk) {
+    for (int k = 0; k < K; ++k) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const int m = chunk % chunks() * kLanes + lane_channel(lane);
+        const std::size_t row = static_cast<std::size_t>(chunk / chunks()) * per_group_ + m;
+        lanes_.push_back(m < per_group_ ? numbers[row * K + k] : 0);
+      }
+    }
   }
 }
 
-void LutLayer::prepare(bool any_full, bool any_half) const {
-  for (int full = 0; full < 2; ++full) {
-    if ((full ? any_full : any_half) && planes(full)) {
-      std::call_once(once_[full],
-                     [&] { plan_[full] = std::make_unique<TapPlan>(columns_, full != 0); });
+// Rows less those of code 0, which are never added; what that leaves out is zeros_.
+const LutLayer::Columns& LutLayer::by_activation(bool full) const {
+  std::call_once(once_[full], [&] {
+    // At least 8 codes, repeated where the width has fewer.
+    const int codes = 1 << width_, size = std::max(8, full ? codes : codes / 2);
+    // The last column is that of no weight: products of 0.
+    columns_[full] = columns(used_ + 1, size, size, [&](int w, int a) {
+      return w == used_ ? 0 : std::int64_t{table_[w * codes + a % codes]} - table_[w * codes];
+    });
+  });
+  return columns_[full];
+}
+
+const LutLayer::Columns& LutLayer::by_weight() const {
+  std::call_once(once_[2], [&] {
+    const int codes = 1 << width_;
+    columns_[2] = columns(codes, (used_ + 7) / 8 * 8, used_, [&](int a, int w) {
+      return std::int64_t{table_[w * codes + a]};
+    });
+  });
+  return columns_[2];
+}
+
+int LutLayer::block_count(int size) const {
+  const int taps = std::min(row_capacity() / size, 248);
+  return (channels_ + taps - 1) / taps;
+}
+
+void LutLayer::compute(const Images& images) const {
+  const long pixels = static_cast<long>(images.pixel.size());
+  const bool full = is_full(images.codes_used);
+  const auto up = [](long n) { return static_cast<double>((n + kLanes - 1) / kLanes * kLanes); };
+  const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
+  const int together = used_ > 255 ? 1 : pixels_together(images);
+  const double adds =
+      up(per_group_) * (size * kBuild + pixels * (few_ ? 1.0 / together : images.density) * kAdd);
+  const double added = up(pixels) * (used_ * kBuild + per_group_ * kAddAll);
+  const double looked_up = static_cast<double>(pixels) * per_group_ * kLookUp;
+
+  if (looked_up < std::min(adds, added)) {
+    parallel_for(images.threads, g_.O, [&](long item) { look_up(images, item); });
+  } else if (added < adds) {
+    by_weight();
+    const long chunk = (pixels + kLanes - 1) / kLanes * g_.groups;
+    const int parts = static_cast<int>(
+        std::clamp<long>((images.threads + chunk - 1) / chunk, 1, (per_group_ + 127) / 128));
+    parallel_for(images.threads, chunk * parts,
+                 [&](long item) { channels_add(images, item, parts); });
+  } else {
+    by_activation(full);
+    const long chunk = static_cast<long>(g_.groups) * chunks();
+    int tiles = 1;
+    while (images.threads > 1 && chunk * tiles < 4 * images.threads && pixels / tiles > kTile) {
+      tiles *= 2;
+    }
+    if (few_) {
+      const Windows& shared = windows(together);
+      parallel_for(images.threads, chunk * tiles,
+                   [&](long item) { windows_add(images, shared, item, tiles); });
+    } else {
+      const Lists made = lists(images, size);
+      parallel_for(images.threads, chunk * tiles,
+                   [&](long item) { pixels_add(images, made, item, tiles); });
     }
   }
 }
 
-std::int32_t LutLayer::bias(int m, int block, bool full) const {
-  return planes(full) ? plan_[full]->low(m, block).bias : 0;
+const LutLayer::Windows& LutLayer::windows(int pixels) const {
+  const int at = pixels / 2;
+  std::call_once(once_[3 + at], [&] {
+    Windows& w = windows_[at];
+    // Columns of the windows side by side; with dilation, of the taps of one.
+    const int columns = (pixels - 1) * g_.sw + g_.kw;
+    w.pixels = pixels;
+    w.taps = g_.kh * columns * g_.C;
+    for (int chunk = 0; chunk < g_.groups * chunks(); ++chunk) {
+      for (int t = 0; t < w.taps; ++t) {
+        const int dy = t / g_.C / columns, column = t / g_.C % columns, c = t % g_.C;
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const int each = kLanes / pixels, dx = column - lane_channel(lane) / each * g_.sw;
+          const int m = chunk % chunks() * kLanes + lane_channel(lane) % each;
+          // From the same channel's place among the lanes of single pixels.
+          const int from = lane_channel(lane) % each;
+          const int single = from < kLanes / 2 ? 2 * from : 2 * (from - kLanes / 2) + 1;
+          const std::size_t tap =
+              (static_cast<std::size_t>(chunk) * g_.kh * g_.kw + dy * g_.kw + dx) * g_.C + c;
+          w.lanes.push_back(m < per_group_ && dx >= 0 && dx < g_.kw
+                                ? lanes_[tap * kLanes + single]
+                                : static_cast<std::uint8_t>(pixels > 1 ? used_ : 0));
+        }
+      }
+    }
+  });
+  return windows_[at];
 }
 
-void LutLayer::accumulate(const Work& w) const {
-  BlockArgs a{};
-  a.overwrite = w.overwrite;
-  a.vectors = w.vectors;
-  a.base = w.base;
-  a.tap_offset = w.tap_offset;
-  a.vector_offset = w.vector_offset;
-  a.full = w.full;
-  a.taps = block_begin(w.block + 1) - block_begin(w.block);
-  a.columns = columns_.values.front().data();
-  const TapPlan* plan = plan_[w.full].get();
-  for (int m = w.m; m < w.m_end; ++m) {
-    a.acc = w.acc + (m - w.m) * w.channel_stride;
-    if (!planes(w.full)) {
-      a.weights = columns_.column.data() + static_cast<std::size_t>(m) * columns_.K +
-                  block_begin(w.block);
-      ops_->block(a);
-      continue;
+LutLayer::Lists LutLayer::lists(const Images& images, int size) const {
+  static thread_local Buffer list_buffer, count_buffer;
+  Lists lists;
+  lists.blocks = block_count(size);
+  // Where few codes are 0, nothing is listed: codes are rows as they stand.
+  lists.dense = images.density > kDense && width_ == 8;
+  lists.stride = lists.dense ? 0 : ((channels_ + lists.blocks - 1) / lists.blocks + 7) / 8 * 8;
+  lists.positions = images.positions;
+  const long all = lists.positions * lists.blocks * g_.groups;
+  lists.entries = list_buffer.get<std::uint16_t>(all * lists.stride + 64);
+  lists.count = count_buffer.get<std::uint8_t>(all);
+  constexpr long kRun = 128;
+  std::vector<Range> ranges((images.positions + kRun - 1) / kRun * images.stride);
+  parallel_for(images.threads, (images.positions + kRun - 1) / kRun, [&](long item) {
+    const long end = std::min(images.positions, kRun * (item + 1));
+    ops_->widen(images.codes + kRun * item * images.stride, images.stride, end - kRun * item,
+                static_cast<int>(images.stride), ranges.data() + item * images.stride);
+    for (int i = 0; i < (lists.dense ? 0 : lists.blocks * g_.groups); ++i) {
+      const int group = i / lists.blocks, b = i % lists.blocks;
+      const int first = block_start(b, lists.blocks);
+      const int taps = block_start(b + 1, lists.blocks) - first;
+      const std::uint8_t* codes = images.codes + group * channels_ + first;
+      for (long p = kRun * item; p < end; ++p) {
+        const long list = i * lists.positions + p;
+        lists.count[list] = static_cast<std::uint8_t>(
+            ops_->compact(codes + p * images.stride, taps, size, size + 1,
+                          lists.entries + list * lists.stride));
+      }
     }
-    a.list = plan->low(m, w.block);
-    a.entries = plan->low_part().entries.data();
-    a.tables = plan->low_part().tables.data();
-    ops_->block(a);
-    if (plan->has_high() && plan->high(m, w.block).singles + plan->high(m, w.block).doubles) {
-      BlockArgs upper = a;
-      upper.list = plan->high(m, w.block);
-      upper.entries = plan->high_part().entries.data();
-      upper.tables = plan->high_part().tables.data();
-      upper.shift = 16;
-      upper.overwrite = false;
-      ops_->block(upper);
+  });
+  lists.ranges.resize(images.stride);
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    Range& range = lists.ranges[i % images.stride];
+    range.low = std::min(range.low, ranges[i].low);
+    range.high = std::max(range.high, ranges[i].high);
+  }
+  return lists;
+}
+
+// A tile of pixels, 32 channels.
+void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, int tiles) const {
+  static thread_local Buffer acc_buffer, row_buffer;
+  const long pixels = static_cast<long>(images.pixel.size());
+  const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
+  const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
+  const long first = pixels * tile / tiles;
+  const int count = static_cast<int>(pixels * (tile + 1) / tiles - first);
+  const Columns& columns = columns_[is_full(images.codes_used)];
+  const std::uint8_t* lanes =
+      lanes_.data() + static_cast<std::size_t>(chunk) * segments_ * channels_ * kLanes;
+  auto* rows = row_buffer.get<std::uint16_t>(row_room());
+  auto* acc = acc_buffer.get<std::uint32_t>((static_cast<std::size_t>(count) + 16) * kLanes);
+  bool overwrite = true;
+  for (int s = 0; s < segments_; ++s) {
+    for (int b = 0; b < lists.blocks; ++b) {
+      const int begin = block_start(b, lists.blocks), end = block_start(b + 1, lists.blocks);
+      const long list =
+          (static_cast<long>(group) * lists.blocks + b) * lists.positions + images.offset[s];
+      for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
+        ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(),
+                     lists.ranges.data() + group * channels_ + begin,
+                     lanes + (static_cast<std::size_t>(s) * channels_ + begin) * kLanes,
+                     end - begin, rows});
+        const std::uint32_t* pixel = images.pixel.data() + first;
+        const auto offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);
+        if (lists.dense) {
+          ops_->add_all({acc, overwrite, count, pixel,
+                         images.codes + images.offset[s] * images.stride +
+                             group * channels_ + begin,
+                         images.stride, end - begin, columns.pitch(), rows, offset, plane == 1});
+        } else {
+          ops_->add({acc, overwrite, count, pixel, lists.entries + list * lists.stride,
+                     static_cast<std::size_t>(lists.stride), lists.count + list, rows, offset,
+                     plane == 1});
+        }
+        overwrite = false;
+      }
     }
+  }
+  const int channel = group * per_group_ + m;
+  ops_->separate(acc, count);
+  ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), zeros_.data() + channel),
+              acc, kLanes, first, count);
+}
+
+// A tile of windows, 32 channels.
+void LutLayer::windows_add(const Images& images, const Windows& windows, long item,
+                           int tiles) const {
+  static thread_local Buffer acc_buffer, row_buffer;
+  const long all = static_cast<long>(images.pixel.size()) / windows.pixels;
+  const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
+  const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
+  const long first = all * tile / tiles;
+  const int count = static_cast<int>(all * (tile + 1) / tiles - first);
+  const Columns& columns = columns_[is_full(images.codes_used)];
+  auto* rows = row_buffer.get<std::uint16_t>(row_room());
+  auto* acc = acc_buffer.get<std::uint32_t>((static_cast<std::size_t>(count) + 16) * kLanes);
+  std::vector<std::uint32_t> place(count), offset_of(windows.taps);
+  for (int i = 0; i < count; ++i) place[i] = images.pixel[(first + i) * windows.pixels];
+  const int row = windows.taps / g_.kh;
+  for (int t = 0; t < windows.taps; ++t) {
+    const std::size_t position =
+        static_cast<std::size_t>(t / row) * g_.dh * images.width + t % row / g_.C * g_.dw;
+    offset_of[t] =
+        static_cast<std::uint32_t>(position * images.stride + group * g_.C + t % g_.C);
+  }
+  const int taps = std::min(row_capacity() / columns.size, windows.taps);
+  const std::vector<Range> ranges(taps, images.codes_used);
+  bool overwrite = true;
+  for (int t = 0; t < windows.taps; t += taps) {
+    const int n = std::min(taps, windows.taps - t);
+    const std::size_t tap = static_cast<std::size_t>(chunk) * windows.taps + t;
+    for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
+      ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(), ranges.data(),
+                   windows.lanes.data() + tap * kLanes, n, rows});
+      ops_->add_windows({acc, overwrite, count, place.data(), images.codes, images.stride,
+                         offset_of.data() + t, n, columns.size, columns.pitch(),
+                         rows,
+                         plane ? 0 : static_cast<std::uint32_t>(columns.offset), plane == 1});
+      overwrite = false;
+    }
+  }
+  const int channel = group * per_group_ + m;
+  ops_->separate(acc, count);
+  ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), zeros_.data() + channel),
+              acc, kLanes / windows.pixels, first * windows.pixels, count * windows.pixels);
+}
+
+// 32 pixels, a part of one group's channels.
+void LutLayer::channels_add(const Images& images, long item, int parts) const {
+  static thread_local Buffer acc_buffer, row_buffer, lane_buffer;
+  const long pixels = static_cast<long>(images.pixel.size());
+  const int part = static_cast<int>(item % parts);
+  const int group = static_cast<int>(item / parts % g_.groups);
+  const long first = item / parts / g_.groups * kLanes;
+  const int count = static_cast<int>(std::min<long>(kLanes, pixels - first));
+  const int m_begin = per_group_ * part / parts + group * per_group_;
+  const int m_end = per_group_ * (part + 1) / parts + group * per_group_;
+  const Columns& columns = columns_[2];
+  const int taps = (channels_ + blocks_ - 1) / blocks_;
+  const auto mask = static_cast<std::uint8_t>((1 << width_) - 1);
+  auto* rows = row_buffer.get<std::uint16_t>(row_room());
+  auto* acc = acc_buffer.get<std::uint32_t>(static_cast<std::size_t>(m_end - m_begin) * kLanes);
+  auto* lanes = lane_buffer.get<std::uint8_t>(static_cast<std::size_t>(taps) * kLanes);
+  const std::vector<Range> all(taps, Range{0, used_ - 1});
+  AddAllArgs a{};
+  a.acc = acc;
+  a.overwrite = true;
+  a.items = m_end - m_begin;
+  a.pitch = columns.pitch();
+  a.rows = rows;
+  for (int s = 0; s < segments_; ++s) {
+    for (int b = 0; b < blocks_; ++b) {
+      const int begin = block_start(b, blocks_), n = block_start(b + 1, blocks_) - begin;
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const long pixel = first + std::min(lane_channel(lane), count - 1);
+        const std::uint8_t* codes = images.codes +
+                                    (images.pixel[pixel] + images.offset[s]) * images.stride +
+                                    group * channels_ + begin;
+        for (int t = 0; t < n; ++t) lanes[t * kLanes + lane] = codes[t] & mask;
+      }
+      for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
+        ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(), all.data(), lanes,
+                     n, rows});
+        a.codes = weights(m_begin, s, b);
+        a.stride = static_cast<std::size_t>(n);
+        a.taps = n;
+        a.offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);
+        a.high = plane == 1;
+        ops_->add_all(a);
+        a.overwrite = false;
+      }
+    }
+  }
+  const std::vector<std::int32_t> none(m_end - m_begin);
+  ops_->separate(acc, m_end - m_begin);
+  ops_->store_lanes(target(images, m_begin, m_end - m_begin, none.data()), acc, first, count);
+}
+
+// One output channel, look-up by look-up.
+// Floor: two loads and an addition a product.
+void LutLayer::look_up(const Images& images, long item) const {
+  const int m = static_cast<int>(item), codes = 1 << width_;
+  const auto mask = static_cast<std::uint8_t>(codes - 1);
+  const std::size_t channel = static_cast<std::size_t>(m / per_group_) * channels_;
+  const std::int32_t none = 0;
+  const Target to = target(images, m, 1, &none);
+  const long pixels = static_cast<long>(images.pixel.size());
+  for (long first = 0; first < pixels; first += kLanes) {
+    const int count = static_cast<int>(std::min<long>(kLanes, pixels - first));
+    std::int32_t sum[kLanes] = {};
+    const std::uint8_t* x[kLanes];
+    for (int i = 0; i < count; ++i) {
+      x[i] = images.codes + images.pixel[first + i] * images.stride + channel;
+    }
+    for (int s = 0; s < segments_; ++s) {
+      const std::size_t offset = images.offset[s] * images.stride;
+      for (int b = 0; b < blocks_; ++b) {
+        const std::uint8_t* w = weights(m, s, b);
+        for (int c = block_start(b, blocks_); c < block_start(b + 1, blocks_); ++c, ++w) {
+          const std::int32_t* column = table_.data() + *w * codes;
+          for (int i = 0; i < count; ++i) sum[i] += column[x[i][offset + c] & mask];
+        }
+      }
+    }
+    std::uint32_t acc[kLanes];
+    std::memcpy(acc, sum, sizeof acc);
+    ops_->store_lanes(to, acc, first, count);
   }
 }
 

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // A quantised convolution whose every product is a look-up in a multiplier's table.
+//
+// Products come in rows: for a tap and an activation code, the products with 32 output channels'
+// weights; a pixel adds a row per tap whose code is not 0. A block of taps has its rows in L2.
+// Where input channels are few a pixel adds a row per tap, and where output channels are few too, a
+// row serves 2 or 4 neighbouring pixels: what their windows share is added once. Where pixels are
+// few and output channels many it is the other way round: for a tap and a weight code, the products
+// with 32 pixels' activations, and an output channel adds a row per tap. Where both are few, as in
+// depthwise layers, products are looked up one by one.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "layer.hpp"
-#include "taps.hpp"
 
 namespace axhil {
 
@@ -18,17 +27,59 @@ class LutLayer final : public Layer {
            const std::uint8_t* weights);
 
  protected:
-  void accumulate(const Work& work) const override;
-  void prepare(bool any_full, bool any_half) const override;
-  std::int32_t bias(int m, int block, bool full) const override;
+  void compute(const Images& images) const override;
 
  private:
-  bool planes(bool full) const { return full ? ops_->full_planes : ops_->half_planes; }
+  // What rows are made of: entries less `offset`, bits 0 to 15 and, where any has them, 16 to 31.
+  struct Columns {
+    std::vector<std::uint16_t> planes[2];  // [column][size]
+    std::int32_t offset = 0;
+    int size = 0;                          // entries
+    // Rows of a tap: one more, or rows of one code would fall on the same sets of the L1.
+    int pitch() const { return size + 1; }
+  };
+  struct Lists;
+  const Columns& by_activation(bool full) const;
+  const Columns& by_weight() const;
+  template <class Product>
+  static Columns columns(int count, int size, int used, Product product);
+  // Whether some pattern's top bit is set.
+  bool is_full(Range range) const { return range.low < 0 || range.high >> (width_ - 1); }
+  // Of a block's weights of output m.
+  const std::uint8_t* weights(int m, int segment, int block) const {
+    const std::size_t at = static_cast<std::size_t>(m / per_group_) * segments_ + segment;
+    const int begin = block_start(block, blocks_), end = block_start(block + 1, blocks_);
+    return weights_.data() + (at * channels_ + begin) * per_group_ + m % per_group_ * (end - begin);
+  }
+  int block_count(int size) const;
+  int block_start(int block, int blocks) const {
+    return static_cast<int>(static_cast<long>(channels_) * block / blocks);
+  }
 
-  Columns columns_;
+  Lists lists(const Images& images, int size) const;
+  // Rows of windows: 1, 2 or 4 pixels'.
+  struct Windows {
+    int pixels = 0, taps = 0;            // taps of all of them together
+    std::vector<std::uint8_t> lanes;     // [group][chunk][tap][kLanes], as lanes_
+  };
+  const Windows& windows(int pixels) const;
+
+  void pixels_add(const Images& images, const Lists& lists, long item, int tiles) const;
+  void windows_add(const Images& images, const Windows& windows, long item, int tiles) const;
+  void channels_add(const Images& images, long item, int parts) const;
+  void look_up(const Images& images, long item) const;
+
+  const int width_;
+  std::vector<std::int32_t> table_;      // [used weight][1 << width], by activation
+  int used_ = 0;                         // different weights
+  int blocks_ = 0;                       // of channels, with rows of all used weights
+  std::vector<std::uint8_t> weights_;    // [group][segment][block][m][channel], numbers of used
+  std::vector<std::uint8_t> lanes_;      // [group][chunk][segment][channel][kLanes]
+  std::vector<std::int32_t> zeros_;      // [m]: the sum where every code is 0
   // Built when first needed: most layers only ever see one kind of activations.
-  mutable std::once_flag once_[2];
-  mutable std::unique_ptr<const TapPlan> plan_[2];  // [full]
+  mutable std::once_flag once_[6];
+  mutable Columns columns_[3];           // by activation below 128, by any, by weight
+  mutable Windows windows_[3];           // of 1, 2 and 4 pixels
 };
 
 }  // namespace axhil

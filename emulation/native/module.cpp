@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "baseline.hpp"
 #include "lut_layer.hpp"
@@ -25,13 +26,19 @@ namespace {
 template <class T, int N>
 using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
 
+std::vector<const Ops*> supported() {
+  std::vector<const Ops*> all;
+  for (const Ops* ops : {axhil::ops_avx512vbmi(), axhil::ops_avx2(), axhil::ops_portable()}) {
+    if (ops) all.push_back(ops);
+  }
+  return all;
+}
+
 const Ops* find_ops(const std::string& isa) {
-  const Ops* ops = isa == "avx512vbmi" ? axhil::ops_avx512vbmi()
-                   : isa == "avx2"     ? axhil::ops_avx2()
-                   : isa == "scalar"   ? axhil::ops_scalar()
-                                       : nullptr;
-  if (!ops) throw std::invalid_argument("this build or CPU has no instruction set '" + isa + "'");
-  return ops;
+  for (const Ops* ops : supported()) {
+    if (isa == ops->name) return ops;
+  }
+  throw std::invalid_argument("this build or CPU has no instruction set '" + isa + "'");
 }
 
 void require(bool condition, const char* sentence) {
@@ -105,9 +112,7 @@ NB_MODULE(_kernel, m) {
   m.doc() = "Native kernels of the emulator; use emulation.native.";
   m.def("supported", [] {
     nb::list names;
-    for (const Ops* ops : {axhil::ops_avx512vbmi(), axhil::ops_avx2(), axhil::ops_scalar()}) {
-      if (ops) names.append(ops->name);
-    }
+    for (const Ops* ops : supported()) names.append(ops->name);
     return names;
   });
   nb::class_<Layer>(m, "Layer")

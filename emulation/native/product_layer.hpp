@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A quantised convolution for tables that factorise: lut[a, b] = u[a] * v[b]. Activations are
-// remapped to u while they are laid out, four channels to a dword, and the sums are u8 x s8 dot
-// products; a negative u is moved up by 128, which a constant per output channel takes back.
+// remapped to u, and the sums are dot products of units: four channels of u8 x s8, where a
+// negative u is moved up by 128, which a constant per output channel takes back, or two of s16.
 #pragma once
 
+#include <mutex>
 #include <vector>
 
 #include "layer.hpp"
@@ -18,17 +19,25 @@ class ProductLayer final : public Layer {
                const std::int32_t* v, int width, const std::uint8_t* weights);
 
  protected:
-  void accumulate(const Work& work) const override;
-  void prepare(bool, bool) const override {}
-  std::int32_t bias(int m, int block, bool) const override { return block ? 0 : bias_[m]; }
-  std::uint8_t zero_pattern() const override { return map_[0]; }
-  const std::uint8_t* remap() const override { return map_; }
-  int panel_slot(int lane) const override { return lane; }
+  void compute(const Images& images) const override;
+  const std::uint8_t* map() const override { return map_; }
 
  private:
+  // Of windows of 1, 2 or 4 pixels, with weights of 0 where a pixel has none.
+  struct Weights {
+    int pixels = 0, units = 0;           // units of a segment
+    std::vector<std::uint8_t> lanes;     // [group][chunk][segment][unit][kLanes] units
+  };
+  const Weights& weights(int pixels) const;
+  void multiply(const Images& images, const Weights& weights, const void* codes, long item,
+                int tiles) const;
+
+  bool negative_;                        // whether some u is
   std::uint8_t map_[256];
-  std::vector<std::int8_t> weights_;  // [m][quad][4]
-  std::vector<std::int32_t> bias_;    // [m]
+  std::vector<std::int8_t> v_;           // [m][segment][channel]
+  std::vector<std::int32_t> bias_;       // [m]
+  mutable std::once_flag once_[3];
+  mutable Weights weights_[3];           // of 1, 2 and 4 pixels
 };
 
 }  // namespace axhil
