@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Yosys as WebAssembly, a Python package: made machine code once, which takes a minute, and kept."""
+"""Yosys as WebAssembly, a Python package: compiled once, which takes a minute, and kept."""
 
 import os
 import sys
