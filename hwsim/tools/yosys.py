@@ -20,8 +20,13 @@ from . import yowasp
 from .box import Box
 from .process import OverLimitError, run
 
-INSTALL = "pip install 'axhil[hardware]', or Debian: apt-get install yosys"
+INSTALL_SLANG = "pip install 'axhil[hardware]'"
+"""How to get one that reads SystemVerilog beyond Icarus Verilog."""
+INSTALL = f"{INSTALL_SLANG}, or Debian: apt-get install yosys"
 """How to get it."""
+
+READ_SLANG = "read_slang --threads 1"
+"""The command that reads SystemVerilog; WebAssembly has no threads, and one text needs no more."""
 
 _SCRIPT, _LOG = "script.ys", "yosys.log"
 _LIMIT = 600.0  # seconds

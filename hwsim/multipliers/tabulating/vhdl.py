@@ -64,7 +64,7 @@ def hold_to_vhdl(
     made = circuit.products(np.where(negative, -values, values) & mask)
     wrong = np.flatnonzero((made != products) | ~defined)
     if len(wrong):
-        i = wrong[0]
+        i = wrong[np.lexsort((b[wrong], a[wrong]))[0]]
         raise HwsimError(
             f"{circuit.name}: expected GHDL {ghdl_version()} to synthesise what it simulates, but "
             f"{len(wrong):,} of {len(a):,} products differ, the first {x[i]} x {y[i]}: "
