@@ -81,7 +81,8 @@ def complaint(log: str, text: str, *, name: str) -> str:
     if construct := next(known, "this" if "syntax error" not in what else None):
         return (
             f"{said}{shown}: {construct} is SystemVerilog beyond Icarus Verilog; install "
-            f"Yosys with slang, which reads it ({INSTALL_SLANG}), or convert the file, e.g. with sv2v"
+            f"Yosys with slang, which reads it ({INSTALL_SLANG}), or convert the file, e.g. with "
+            "sv2v"
         )
     if before and not _CONTINUES.search(before[-1]):
         return f"{said}{shown}: expected ; or the like behind `{before[-1]:.60}`"
