@@ -9,7 +9,7 @@ from importlib.metadata import version
 import typer
 
 from axhil.hwsim import PAPER_MULTIPLIERS, HwsimError, golden
-from axhil.hwsim.multipliers.cache import cache_folder
+from axhil.hwsim.files import cache_folder
 from axhil.hwsim.multipliers.comparing.opinion import NO_YOSYS
 from axhil.hwsim.netlist import native as gates
 from axhil.hwsim.tools.box import GUARANTEES, missing

@@ -242,6 +242,18 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise HwsimError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def cache_folder() -> Path | None:
+    """Where what can be made again is kept between runs; None where there is no place for them."""
+    given = os.environ.get("AXHIL_CACHE")
+    if given:
+        return Path(given)
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # a user without a home
+        return None
+    return Path(base) / "axhil"
+
+
 def _judge(facts: os.stat_result, path: Path, limit: int) -> None:
     if not stat.S_ISREG(facts.st_mode):
         raise HwsimError(f"expected a file at {path}, but {_what(path)}")

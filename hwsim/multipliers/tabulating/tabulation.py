@@ -26,6 +26,7 @@ from ...verilog.circuit import Circuit
 from ...verilog.parameters import jsonable
 from ...verilog.wrapper import wrapped
 from .findings import in_table, judged
+from .vhdl import hold_to_vhdl
 from .visiting import Share, simulate
 from .visits import sweep_order
 
@@ -108,8 +109,10 @@ def simulate_pairs(
     limit: float = TIME_LIMIT,
     progress: Progress | None = None,
 ) -> Products:
-    """Products of one circuit; see `simulate_together`."""
-    return simulate_together([circuit], a, b, jobs=jobs, limit=limit, progress=progress)[0]
+    """Products of one circuit; see `simulate_together`. Those of VHDL are held to GHDL's own."""
+    (found,) = simulate_together([circuit], a, b, jobs=jobs, limit=limit, progress=progress)
+    doubts = hold_to_vhdl(circuit, a, b, found.values, found.latency)
+    return replace(found, warnings=(*found.warnings, *doubts))
 
 
 def simulate_together(

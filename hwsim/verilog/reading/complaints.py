@@ -6,7 +6,7 @@ import re
 from ...comments import located_lines
 from ...errors import HwsimError
 from ...tools.logs import first_error
-from ...tools.yosys import INSTALL
+from ...tools.yosys import INSTALL_SLANG
 
 _BEYOND = {
     r"\binside\b": "`inside`",
@@ -81,7 +81,8 @@ def complaint(log: str, text: str, *, name: str) -> str:
     if construct := next(known, "this" if "syntax error" not in what else None):
         return (
             f"{said}{shown}: {construct} is SystemVerilog beyond Icarus Verilog; install "
-            f"Yosys, which reads it ({INSTALL}), or convert the file, e.g. with sv2v"
+            f"Yosys with slang, which reads it ({INSTALL_SLANG}), or convert the file, e.g. with "
+            "sv2v"
         )
     if before and not _CONTINUES.search(before[-1]):
         return f"{said}{shown}: expected ; or the like behind `{before[-1]:.60}`"

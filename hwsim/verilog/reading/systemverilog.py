@@ -12,7 +12,7 @@ from ...comments import located_lines
 from ...errors import HwsimError
 from ...files import read_text
 from ...tools.scratch import scratch
-from ...tools.yosys import Yosys, YosysError, find_yosys
+from ...tools.yosys import READ_SLANG, Yosys, YosysError, find_yosys
 from ..parameters import Parameter
 from .translation import Translation, with_parameters
 
@@ -20,7 +20,7 @@ _READ, _WRITTEN = "design.sv", "design.v"
 # Simulated and synthesised are one text, so what synthesis would leave out stays in it. Assertions
 # compute nothing.
 _SLANG = (
-    "read_slang --single-unit --best-effort-hierarchy --ignore-assertions "
+    f"{READ_SLANG} --single-unit --best-effort-hierarchy --ignore-assertions "
     "--no-default-translate-off-format --dump-ast"
 )
 _WRITE = (

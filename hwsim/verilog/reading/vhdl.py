@@ -97,10 +97,10 @@ class Vhdl:
                 "as what it is, or write a wrapper around the entity"
             )
         with scratch("vhdl") as folder:
-            placed = _placed(self.files, folder)
-            netlist = synthesised(placed, top, given, folder=folder, name=self.where)
+            copied = placed(self.files, folder)
+            netlist = synthesised(copied, top, given, folder=folder, name=self.where)
         text, name = to_verilog(netlist, top, where=self.where)
-        signs = {port: self._type(kind) for port, (_, kind) in entity.ports.items()}
+        signs = {port: self.base(kind) for port, (_, kind) in entity.ports.items()}
         front_end = f"GHDL {ghdl_version()}"
         set_here = {key.lower() for key in given}
         defaults = {
@@ -118,7 +118,7 @@ class Vhdl:
             notes=(f"read by {front_end}, for the simulation and the gates alike",),
         )
 
-    def _type(self, kind: str) -> str:
+    def base(self, kind: str) -> str:
         """A type without the subtypes in between."""
         for _ in self.subtypes:
             word = re.match(r"[\w.]+", kind)
@@ -211,13 +211,13 @@ def _value(text: str) -> Parameter:
     return int(text) if re.fullmatch(r"-?\d+", text) else text
 
 
-def _placed(files: Sequence[Path], folder: Path) -> list[str]:
+def placed(files: Sequence[Path], folder: Path) -> list[str]:
     """Copies the files into the folder, under names that GHDL shows as they are."""
-    placed: list[str] = []
+    names: list[str] = []
     for path in files:
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name).lstrip("-")
-        if name in placed:
-            name = f"{len(placed)}_{name}"
+        if name in names:
+            name = f"{len(names)}_{name}"
         shutil.copyfile(require_file(path, limit=TEXT_LIMIT), folder / name)
-        placed.append(name)
-    return placed
+        names.append(name)
+    return names
