@@ -281,7 +281,8 @@ in two's complement has no magnitudes to make.
 
 The ranking changes with the operands. On uniform ones DR3 takes the least energy, and sT(3,0) and
 DR4 less than an exact multiplier; on those of LeNet-5 DR3 takes the least still, 5 % less than an
-exact one or 21 % with held weights; on those of ResNet-50 an exact one takes the least. All of this holds for the Verilog in `rtl/`.
+exact one or 21 % with held weights; on those of ResNet-50 an exact one takes the least. All of this
+holds for the Verilog in `rtl/`.
 Operands are of 100 images; ResNet-50's are runs of 64 from each layer and image.
 
 Differences of 5 to 10 % are within what synthesis scatters, and more of the delay: dropping one
