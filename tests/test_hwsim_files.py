@@ -313,7 +313,6 @@ OWN = {
     ("hwsim/cost/", "read_text"): "in the folder of our own synthesis",
     ("hwsim/multipliers/cache.py", "read_bytes"): "our own cache",
     ("hwsim/multipliers/tabulating/vhdl.py", "read_bytes"): "in the folder of our own simulation",
-    ("hwsim/tools/yowasp.py", "read_bytes"): "what our own run has just compiled",
     ("hwsim/netlist/inspection.py", "shutil.copyfile"): "judged before",
     ("hwsim/netlist/synthesis.py", ""): "judged before, or in a folder of our own",
     ("hwsim/lut.py", "zipfile.ZipFile"): "in memory",
