@@ -312,6 +312,7 @@ OWN = {
     ("hwsim/verilog/reading/", "shutil.copyfile"): "judged before",
     ("hwsim/cost/", "read_text"): "in the folder of our own synthesis",
     ("hwsim/multipliers/cache.py", "read_bytes"): "our own cache",
+    ("hwsim/multipliers/tabulating/vhdl.py", "read_bytes"): "in the folder of our own simulation",
     ("hwsim/netlist/inspection.py", "shutil.copyfile"): "judged before",
     ("hwsim/netlist/synthesis.py", ""): "judged before, or in a folder of our own",
     ("hwsim/netlist/equivalence.py", "read_text"): "in the folder of our own proof",

@@ -156,7 +156,7 @@ def recorded(module):
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_committed_record_is_of_these_files_and_complete_and_has_no_survivor(module):
+def test_the_committed_record_is_of_these_files_and_has_no_survivor(module):
     record = recorded(module)
     assert record["sha256"] == sha256(rtl_dir() / f"{module}.v"), (
         f"{module}.v changed: make the record again, its command is in {RECORD.name}"
@@ -164,9 +164,12 @@ def test_the_committed_record_is_of_these_files_and_complete_and_has_no_survivor
     assert record["command"].startswith("axhil mutate ")
     assert f"rtl/{module}.v" in record["command"].split()
     found = draw(rtl_dir() / f"{module}.v")
-    assert [(m["number"], m["before"], m["after"]) for m in record["mutants"]] == [
-        (m.number, m.before, m.after) for m in found
-    ]
+    assert record["available"] == len(found)
+    # All of them, or of the largest module a random sample.
+    assert record["judged"] == len(record["mutants"]) >= min(len(found), 300)
+    of = {m.number: m for m in found}
+    for m in record["mutants"]:
+        assert (m["before"], m["after"]) == (of[m["number"]].before, of[m["number"]].after)
     assert record["survived"] == 0
     assert record["killed"] >= 40
     assert {m["outcome"] for m in record["mutants"]} <= {"killed", "equivalent"}
@@ -200,8 +203,6 @@ def test_a_part_of_the_record_is_found_again(module):
     for verdict in report.verdicts:
         # The compiler's words are the compiler's, and change with its version.
         found, expected = verdict.as_dict(), record[verdict.mutant.number]
-        # Of a record that was made without gates, what proves an equivalence is not known.
-        expected = {"proof": found["proof"]} | expected if "proof" in found else expected
         assert (found | {"detail": ""}) == (expected | {"detail": ""})
 
 

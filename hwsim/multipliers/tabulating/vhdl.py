@@ -108,8 +108,7 @@ def _simulated(
     words = np.zeros(len(a), np.uint64)
     for column in bits.T:
         words = words << np.uint64(1) | (column == ord("1")).astype(np.uint64)
-    known: NDArray[np.bool_] = np.asarray(np.isin(bits, [ord("0"), ord("1")]).all(1))
-    return words, known
+    return words, np.logical_and.reduce(np.isin(bits, [ord("0"), ord("1")]), axis=1)
 
 
 def _resets(circuit: Circuit) -> int:
@@ -123,11 +122,11 @@ def _stimuli(
     """A line of 0 and 1 for every step."""
     roles, resets = circuit.roles, _resets(circuit)
     held = {**{one.name: one.active for one in roles.enables}, **roles.ties}
+    driven: dict[str, int | NDArray[np.int64]] = {**held, **operands}
     rows = len(operands[roles.activation])
     # Columns from the lowest bit on, then turned round.
     bits = np.zeros((resets + rows, sum(map(len, places.values()))), np.uint8)
-    driven: list[tuple[str, int | NDArray[np.int64]]] = [*held.items(), *operands.items()]
-    for name, value in driven:
+    for name, value in driven.items():
         port, *part = re.findall(r"\w+", name)  # of `ab[15:8]`
         high, low = map(int, part or (len(places[port]) - 1, 0))
         start = 0 if name in held else resets
