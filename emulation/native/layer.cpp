@@ -91,6 +91,10 @@ void Layer::fill(const Call& c, long item) const {
   std::uint8_t* to = c.codes + static_cast<std::size_t>(image) * c.Hp * c.Wp * c.channels;
   if (area == 1) {
     std::memcpy(to + c.place[0] + channel, codes, channels);
+  } else if (c.channels == 1) {
+    for (int h = 0; h < c.in.H; ++h) {
+      std::memcpy(to + c.place[h * c.in.W], codes + h * c.in.W, c.in.W);
+    }
   } else {
     ops_->transpose({codes, channels, static_cast<int>(area), to + channel, c.place});
   }
