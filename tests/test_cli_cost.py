@@ -121,11 +121,11 @@ def test_a_study_that_asks_for_costs_has_them_in_records_and_report(axhil, tmp_p
     shutil.copy(RECORDS / "cost_signed.json", tmp_path / "signed.json")
     code, _, err = axhil("study", "export", "out/small", "all.parquet", "--cost", "signed.json")
     assert code == 0, err
-    assert set(pd.read_parquet(tmp_path / "all.parquet")["cost_area"]) == {3141.82, 1784.12}
+    assert set(pd.read_parquet(tmp_path / "all.parquet")["cost_area"]) == {2468.98, 1624.72}
     code, out, err = axhil("study", "report", "cost.toml", "--cost", "signed.json")
     assert code == 0, err
     assert re.search(r"best exact +– +– +– +2,469 +1\.30 +1\.94 +217\.5", out)
-    assert "1,784 (-28 %)" in (tmp_path / "out/small/report.md").read_text()
+    assert "1,625 (-34 %)" in (tmp_path / "out/small/report.md").read_text()
     shutil.copy(RECORDS / "cost_unsigned.json", tmp_path / "unsigned.json")
     code, _, err = axhil("study", "report", "cost.toml", "--cost", "unsigned.json")
     assert code == 2

@@ -338,7 +338,7 @@ def test_x_among_the_sums_is_an_error_that_names_the_array(tmp_path):
     rtl = tmp_path / "edited"
     shutil.copytree(rtl_dir(), rtl)
     source = rtl / "mul_exact.v"
-    source.write_text(source.read_text().replace("= a_i * b_i;", "= {a_i * b_i, 1'bx};"))
+    source.write_text(source.read_text().replace("= $signed(", "= 1'bx * $signed("))
     sentence = r"^MAC array of exact, 24 bits, wrap: expected 0 and 1 only on acc_o, got .*X"
     with pytest.raises(HwsimError, match=sentence):
         run_mac_arrays(
