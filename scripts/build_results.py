@@ -290,12 +290,13 @@ clean-up before the mapping moved the area of sT(4,8) from +8 to +3 %. The scrip
 all designs alike, because they lowered the minima of these very designs, and the best exact
 multiplier is a minimum over more netlists than a row has.
 
-The Verilog decides as well. DRUM by a leading-one position that a shifter takes apart again, its
-signs around the unsigned core, had at K = 3 1,784 um2, 1.78 ns and 1.45 pJ, and on LeNet-5's
-operands +12 and -6 % against the best exact multiplier. By one priority chain, its sign put on the
-product of the segments before the last shift, it has what stands above. For scaleTRIM no way was
-found that saves more than some percent: its sum, wider than DRUM's product, is shifted over twice
-the width either way.
+The Verilog decides as well. DRUM was written with a leading-one position that a shifter takes
+apart again, and all signed designs with signs around the unsigned core; now one priority chain
+selects DRUM's segments, their product takes its sign before the last shift, and the exact one is
+a product in two's complement. For scaleTRIM no way was found that saves much: its sum, wider than
+DRUM's product, is shifted over twice the width either way.
+
+{rewritten}
 
 ### Accuracy over cost
 
@@ -353,6 +354,7 @@ def page() -> str:
         quantisation_choices=quantisation_choices(),
         hardware_cost=costs.hardware_cost(),
         published=costs.published(),
+        rewritten=costs.rewritten(),
         speed=speed(),
     )
 

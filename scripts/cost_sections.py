@@ -136,3 +136,19 @@ def _mred(name: str) -> float:
     table = Catalogued.parse(name, operand=Operand(8, signed=False)).reference_table()[1:, 1:]
     exact = np.multiply.outer(np.arange(1, 256), np.arange(1, 256))
     return float((np.abs(table - exact) / exact).mean())
+
+
+def rewritten() -> str:
+    """What the seven cost before their Verilog was written for less, and do now."""
+    before, now = (read(f"cost_signed{part}.json") for part in ("_before", ""))
+    if before is None or now is None:
+        return ""
+    rows = []
+    for old, new in zip(*(one["costs"][0]["multipliers"] for one in (before, now)), strict=True):
+        assert old["name"] == new["name"]
+        row = [old["label"]]
+        for figure, (_, digits) in COSTS.items():
+            row += [f"{one['least'][figure][figure]:,.{digits}f}" for one in (old, new)]
+        rows.append(row)
+    pairs = [(f"{heading}, before", "now") for heading, _ in COSTS.values()]
+    return _table(["multiplier", *(one for pair in pairs for one in pair)], rows)

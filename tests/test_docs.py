@@ -3,6 +3,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,20 @@ def test_the_python_example_of_faults_runs_as_printed(tmp_path):
     )
     assert (done.stdout, done.stderr) == ("592 p_o[15] sa1 33024\n", "")
     assert (tmp_path / "worst.npz").is_file()
+
+
+def test_costs_beside_errors_are_printed_as_shown(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from axhil.cli.main import app
+
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "cost.md").read_text()
+    ((words, shown),) = re.findall(r"```console\n\$ axhil (metrics [^\n]*)\n(.*?)```", text, re.S)
+    done = CliRunner().invoke(app, shlex.split(words), env={"COLUMNS": "200"})
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    for line in shown.rstrip().splitlines():
+        assert line in lines
 
 
 def test_the_results_page_is_what_the_records_say():
