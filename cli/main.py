@@ -39,7 +39,7 @@ _LONGEST = 2000
 COMMANDS = {
     "Tables": {
         "lut": "lut",
-        "compare": "exchange",
+        "compare": "comparison",
         "convert": "exchange",
         "metrics": "tables",
         "cost": "cost",

@@ -45,4 +45,4 @@ def _femtoseconds(text: str) -> int:
     """The unit of its times."""
     scale = _SCALE.search(text, text.index("$timescale"))
     assert scale is not None, "a dump says its timescale"
-    return int(scale[1]) * 1000 ** _UNITS.index(scale[2])
+    return int(scale[1]) * int(1000 ** _UNITS.index(scale[2]))

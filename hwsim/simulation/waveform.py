@@ -5,6 +5,7 @@ Two circuits may have modules of the same names, so each is simulated by itself,
 operands at the same times, and stands in a scope of its own of one file.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,11 +53,12 @@ class Waveform:
 
     Attributes:
         vcd: the text; equal Verilog and operands give equal text.
-        ends: (N,) nanoseconds until which each pair was held, and at which its product is there.
+        held: (N,) nanoseconds from which and until which each pair is held; at the end its product
+            is there.
     """
 
     vcd: str
-    ends: tuple[int, ...]
+    held: tuple[tuple[int, int], ...]
 
 
 def record(probes: Sequence[Probe], pairs: Sequence[tuple[int, int]], *, limit: float) -> Waveform:
@@ -95,8 +97,8 @@ def record(probes: Sequence[Probe], pairs: Sequence[tuple[int, int]], *, limit: 
             half = needed
             compile_all()
         dumps = {one.scope: _simulate(one.circuit.name, place, limit) for one, place, _ in compiled}
-    ends = tuple(2 * half * (start + cycles * (i + 1)) for i in range(len(pairs)))
-    return Waveform(merged(dumps), ends)
+    edges = [2 * half * (start + cycles * i) for i in range(len(pairs) + 1)]
+    return Waveform(merged(dumps), tuple(itertools.pairwise(edges)))
 
 
 def _harness(

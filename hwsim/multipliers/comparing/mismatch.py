@@ -75,9 +75,10 @@ def mismatch_waveform(
         latency = 0
         if circuit.roles.clock is not None:
             latency = simulate_pairs(circuit, rows, columns, limit=limit).latency
+        expected = products
         if around and reference is not None:
-            products = reference.table[rows, columns].tolist()
-        probes.append(Probe(scope, circuit, latency, products))
+            expected = reference.table[rows, columns].tolist()
+        probes.append(Probe(scope, circuit, latency, expected))
     pairs = list(zip(rows.tolist(), columns.tolist(), strict=True))
     return record(probes, pairs, limit=limit), place
 
