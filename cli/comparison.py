@@ -25,7 +25,7 @@ from .console import Json, emit, out, progress
 from .multipliers import made, say_without_yosys, verilog_options
 from .output import slug
 from .tables import Rtl
-from .verdicts import JUnit, Verdicts, Wave, one_of, require_suffix, verdicts, write_waveform
+from .verdicts import JUnit, Verdicts, Wave, one_of, require_suffix, verdicts
 
 app = typer.Typer()
 
@@ -205,7 +205,8 @@ def _compared(pair: Pair, request: Request, wanted: _Wanted) -> _Finding:
     lines += [f"heat map: {heatmap}"] if heatmap else []
     wave = wanted.wave if compared.differences else None
     if wave is not None:
-        lines.append(write_waveform(wave, *compared.waveform(limit=request.time_limit)))
+        waveform, place = compared.waveform(limit=request.time_limit)
+        lines.append(waveform.write(wave, place))
     gates = {name: one and one.as_dict() for name, one in compared.opinions.items()}
     files = {"heatmap": heatmap and str(heatmap), "wave": wave and str(wave)}
     body = {**result.as_dict(), "notes": pair.notes, "gates": gates, **files}

@@ -25,7 +25,7 @@ from .console import Json, emit, notice, out, progress
 from .multipliers import Jobs, Words, listed, say_without_yosys
 from .output import OutFile, results_folder
 from .tables import Rtl
-from .verdicts import JUnit, Verdicts, Wave, one_of, require_suffix, verdicts, write_waveform
+from .verdicts import JUnit, Verdicts, Wave, one_of, require_suffix, verdicts
 
 app = typer.Typer()
 
@@ -94,7 +94,7 @@ def _write_waves(path: Path, reports: Mapping[Catalogued, VerifyReport]) -> dict
             report.first,
         )
         file = one_of(path, report.name if len(reports) > 1 else "")
-        line = write_waveform(file, waveform, place)
+        line = waveform.write(file, place)
         out.print(f"          {report.name}: {line}", soft_wrap=True, markup=False)
         written[report.name] = str(file)
     return written

@@ -14,7 +14,6 @@ import typer
 
 from axhil.errors import AxhilError
 from axhil.hwsim.files import write_atomically
-from axhil.hwsim.simulation.waveform import Waveform
 from axhil.report.junit import Case, Outcome, junit_xml
 from axhil.study.errors import StudyError
 
@@ -91,11 +90,3 @@ def require_suffix(option: str, path: Path | None, suffix: str) -> None:
 def one_of(path: Path, name: str) -> Path:
     """The file of one of several multipliers; `name` is empty where there is but one."""
     return path.with_name(f"{path.stem}_{slug(name)}{path.suffix}") if name else path
-
-
-def write_waveform(path: Path, waveform: Waveform, place: int) -> str:
-    """Writes a VCD, and says where in it the mismatch is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, waveform.vcd.encode())
-    start, end = waveform.held[place]
-    return f"waveform: {path}, the first mismatch from {start:,} to {end:,} ns"

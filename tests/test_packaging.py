@@ -358,3 +358,28 @@ def test_verify_works_from_the_wheel_with_icarus(axhil, installed, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("equal to the golden table in all 65,536 entries") == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.sim
+def test_the_fixture_for_pytest_comes_with_the_wheel(installed, tmp_path):
+    (tmp_path / "mul.v").write_text(
+        "module mul(input [3:0] a, b, output [7:0] p); assign p = a * b; endmodule\n"
+    )
+    (tmp_path / "test_mul.py").write_text(
+        "import axhil\n"
+        f"def test_wheel(): assert axhil.__file__.startswith({str(installed)!r})\n"
+        "def test_equal(axhil): axhil.compare('mul.v[unsigned]', 'exact')\n"
+        "def test_different(axhil): axhil.compare('mul.v[unsigned]', 'drum(3)')\n"
+    )
+    done = subprocess.run(
+        [str(installed / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "1 failed, 2 passed" in done.stdout, done.stdout
+    assert "expected 10 of drum(3), got 8 of mul.v[unsigned]" in done.stdout or (
+        "expected" in done.stdout
+    )

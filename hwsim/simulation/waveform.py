@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import HwsimError
-from ..files import read_text
+from ..files import read_text, write_atomically
 from ..tools.box import Box
 from ..tools.logs import first_error, how_it_ended
 from ..tools.process import OverLimitError, run
@@ -59,6 +59,20 @@ class Waveform:
 
     vcd: str
     held: tuple[tuple[int, int], ...]
+
+    def write(self, path: Path, place: int) -> str:
+        """Writes the VCD, and returns a line that says where in it the pair at `place` is.
+
+        Raises:
+            HwsimError: it cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HwsimError(f"cannot write {path}: {error.strerror or error}") from error
+        write_atomically(path, self.vcd.encode())
+        start, end = self.held[place]
+        return f"waveform: {path}, the first mismatch from {start:,} to {end:,} ns"
 
 
 def record(probes: Sequence[Probe], pairs: Sequence[tuple[int, int]], *, limit: float) -> Waveform:

@@ -59,6 +59,7 @@ class Pair:
         self,
         *,
         limit: float = LIMIT,
+        by_gates: bool = True,
         make: Callable[[Sequence[Multiplier]], None] = make_tables,
         progress: Progress | None = None,
     ) -> "Compared":
@@ -66,6 +67,7 @@ class Pair:
 
         Args:
             limit: seconds for a proof.
+            by_gates: with a second opinion by gates on each table that is simulated.
             make: makes tables.
             progress: called with (products so far, products in all), where there are no tables.
 
@@ -74,9 +76,10 @@ class Pair:
         """
         if is_wide(self.x):
             return Compared(self, self._compare_wide(limit, progress), {})
-        simulated = [one for one in dict.fromkeys((self.x, self.y)) if _is_simulated(one)]
+        both = list(dict.fromkeys((self.x, self.y)))
+        simulated = [one for one in both if by_gates and _is_simulated(one)]
         with second_opinions(simulated) as opinion:
-            make(list(dict.fromkeys((self.x, self.y))))
+            make(both)
             opinions = {one.name: opinion(one, one.table()) for one in simulated}
         compared = compare_tables(self.x.table(), self.y.table(), names=self.names)
         return Compared(self, compared, opinions)
