@@ -55,11 +55,12 @@ class _Wanted:
     heatmap: Path | None
     no_heatmap: bool
     wave: Path | None
+    several: bool = False
 
     def of(self, name: str) -> "_Wanted":
         """The same for one of several."""
         heatmap, wave = (path and one_of(path, name) for path in (self.heatmap, self.wave))
-        return replace(self, heatmap=heatmap, wave=wave)
+        return replace(self, heatmap=heatmap, wave=wave, several=True)
 
 
 @app.command()
@@ -239,8 +240,9 @@ def _details(comparison: Comparison) -> list[str]:
 
 
 def _heatmap(pair: Pair, result: Comparison | Equivalence, wanted: _Wanted) -> Path | None:
-    """Where they differ, drawn if that is requested, or if they do."""
-    if wanted.heatmap is None and (result.equal or wanted.no_heatmap or is_wide(pair.x)):
+    """Where they differ, drawn if they do, or if that is requested for these two."""
+    nothing = result.equal or wanted.no_heatmap or is_wide(pair.x)
+    if nothing and (wanted.heatmap is None or wanted.several):
         return None
     first, second = map(slug, pair.names)
     path = wanted.heatmap or Path("out") / f"compare_{first}_{second}.png"
