@@ -39,11 +39,9 @@ WRONG = MUL.replace("a << i", "a << 1")  # a 1 for an i
 def runner(wheel, tmp_path_factory):
     """Where the step Install has run, and its environment: ours has the dependencies already."""
     folder = tmp_path_factory.mktemp("runner")
-    tools = {shutil.which(name) for name in ("iverilog", "python3", "bash", "git")}
+    tools = [str(Path(shutil.which(name)).parent) for name in ("iverilog", "bash")]
     env = {
-        "PATH": os.pathsep.join(
-            [*{str(Path(one).parent) for one in tools if one}, "/usr/bin:/bin"]
-        ),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), *tools]),
         "HOME": str(folder),
         "PIP_NO_DEPS": "1",
         "PIP_NO_INDEX": "1",

@@ -35,7 +35,8 @@ def test_a_core_of_a_user_is_built_on_ours_by_fusesoc(tmp_path):
     (tmp_path / "bench.v").write_text(BENCH)
     (tmp_path / "bench.core").write_text(CORE)
     done = subprocess.run(
-        [sys.executable, "-m", "fusesoc.main", "--cores-root", str(RTL), "--cores-root", ".", "run", "--target", "sim",
+        [sys.executable, "-m", "fusesoc.main", "--cores-root", str(RTL), "--cores-root", ".",
+         "run", "--target", "sim",
          "user:test:bench"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
