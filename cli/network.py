@@ -112,6 +112,7 @@ def accuracy(
     weight_scales: opt.WeightScales = "tensor",
     activation_range: opt.ActivationRange = "percentile",
     batch_norm: opt.BatchNormOption = "keep",
+    bias_correction: opt.BiasCorrection = False,
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
@@ -136,7 +137,7 @@ def accuracy(
         weights=weights,
         root=data_dir,
         data=data,
-        settings=Settings(weight_scales, activation_range, batch_norm),
+        settings=Settings(weight_scales, activation_range, batch_norm, bias_correction),
         allow_float=allow_float,
         device=where,
     )
@@ -199,6 +200,7 @@ def evaluate(
     weight_scales: opt.WeightScales = "tensor",
     activation_range: opt.ActivationRange = "percentile",
     batch_norm: opt.BatchNormOption = "keep",
+    bias_correction: opt.BiasCorrection = False,
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
@@ -238,6 +240,7 @@ def evaluate(
             "weights": weight_scales,
             "activations": activation_range,
             "batch_norm": batch_norm,
+            "bias_correction": bias_correction,
         },
         "allow_float": allow_float,
     }
@@ -267,6 +270,7 @@ def plan(
     multipliers: opt.Multipliers = None,
     luts: Luts = None,
     weights: opt.Weights = None,
+    bias_correction: opt.BiasCorrection = False,
     allow_float: opt.AllowFloat = False,
     device: Annotated[
         opt.Device, typer.Option(help="Where networks would run; it need not be there.")
@@ -275,14 +279,18 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show which path each layer takes with each multiplier, by default the exact one, and why."""
-    from axhil.emulation import native
+    from axhil.emulation import Settings, native
     from axhil.report import measurements
     from axhil.report.terminal import terminal_table
     from axhil.study.subject import plan_subject
 
     chosen = assigned(multipliers or ["exact"], replace(request, luts=luts))
     subject, missing = plan_subject(
-        network, weights=weights, root=data_dir, allow_float=allow_float
+        network,
+        weights=weights,
+        root=data_dir,
+        settings=Settings(bias_correction=bias_correction),
+        allow_float=allow_float,
     )
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
     where = kernels if device is opt.Device.cpu else f"on {device.value}"

@@ -126,6 +126,12 @@ BatchNormOption = Annotated[
         help="keep: in float behind the layer; fold: into its weights.",
     ),
 ]
+BiasCorrection = Annotated[
+    bool,
+    typer.Option(
+        "--bias-correction", help="Take the mean error of the products off each layer's bias."
+    ),
+]
 Attacks = Annotated[
     list[str] | None,
     typer.Option(

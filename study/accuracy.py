@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
-from .engine.experiment import Progress
+from .engine.experiment import Progress, quantisation_of
 from .engine.worker import environment
 from .engine.workers import shared_out
 from .statistics import Proportion, proportion
@@ -145,7 +145,7 @@ def write_accuracy(
         "network": subject.network.name,
         "weights_sha256": subject.weights_sha256,
         "calibration": subject.calibration,
-        "quantisation": asdict(subject.prepared.settings),
+        "quantisation": quantisation_of(subject.prepared.settings),
         "layers": subject.network.approximate,
         "data": images.name,
         "data_sha256": images.sha256,
