@@ -24,7 +24,7 @@ from .mapping import BuiltFrom
 from .prepared import EmulatedNetwork, Layers, Prepared, Settings, root_of
 from .products.accumulator import Accumulator
 from .quantise.batchnorm import Affine, followers
-from .quantise.calibrate import trace
+from .quantise.calibrate import RANGE, trace
 
 
 def prepare(
@@ -53,6 +53,10 @@ def prepare(
         raise EmulationError(f"the network has no {known} to build from a multiplier")
     totals: dict[str, int] = {}
     traces = trace(skeleton, layers, calibration, watch=counted(root, totals))
+    for name, layer in layers.items():
+        clip = getattr(layer, RANGE, None)
+        if clip is not None:
+            traces[name] = replace(traces[name], clip=(float(clip[0]), float(clip[1])))
     macs = {
         name: ceil(totals[name] / len(calibration))  # up: what multiplies at all is never 0
         for name, _ in root.named_modules()

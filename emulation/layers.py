@@ -160,6 +160,10 @@ class LutLayer(nn.Module, ABC):
             x, out_scale=self.out_scale, bias=self.bias, correction=self._correction
         )
 
+    def sums(self, steps: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) integer-valued float32 steps to (N, O, OH, OW) sums, int32 or int64."""
+        return self.chosen.backend.sums(steps, self._correction)
+
     def mean_error(self, x: torch.Tensor) -> torch.Tensor:
         """What its multiplier adds to the outputs on average over images and places.
 
@@ -171,7 +175,7 @@ class LutLayer(nn.Module, ABC):
             up to there, so that no order of additions plays a part.
         """
         steps = self.activation.to_steps(x)
-        sums = self.chosen.backend.sums(steps, self._correction)
+        sums = self.sums(steps)
         # Of exact products the sum over images is the layer of the sum of images.
         exact = self.geometry.convolve(
             steps.sum(0, keepdim=True, dtype=torch.float64), self.codes.to(torch.float64)

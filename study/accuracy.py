@@ -48,10 +48,15 @@ class AccuracyRow:
     float_share: float
 
 
-def _flags(
-    model: nn.Module, images: Images, batch: int, device: str, on_images: Callable[[int], None]
+def classified(
+    model: nn.Module,
+    images: Images,
+    *,
+    batch: int,
+    device: str = "cpu",
+    on_images: Callable[[int], None] = lambda _: None,
 ) -> str:
-    """Classify all images, one digit each.
+    """Classify all images: a digit 1 for each that the network gets right, else 0.
 
     On the CPU each thread takes batches of its own: the layers of one batch are too short to
     split without threads waiting for each other, above all on a busy machine.
@@ -112,7 +117,7 @@ def measure(
             if progress is not None:
                 progress(done, total, label)
 
-        flags = _flags(model, images, batch, device, count)
+        flags = classified(model, images, batch=batch, device=device, on_images=count)
         rows.append(
             AccuracyRow(
                 name="float" if named is None else named.name,
