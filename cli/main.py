@@ -51,6 +51,7 @@ COMMANDS = {
         "eval": "network",
         "plan": "network",
         "train": "network",
+        "search": "search",
         "study": "study",
     },
     "Gates": {"verify": "gates", "mutate": "gates", "faults": "faults", "cosim": "cosim"},
@@ -60,7 +61,7 @@ COMMANDS = {
 
 NETWORKS_EXTRA = (
     *("torch", "torchvision", "mlxtend", "pandas", "pyarrow"),
-    *("pydantic", "PIL", "scipy", "safetensors", "jinja2"),
+    *("pydantic", "PIL", "scipy", "safetensors", "jinja2", "pymoo"),
 )
 """What the extra `networks` installs: gates on tables need none of it."""
 

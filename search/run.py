@@ -15,12 +15,14 @@ import numpy as np
 
 from axhil.attacks import attack_title
 from axhil.hwsim.multipliers import Assignment
+from axhil.hwsim.tools.yosys import require_yosys
 from axhil.study.engine.experiment import Experiment
 from axhil.study.engine.run import Machine, experiments_of
 from axhil.study.errors import StudyError
 from axhil.study.spec import ACCURACIES, Cost, Measure, StudySpec
 from axhil.study.storage.store import CellStore
 
+from .errors import SearchError
 from .evolution import evolved
 from .front import Found, Point
 from .measures import Judge
@@ -130,9 +132,17 @@ def searched(spec: StudySpec, machine: Machine) -> Experiment:
 
     Raises:
         EmulationError, HwsimError, StudyError: see `experiments_of`; or the study has no search.
+        SearchError: energy is an objective, and there is no library.
     """
     if spec.search is None:
         raise StudyError(f"{spec.name}: expected a section [search] of objectives, found none")
+    if "energy" in spec.search.measures and not (spec.cost and spec.cost.liberty):
+        raise SearchError(
+            "the objective energy: expected a library, whose cells take some: the option --liberty "
+            "FILE, or in a study file liberty in the section [cost]"
+        )
+    if spec.search.priced:
+        require_yosys()
     images = spec.images + spec.search.images
     (experiment,) = experiments_of(spec.model_copy(update={"images": images}), machine)
     return experiment

@@ -14,7 +14,7 @@ import numpy as np
 
 from axhil.hwsim.multipliers import Assignment
 from axhil.study.engine.experiment import Engine, Experiment, Grid, run
-from axhil.study.spec import Measure, StudySpec
+from axhil.study.spec import ACCURACIES, Measure, StudySpec
 from axhil.study.statistics import Proportion, proportion
 from axhil.study.storage.cells import Cell
 from axhil.study.storage.store import CellStore
@@ -33,11 +33,16 @@ class Trial:
 
     Attributes:
         assignment: what was tried.
-        flags: by accuracy, a digit 0 or 1 for each image.
+        cell: its cell.
     """
 
     assignment: Assignment
-    flags: dict[Measure, str]
+    cell: Cell
+
+    @property
+    def flags(self) -> dict[Measure, str]:
+        """By accuracy, a digit 0 or 1 for each image."""
+        return dict(zip(ACCURACIES, self.cell.correct, strict=False))
 
     def accuracy(self, measure: Measure) -> Proportion:
         """The share of images that are right, with its interval."""
@@ -85,17 +90,13 @@ class Trials:
 
             cells = run(experiment, self.store, engine=self.engine, progress=tell)
             self.cells.update(zip(new, cells, strict=True))
-        return [Trial(one, self._flags(self.cells[one.name])) for one in assignments]
+        return [Trial(one, self.cells[one.name]) for one in assignments]
 
     @property
     def rows(self) -> int:
         """Rows through the network of one trial."""
         exact = Assignment.parse("exact")
         return sum(one.rows for one in Experiment(self.subject, self.images, [exact], self.grid).units)
-
-    def _flags(self, cell: Cell) -> dict[Measure, str]:
-        names: tuple[Measure, ...] = ("clean", "robust")
-        return dict(zip(names, cell.correct, strict=False))
 
 
 def grid_of(spec: StudySpec) -> Grid:

@@ -268,8 +268,6 @@ class StudySpec(_Strict):
             return self
         if len(self.networks) > 1 or len(self.threat_models) > 1:
             raise ValueError("search: expected one network and one threat model beside it")
-        if "energy" in self.search.measures and not (self.cost and self.cost.liberty):
-            raise ValueError("search: energy: expected the key cost.liberty, cells that take some")
         return self
 
     @model_validator(mode="after")
@@ -346,9 +344,9 @@ def read_spec(path: Path | str) -> StudySpec:
             "cost": cost,
             "weights": {key: str(folder / file) for key, file in spec.weights.items()},
             "multipliers": tuple(
-                located_words(word, folder)
+                word
                 for text in spec.multipliers
-                for word in split_words(text)
+                for word in split_words(located_words(text, folder))
             ),
         }
     )
