@@ -146,9 +146,9 @@ class Fab:
         x0, y, t, radius = (one[rows] for one in (inputs[0], inputs[1], target, inputs[2]))
         x = x0
         for _ in range(self._iterations):
-            gradient, logits = input_gradient(model, x, y, loss=_gap, targets=t)
+            gradient, logits, gap = input_gradient(model, x, y, loss=_gap, targets=t)
             check_finite(logits.abs().amax(1), attack=self.name)
-            x = self._step(x, x0, gradient, _gap(logits, y, t))
+            x = self._step(x, x0, gradient, gap)
             inside = project(self.norm, x, x0, per_row(radius, x)).clamp_(0.0, 1.0)
             # An iterate further out than eps breaks nothing, but the next one starts nearer.
             wrong = predict(model, torch.cat((x, inside))).argmax(1) != torch.cat((y, y))
