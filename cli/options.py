@@ -69,7 +69,7 @@ Network = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="lenet5, resnet50, vgg19, torchvision:NAME or python:MODULE:FACTORY.",
+        help="lenet5, resnet20, resnet50, vgg19, torchvision:NAME or python:MODULE:FACTORY.",
     ),
 ]
 Multipliers = Annotated[

@@ -22,6 +22,8 @@ from axhil.hwsim.files import WEIGHTS_LIMIT, MissingFileError, opened, write_ato
 from .networks import network
 
 _SHIPPED = Path(__file__).parent / "pretrained"
+# What nn.DataParallel and torch.compile put before every key, in the order of their wrapping.
+_WRAPPERS = ("_orig_mod.", "module.", "_orig_mod.")
 SHIPPED = {"lenet5": _SHIPPED / "lenet5_mnist.safetensors"}
 
 
@@ -60,8 +62,11 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         kind = _no_values(tensor)
         if kind:
             raise EmulationError(f"{path}: expected a plain tensor of numbers, {name} is {kind}")
-    # nn.DataParallel prefixes every key.
-    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+    names = list(map(str, state))
+    for wrapper in _WRAPPERS:
+        if all(name.startswith(wrapper) for name in names):
+            names = [name.removeprefix(wrapper) for name in names]
+    return dict(zip(names, state.values(), strict=True))
 
 
 def read_torch(path: Path, *, what: str) -> Any:
