@@ -8,15 +8,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from gate_samples import WRONG, make_repository
 from vcdvcd import VCDVCD
 from wheel_samples import tracked
 
-from axhil.hwsim import Lut, Operands
-from axhil.hwsim.formats import write_table
-
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
 
-MUL = "module mul(input [3:0] a, b, output [7:0] p); assign p = {4'd0, a} * b; endmodule\n"
 CONFIG = """\
 repos:
   - repo: {source}
@@ -45,16 +42,12 @@ def repository(tmp_path):
     source, user = tmp_path / "axhil", tmp_path / "user"
     source.mkdir()
     tracked(source)
-    for folder in ("rtl", "tables"):
-        (user / folder).mkdir(parents=True)
+    make_repository(user)
     git(source, "init", "--quiet")
     git(source, "add", "--all", "--force")
     git(source, "commit", "--quiet", "--no-verify", "--message", "as it is")
     revision = git(source, "rev-parse", "HEAD")
     (user / ".pre-commit-config.yaml").write_text(CONFIG.format(source=source, revision=revision))
-    (user / "rtl" / "mul.v").write_text(MUL)
-    products = [[a * b for b in range(16)] for a in range(16)]
-    write_table(Lut(products, *Operands.parse("u4")), user / "tables" / "mul.npz")
     git(user, "init", "--quiet")
     git(user, "add", "--all")
     return user
@@ -83,11 +76,11 @@ def test_a_changed_multiplier_is_not_committed_until_its_table_is(repository):
     if not os.environ.get("CI") and "Could not find a version" in done.stdout:
         pytest.skip("no registry of packages can be reached, from which pre-commit installs")
     assert done.returncode == 0, done.stdout + done.stderr
-    (repository / "rtl" / "mul.v").write_text(MUL.replace("4'd0", "4'd1"))
+    (repository / "rtl" / "mul.v").write_text(WRONG)
     git(repository, "add", "--all")
     done = committed(repository)
     assert done.returncode == 1
-    assert done.stdout.count("DIFFERS mul and mul.v[unsigned] differ: 240 of 256 products") == 2
+    assert done.stdout.count("DIFFERS mul and mul.v[unsigned] differ: 210 of 256 products") == 2
     assert done.stdout.count("Failed") == 2
     suite = ElementTree.parse(repository / "out" / "junit.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
