@@ -49,7 +49,7 @@ def test_the_comparison_of_the_documents_is_printed_as_shown(axhil, tmp_path):
     text = (ROOT / "docs" / "ci.md").read_text()
     ((words, shown),) = re.findall(r"```console\n\$ axhil (.*)\n((?:.*\n)*?)```", text)
     code, out, err = axhil(*words.split())
-    assert code == 1
+    assert code == 1, err
     pattern = re.escape(shown).replace(r"\.\.\.", ".*?")
     assert re.fullmatch(pattern, err + out), err + out
     ((name, kind, message),) = cases(tmp_path / "out" / "junit.xml")
@@ -129,8 +129,8 @@ def test_two_designs_stand_side_by_side_whatever_their_modules_are_called(axhil,
         "always @(posedge clk) if (!rst_n) {r, p} <= 0; else {r, p} <= {q, r}; endmodule\n"
     )
     words = ("compare", "before.v", "after.v", "--unsigned", "--no-heatmap", "--wave")
-    code, out, _ = axhil(*words, "one.vcd")
-    assert code == 1
+    code, out, err = axhil(*words, "one.vcd")
+    assert code == 1, err
     end = int(re.search(r"to ([\d,]+) ns", out)[1].replace(",", ""))
     wave = VCDVCD(str(tmp_path / "one.vcd"))
     assert wave.timescale["unit"] == "ps"
@@ -164,10 +164,10 @@ def test_verify_has_two_claims_for_each_multiplier_and_a_waveform(axhil, tmp_pat
     path = tmp_path / "rtl" / "mul_exact.v"
     product = "$signed(a_i) * $signed(b_i)"
     path.write_text(path.read_text().replace(product, f"{product} + 1"))
-    code, out, _ = axhil(
+    code, out, err = axhil(
         *("verify", "exact", "--rtl", "rtl", "--junit", "j.xml", "--wave", "w.vcd", "--json")
     )
-    assert code == 1
+    assert code == 1, err
     (report,) = json.loads(out)["multipliers"]
     assert report["wave"] == "w.vcd"
     golden, gates = cases(tmp_path / "j.xml")
