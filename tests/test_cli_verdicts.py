@@ -99,9 +99,10 @@ def test_a_mistake_in_the_input_is_an_error_of_the_file(axhil, tmp_path):
         (["exact", "drum(4)", "--wave", "x.vdc"], r"--wave: expected a file that ends in \.vcd"),
         (["x.csv", "x.csv", "--wave", "x.vcd"], "expected Verilog for a waveform, got x.csv"),
         (["empty", "empty"], "empty: expected tables or Verilog in the folder, found none"),
+        (["empty", "exact"], "expected two folders or none, got empty and exact"),
         (["twice", "twice"], r"twice: expected one file of the name x, got x\.csv and x\.v"),
     ],
-    ids=["a name", "no Verilog", "an empty folder", "two of a name"],
+    ids=["a name", "no Verilog", "an empty folder", "one folder", "two of a name"],
 )
 def test_a_mistake_is_one_sentence(refused, tmp_path, words, sentence):
     for folder in ("empty", "twice"):
