@@ -120,6 +120,14 @@ def evaluate(
     full: Annotated[
         bool, typer.Option("--full", help="The paper's size: 64 images, 100 budgets.")
     ] = False,
+    smallest: Annotated[
+        bool,
+        typer.Option(
+            "--smallest",
+            help="Find the smallest eps that breaks each image, by bisection with a suite; "
+            "default: adaptive, 100 steps to 0.5 (linf) or 4 (l2).",
+        ),
+    ] = False,
     threat_model: opt.ThreatModelOption = "whitebox",
     worst_iterate: Annotated[
         bool, typer.Option("--worst-iterate", help="Any misclassified iterate breaks an image.")
@@ -144,6 +152,7 @@ def evaluate(
 ) -> None:
     """Attack a network built from each multiplier: robust accuracy over eps."""
     from axhil.study.engine.run import Machine
+    from axhil.study.smallest import SMALLEST_BUDGETS, bisected
     from axhil.study.spec import NORMS, PAPER_BUDGETS, PAPER_IMAGES, checked
 
     from .evaluation import evaluate_study
@@ -152,6 +161,9 @@ def evaluate(
     if full:
         images = images or PAPER_IMAGES.get(network, 50)
         budgets = budgets or PAPER_BUDGETS
+    levels: dict[str, Any] | None = budgets and dict.fromkeys(norm or NORMS, budgets)
+    if smallest:
+        attack, levels = bisected(attack or ["adaptive"]), levels or SMALLEST_BUDGETS
     body: dict[str, Any] = {
         "name": "eval",
         "networks": (network,),
@@ -163,7 +175,7 @@ def evaluate(
         ),
         "attacks": tuple(attack or ()),
         "norms": tuple(norm or ()),
-        "budgets": budgets and dict.fromkeys(norm or NORMS, budgets),
+        "budgets": levels,
         "threat_models": (threat_model,),
         "worst_iterate": worst_iterate,
         "gradient": gradient,
