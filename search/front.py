@@ -188,9 +188,7 @@ class Found:
         limits = self.judge.limits
         for measure, most in limits.items():
             value, exact = point.value(measure), self.exact.value(measure)
-            over = (
-                value - exact - most / 100 if measure in ACCURACIES else value / exact - most / 100
-            )
+            over = value - exact - most / 100 if measure in ACCURACIES else value / exact - most / 100
             if over > 1e-9:
                 return False
         return True
@@ -238,3 +236,5 @@ class Found:
                 "correct": point.held_out.flags[measure],
             }
         return {**body, **point.prices}
+
+

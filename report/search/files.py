@@ -46,9 +46,7 @@ def write_found(found: Found, folder: Path, words: Mapping[str, str]) -> list[Pa
     paths = [folder / f"{STEM}.json", folder / f"{STEM}.md"]
     write_atomically(paths[0], (json.dumps(found.as_dict(), indent=1) + "\n").encode())
     write_atomically(paths[1], markdown(found).encode())
-    paths += save_figure(
-        pareto_figure(front_rows(found), title=found.title.replace(", ", "\n")), folder / STEM
-    )
+    paths += save_figure(pareto_figure(front_rows(found), title=found.title.replace(", ", "\n")), folder / STEM)
     paths.append(write_cells([one.held_out.cell for one in found.points], folder / "cells.parquet"))
     chosen = folder / "chosen.toml"
     for point in found.front:
