@@ -13,7 +13,7 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,13 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--images", type=int, help="to retrain on; default: all")
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--batch", type=int, help="images a step; default: the recipe's")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     recipe = retraining_recipe(options.network, epochs=options.epochs)
+    if options.batch:
+        recipe = replace(recipe, batch=options.batch)
     test = load(recipe.data, "test")
     images = training_images(recipe, None).select(options.images)
     plain, corrected = (

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An assignment as a file, which stands wherever a multiplier does: `-m chosen.toml`.
 
-[layers]                     # patterns and multipliers; the first that matches wins
-"conv1" = "drum(4)"
-"fc*" = "mul.v[K=3]"         # files are relative to this one
+    [layers]                     # patterns and multipliers; the first that matches wins
+    "conv1" = "drum(4)"
+    "fc*" = "mul.v[K=3]"         # files are relative to this one
 """
 
 import json
