@@ -216,7 +216,7 @@ class Prepared:
             built[name] = kind(
                 self._parameters(name, computation.arithmetic),
                 self._made(name, computation, device, backend),
-                gradient=_backward(rule, chosen[name]),
+                gradient=_backward(rule, chosen[name], computation.weight_zero),
             )
         # What is replaced is not copied first: to the copy it is the layer already.
         replaced = {id(self._module(name)): layer for name, layer in built.items()}
@@ -307,7 +307,15 @@ class Prepared:
             if name in self.traces and not isinstance(mapped, str):
                 arithmetic = arithmetic_of(mapped, accumulator)
                 parameters = self._parameters(name, arithmetic)
-                yield name, Computation(arithmetic, parameters.activation, parameters.geometry)
+                yield (
+                    name,
+                    Computation(
+                        arithmetic,
+                        parameters.activation,
+                        parameters.geometry,
+                        parameters.weight_zero,
+                    ),
+                )
 
     def _made(self, name: str, computation: Computation, device: torch.device, how: str) -> Chosen:
         codes = self._codes(name, computation)
@@ -369,10 +377,11 @@ class Prepared:
                 weights = weights * affine.gain.view(-1, 1, 1, 1)
             else:
                 gain = affine.gain
-        codes, scale = quantize_weights(weights, weight, granularity=self.settings.weights)
+        quantised = quantize_weights(weights, weight, granularity=self.settings.weights)
         return LayerParameters(
-            codes=codes,
-            weight_scale=scale,
+            codes=quantised.codes,
+            weight_scale=quantised.scale,
+            weight_zero=quantised.zero_point,
             activation=activation_quantizer(
                 self.traces[name], self.settings.activations, activation
             ),
@@ -382,8 +391,11 @@ class Prepared:
         )
 
 
-def _backward(rule: GradientRule, mapped: Mapped) -> Precision | SlopeTerms:
-    """What the backward pass of a layer of this multiplier is."""
+def _backward(rule: GradientRule, mapped: Mapped, weight_zero: int) -> Precision | SlopeTerms:
+    """What the backward pass of a layer of this multiplier is.
+
+    The zero point's correction is a part of the sum, and of its slope.
+    """
     if rule.window is None or mapped is None or isinstance(mapped, str):
         return rule.precision
     if isinstance(mapped, External):
@@ -391,7 +403,7 @@ def _backward(rule: GradientRule, mapped: Mapped) -> Precision | SlopeTerms:
             f"{mapped.name} has no table whose slope could be taken; use its table, or the "
             "straight-through gradient float32"
         )
-    return SlopeTerms.of(mapped, window=rule.window)
+    return SlopeTerms.of(mapped, window=rule.window, less=weight_zero)
 
 
 def _errs(mapped: Mapped) -> bool:
