@@ -19,9 +19,9 @@ from axhil.report.titles import network_title
 from axhil.study import paper
 from axhil.study.comparisons import difference_interval
 from axhil.study.results import Results
-from axhil.study.statistics import holm, paired_difference, proportion
+from axhil.study.statistics import PairedDifference, holm, paired_difference, proportion
 from axhil.study.storage.cells import Cell
-from axhil.study.verdicts import RULE, verdicts
+from axhil.study.verdicts import RULE, suite_cells, verdicts
 
 REFERENCE = sections.DOCS / "records" / "reference"
 BY_HAND = {
@@ -63,10 +63,11 @@ class Row:
 
 
 def _pairs(results: Results) -> list[Row]:
-    exact = next(cell for cell in results.cells if cell.label == "ACC")
+    suites = suite_cells(results.cells)
+    exact = next(cell for cell in suites if cell.label == "ACC")
     return [
         Row(cell.label, eps, a, b)
-        for cell in results.cells
+        for cell in suites
         if cell.label != "ACC"
         for eps, a, b in zip(cell.settings.budgets, exact.correct, cell.correct, strict=True)
         if eps > 0
@@ -122,6 +123,14 @@ def _by_hand(label: str, eps: float) -> str:
     budgets = (0.1, 0.125, 0.15, 0.175, 0.2)
     known = dict(zip(budgets, BY_HAND.get(label, ()), strict=False))
     return f"{known[eps]:.1f}" if eps in known else ""
+
+
+def under_suite(label: str, eps: float) -> PairedDifference | None:
+    """A multiplier against the accurate one at one budget, by the adaptive suite."""
+    results = _results("lenet5_adaptive")
+    rows = [] if results is None else _pairs(results)
+    own = [row for row in rows if (row.label, row.eps) == (label, eps)]
+    return paired_difference(own[0].exact, own[0].own) if own else None
 
 
 def smallest() -> str:
