@@ -185,11 +185,11 @@ class Found:
         return self.exact
 
     def _kept(self, point: Point) -> bool:
-        limits = self.judge.limits
-        for measure, most in limits.items():
+        """Whether a point keeps the limits on held-out images."""
+        for measure, most in self.judge.limits.items():
             value, exact = point.value(measure), self.exact.value(measure)
-            over = value - exact - most / 100 if measure in ACCURACIES else value / exact - most / 100
-            if over > 1e-9:
+            over = value - exact if measure in ACCURACIES else value / exact
+            if round(over - most / 100, 9) > 0:
                 return False
         return True
 
@@ -197,7 +197,7 @@ class Found:
         """JSON-able: sensitivities, points, tests, the front by its labels."""
         space = self.sensitivity.space
         return {
-            **self.facts,
+            **dict(self.facts),
             "objectives": list(self.objectives),
             "limits": dict(self.judge.limits),
             "layers": list(space.layers),
@@ -235,6 +235,4 @@ class Found:
                 "searched": point.searched.get(measure),
                 "correct": point.held_out.flags[measure],
             }
-        return {**body, **point.prices}
-
-
+        return body | dict(point.prices)

@@ -26,7 +26,7 @@ from .errors import SearchError
 from .evolution import evolved
 from .front import Found, Point
 from .measures import Judge
-from .prices import Prices, kept_prices
+from .prices import kept_prices
 from .sensitivity import Sensitivity
 from .space import EXACT, Genes, Space
 from .trials import Trial, Trials, accuracies, grid_of

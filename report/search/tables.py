@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from axhil.search.front import Found, Point
-from axhil.study.spec import ACCURACIES, Measure
+from axhil.study.spec import Measure
 
 from ..table import NONE, Entry, Mark, Table, number, percent, rows_of
 from ..titles import listed, plural, points
@@ -47,20 +47,33 @@ def front(found: Found) -> Table:
     """The front, the cheapest first; what is chosen stands out."""
     headings, rows = ["", *_headings(found), "better than"], []
     for point in found.front:
-        worse = [one.label for one in found.uniform if one is not point and _beats(found, point, one)]
+        worse = [
+            one.label for one in found.uniform if one is not point and _beats(found, point, one)
+        ]
         mark: Mark = "strong" if point is found.chosen else ""
         rows.append(
-            [Entry(point.label, mark=mark), *_entries(found, point), listed(worse) if worse else NONE]
+            [
+                Entry(point.label, mark=mark),
+                *_entries(found, point),
+                listed(worse) if worse else NONE,
+            ]
         )
     align = "l" + "r" * (len(headings) - 2) + "l"
-    return Table("The front", tuple(headings), rows_of(rows), subject=found.title, align=align, multipliers=True)
+    return Table(
+        "The front",
+        tuple(headings),
+        rows_of(rows),
+        subject=found.title,
+        align=align,
+        multipliers=True,
+    )
 
 
 def others(found: Found) -> Table:
     """What is not on the front, and which point of it is as good in everything, and cheapest."""
     headings = ["", *_headings(found), "no better than"]
     tested = [f"{measure} of it, p" for measure in found.measures]
-    rows = []
+    rows: list[list[Entry | str]] = []
     for point in found.points:
         if point in found.front:
             continue
@@ -107,8 +120,8 @@ def summary(found: Found) -> str:
     facts = found.facts
     return (
         f"{plural(facts['trials'], 'assignment')} of {found.sensitivity.space.size:.3g} tried on "
-        f"{plural(facts['search_images'], 'image')}, {plural(len(found.points), 'point')} evaluated "
-        f"on {facts['images']:,} others. Chosen: {chosen.label}, {', '.join(parts)}: the cheapest "
+        f"{plural(facts['search_images'], 'image')}, {len(found.points)} of them evaluated on "
+        f"{facts['images']:,} others. Chosen: {chosen.label}, {', '.join(parts)}: the cheapest "
         "point of the front that loses nothing beyond chance."
     )
 
