@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -71,6 +71,13 @@ class Test:
     measure: Measure
     difference: PairedDifference
     adjusted: float
+
+    @property
+    def reversed(self) -> Test:
+        """The same from the other's side."""
+        lost = self.difference
+        difference = replace(lost, gained=lost.lost, lost=lost.gained)
+        return replace(self, point=self.other, other=self.point, difference=difference)
 
     @property
     def real(self) -> bool:
@@ -149,9 +156,11 @@ class Found:
         )
 
     def test(self, point: Point, other: Point, measure: Measure) -> Test | None:
-        """The one of a point against another; None where there is none."""
-        wanted = (point.label, other.label, measure)
-        return next((t for t in self.tests if (t.point, t.other, t.measure) == wanted), None)
+        """The one of a point against another, or the other way round; None where there is none."""
+        for test in self.tests:
+            if test.measure == measure and {test.point, test.other} == {point.label, other.label}:
+                return test if test.point == point.label else test.reversed
+        return None
 
     def dominating(self, other: Point) -> Point:
         """The point of the front that is as good as another in everything, and cheapest.
