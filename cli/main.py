@@ -39,7 +39,7 @@ _LONGEST = 2000
 COMMANDS = {
     "Tables": {
         "lut": "lut",
-        "compare": "exchange",
+        "compare": "comparison",
         "convert": "exchange",
         "metrics": "tables",
         "cost": "cost",
@@ -50,8 +50,9 @@ COMMANDS = {
         "accuracy": "network",
         "eval": "network",
         "plan": "network",
-        "train": "network",
         "search": "search",
+        "retrain": "training",
+        "train": "training",
         "study": "study",
     },
     "Gates": {"verify": "gates", "mutate": "gates", "faults": "faults", "cosim": "cosim"},

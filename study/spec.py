@@ -107,6 +107,7 @@ class Quantisation(_Strict):
     weights: Granularity = Settings.weights
     activations: Calibration = Settings.activations
     batch_norm: BatchNorm = Settings.batch_norm
+    bias_correction: bool = Settings.bias_correction
 
 
 class Cost(_Strict):
