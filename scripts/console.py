@@ -132,7 +132,9 @@ def _axhil(words: list[str]) -> None:
 
 
 def _run(command: str, folder: Path) -> str:
-    if command.startswith("axhil ") and not _SHELL.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", command)):
+    if command.startswith("axhil ") and not _SHELL.search(
+        re.sub(r"'[^']*'|\"[^\"]*\"", "", command)
+    ):
         return _forked(lambda: _axhil(shlex.split(command)), folder)
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -171,10 +173,13 @@ def run(page: Path) -> Iterator[tuple[Block, list[tuple[str, str, str]]]]:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(block.body)
             elif block.language == "console":
-                yield block, [
-                    (command, expected, _run(command, folder))
-                    for command, expected in block.steps
-                ]
+                yield (
+                    block,
+                    [
+                        (command, expected, _run(command, folder))
+                        for command, expected in block.steps
+                    ],
+                )
             elif block.language == "python":
                 printed = _program(block.body, folder)
                 if below and below.language == "text":
@@ -228,9 +233,13 @@ def write(page: Path) -> None:
                 (head,) = [
                     part
                     for part in re.split(r"^(?=\$ )", block.body, flags=re.MULTILINE)
-                    if part.startswith("$ ") and _command(part) == command and part.endswith(expected)
+                    if part.startswith("$ ")
+                    and _command(part) == command
+                    and part.endswith(expected)
                 ][:1]
-                body = body.replace(head, head[: len(head) - len(expected)].rstrip("\n") + "\n" + shown)
+                body = body.replace(
+                    head, head[: len(head) - len(expected)].rstrip("\n") + "\n" + shown
+                )
             elif block.language == "text":
                 body = shown
         text = text[: block.start] + body + text[block.start + len(block.body) :]

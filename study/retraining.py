@@ -69,6 +69,10 @@ class Retraining:
             raise StudyError(
                 f"expected scales {' or '.join(get_args(Scales))}, got {self.scales!r}"
             )
+        if not (math.isfinite(self.eps) and self.eps >= 0):
+            raise StudyError(
+                f"adversarial training: expected a finite budget of 0 or more, got {self.eps:g}"
+            )
         if bool(self.attack) != (self.eps > 0):
             missing = "an attack beside a budget" if self.eps else "a budget above 0 of the attack"
             raise StudyError(f"adversarial training: expected {missing} (--attack pgd --eps 0.1)")
