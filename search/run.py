@@ -89,18 +89,19 @@ def search(
         1 + len(space.choices) + alone + wanted.rounds * wanted.proposals
     ) + final.rows * (1 + len(space.choices) + wanted.finalists)
 
-    (exact,) = trials([Assignment.parse(EXACT)])
-    judge = Judge(
-        space,
-        wanted.objectives,
-        wanted.limits,
-        {measure: exact.accuracy(measure).value for measure in exact.flags},
-        prices,
-    )
-    sensitivity = Sensitivity.measured(space, trials, judge.exact)
-    tried = _rounds(judge, sensitivity, trials, spec)
-    finalists = _finalists(judge, tried, wanted.finalists)
-    points = _points(judge, tried, finalists, final)
+    with engine.ready():
+        (exact,) = trials([Assignment.parse(EXACT)])
+        judge = Judge(
+            space,
+            wanted.objectives,
+            wanted.limits,
+            {measure: exact.accuracy(measure).value for measure in exact.flags},
+            prices,
+        )
+        sensitivity = Sensitivity.measured(space, trials, judge.exact)
+        tried = _rounds(judge, sensitivity, trials, spec)
+        finalists = _finalists(judge, tried, wanted.finalists)
+        points = _points(judge, tried, finalists, final)
     facts = {
         **_facts(spec, final, trials),
         "assignments": space.size,

@@ -92,9 +92,10 @@ def others(found: Found) -> Table:
 
 
 def assignments(found: Found) -> Table:
-    """Which multiplier is in which layer, of the points of the front."""
+    """Which multiplier is in which layer, of the points of the front that have several."""
     layers = found.sensitivity.space.layers
-    rows = [[point.label, *(point.layers[layer] for layer in layers)] for point in found.front]
+    mixed = [point for point in found.front if not point.uniform]
+    rows = [[point.label, *(point.layers[layer] for layer in layers)] for point in mixed]
     return Table("Assignments", ("", *layers), rows_of(rows), align="l" * (1 + len(layers)))
 
 
@@ -158,5 +159,6 @@ def _difference(test: Test | None) -> Entry:
 
 
 def all_tables(found: Found) -> Sequence[Table]:
-    """In the order in which they are read."""
-    return [*sensitivities(found), front(found), others(found), assignments(found)]
+    """In the order in which they are read, without those that have no rows."""
+    tables = [*sensitivities(found), front(found), others(found), assignments(found)]
+    return [table for table in tables if table.rows]
