@@ -75,7 +75,7 @@ void ProductLayer::compute(const Images& images) const {
     codes = halves;
   }
   const Weights& shared = weights(joined_ ? pixels_together(images) : 1);
-  const long windows = static_cast<long>(images.pixel.size()) / shared.pixels;
+  const long windows = images.pixels / shared.pixels;
   const int tiles = static_cast<int>((windows + kTile - 1) / kTile);
   parallel_for(images.threads, static_cast<long>(g_.groups) * chunks() * tiles,
                [&](long item) { multiply(images, shared, codes, item, tiles); });
@@ -86,7 +86,7 @@ void ProductLayer::multiply(const Images& images, const Weights& weights, const 
                             long item, int tiles) const {
   static thread_local Buffer acc_buffer;
   auto* acc = acc_buffer.get<std::uint32_t>((kTile + 16) * kLanes);
-  const long windows = static_cast<long>(images.pixel.size()) / weights.pixels;
+  const long windows = images.pixels / weights.pixels;
   const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
   const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
   const long first = windows * tile / tiles;
