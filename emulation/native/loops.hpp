@@ -473,7 +473,7 @@ inline void product_step(const ProductArgs& a, int p) {
 #pragma GCC unroll 12
     for (int i = 0; i < kPixels; ++i) {
       std::uint32_t unit;
-      std::memcpy(&unit, x[i] + 4 * u, 4);
+      std::memcpy(&unit, x[i] + a.offset_of[u], 4);
       const Words pixel = Words{} + unit;
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) sum[i][j] = dot(sum[i][j], pixel, weights[j]);

@@ -135,6 +135,7 @@ struct ProductArgs {
   const std::uint32_t* item;     // position of each pixel
   const std::uint8_t* x;         // units of position 0
   std::size_t stride;            // between positions, bytes
+  const std::uint32_t* offset_of;  // every unit's, from its pixel's position, bytes
   int units;
   const std::uint8_t* weights;   // [unit][kLanes] units
 };
