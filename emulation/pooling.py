@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Max-pooling over squares of 2 x 2, which took more of LeNet-5's time than its products.
 
-torch's takes elements one by one, and an int64 to remember each. Values and gradients are equal, but
-that a gradient goes to the first of a square's NaNs.
+torch's takes elements one by one, and an int64 to remember each. Values and gradients are equal,
+but that a gradient goes to the first of a square's NaNs.
 """
 
 from __future__ import annotations
