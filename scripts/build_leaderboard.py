@@ -139,7 +139,13 @@ def networks(board: dict[str, Entry]) -> Iterator[str]:
     for cell in cells():
         one = cell.settings
         if one.lut_sha256 in board:
-            same = (one.attack, one.weights_sha256, one.data_sha256, str(one.quantisation), one.layers)
+            same = (
+                one.attack,
+                one.weights_sha256,
+                one.data_sha256,
+                str(one.quantisation),
+                one.layers,
+            )
             by_network[one.network][same].append(cell)
     for network in (*TITLES, *sorted(by_network.keys() - TITLES.keys())):
         groups = by_network[network].values()
