@@ -16,6 +16,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from typer.main import get_command
 
 from axhil.cli.main import COMMANDS, app
@@ -161,7 +162,7 @@ def _default(field: Any) -> str:
     if field.is_required():
         return "**required**"
     value = field.default
-    if isinstance(value, spec.BaseModel) or value in (None, "", {}, ()):
+    if isinstance(value, BaseModel) or value in (None, "", {}, ()):
         return ""
     shown = list(value) if isinstance(value, tuple) else value
     return f"`{str(shown).lower() if isinstance(shown, bool) else shown}`".replace("'", '"')

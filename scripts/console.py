@@ -163,7 +163,7 @@ def run(page: Path) -> Iterator[tuple[Block, list[tuple[str, str, str]]]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "examples"
         shutil.copytree(EXAMPLES, folder)
-        for block, below in zip(fenced, [*fenced[1:], None], strict=True):
+        for block, below in zip(fenced, [*fenced[1:], None], strict=False):
             if block.record:
                 continue
             if block.title:
