@@ -110,7 +110,8 @@ def test_written_pages_are_what_records_and_code_say(script):
 def test_the_site_builds_strictly_and_has_no_dead_link(tmp_path):
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    (tmp_path / "axhil").symlink_to(ROOT / "axhil")
+    for folder in ("axhil", "scripts"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     build = [sys.executable, "-m", "zensical", "build", "--strict"]
     done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
