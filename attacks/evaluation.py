@@ -210,7 +210,7 @@ def evaluate(
             first_logits = logits
         clean[rows] = logits.argmax(1).cpu()
         if attack.needs_gradient:
-            gradient, its_logits = input_gradient(source, x, y, least_classes=least_classes)
+            gradient, its_logits, _ = input_gradient(source, x, y, least_classes=least_classes)
             check_finite(largest(gradient, its_logits), attack=attack.name)
             zero[rows] = powerless(attack.norm, gradient).cpu()
         meter.add((1 + attack.needs_gradient) * len(rows))

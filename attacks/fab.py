@@ -44,25 +44,27 @@ def boundary_step(norm: Norm, x: Tensor, normal: Tensor, offset: Tensor) -> Tens
     Returns:
         (N, D) the step.
     """
-    way = normal * offset.sign()[:, None]  # the step along it raises w x towards b
-    weight = way.abs()
+    way = (normal * offset.sign()[:, None]).sign_()  # the step along it raises w x towards b
+    weight = normal.abs()
     room = torch.where(way > 0, 1.0 - x, x)
-    pace = torch.ones_like(weight) if norm is Norm.LINF else weight
+    # Of a size s a pixel takes s pace, which raises w x by s pull.
+    pace, pull = (None, weight) if norm is Norm.LINF else (weight, weight.square())
     need = offset.abs()[:, None]
     size = torch.zeros_like(need)
+    kept = torch.empty_like(weight)  # written again and again: each pass over the batch shows
     # Newton from below on a concave, piecewise linear function: exact after a few pieces.
     for _ in range(MOST_PIECES):
-        wished = size * pace
-        moving = wished < room
-        missing = need - (weight * torch.minimum(wished, room)).sum(1, keepdim=True)
-        speed = torch.where(moving, weight * pace, 0.0).sum(1, keepdim=True)
+        wished = size if pace is None else torch.mul(size, pace, out=kept)
+        speed = torch.where(wished < room, pull, 0.0).sum(1, keepdim=True)
+        taken = torch.minimum(wished, room, out=kept).mul_(weight)
+        missing = need - taken.sum(1, keepdim=True)
         ahead = size + (missing / speed.clamp_min(LEAST_NORM)).clamp_min(0.0)
         # Each row by itself: others in the batch must not show.
         further = ahead > size * (1.0 + 1e-6)
         if not further.any():
             break
         size = torch.where(further, ahead.clamp_max(1.0 / LEAST_NORM), size)
-    return way.sign() * torch.minimum(size * pace, room)
+    return way.mul_(torch.minimum(size if pace is None else size * pace, room, out=kept))
 
 
 @register("fab", title="FAB")
@@ -146,20 +148,22 @@ class Fab:
         x0, y, t, radius = (one[rows] for one in (inputs[0], inputs[1], target, inputs[2]))
         x = x0
         for _ in range(self._iterations):
-            gradient, logits = input_gradient(model, x, y, loss=_gap, targets=t)
+            gradient, logits, gap = input_gradient(model, x, y, loss=_gap, targets=t)
             check_finite(logits.abs().amax(1), attack=self.name)
-            x = self._step(x, x0, gradient, _gap(logits, y, t))
+            x = self._step(x, x0, gradient, gap)
             inside = project(self.norm, x, x0, per_row(radius, x)).clamp_(0.0, 1.0)
             # An iterate further out than eps breaks nothing, but the next one starts nearer.
             wrong = predict(model, torch.cat((x, inside))).argmax(1) != torch.cat((y, y))
             beyond, broken = wrong.chunk(2)
-            ends[rows] = inside
-            x = torch.where(per_row(beyond, x), x0 + (x - x0) * PULL, x)
+            back = torch.sub(x, x0).mul_(PULL).add_(x0)
+            x = torch.where(per_row(beyond, x), back, x)
             if broken.any():
-                keep = ~broken
+                ends[rows[broken]], keep = inside[broken], ~broken
                 rows, x, x0, y, t, radius = (one[keep] for one in (rows, x, x0, y, t, radius))
                 if len(rows) == 0:
-                    break
+                    return rows
+                inside = inside[keep]
+        ends[rows] = inside
         return rows
 
     def _step(self, x: Tensor, x0: Tensor, gradient: Tensor, gap: Tensor) -> Tensor:
@@ -171,7 +175,8 @@ class Fab:
         own, back = boundary_step(self.norm, starts, normals, offsets).chunk(2)
         a, b = (self._length(one).clamp_min(1e-8) for one in (own, back))
         share = (a / (a + b)).clamp(0.0, MOST_CLEAN)[:, None]
-        moved = (here + OVERSHOOT * own) * (1.0 - share) + (clean + OVERSHOOT * back) * share
+        moved = own.mul_(OVERSHOOT).add_(here).mul_(1.0 - share)
+        moved.add_(back.mul_(OVERSHOOT).add_(clean).mul_(share))
         return moved.clamp_(0.0, 1.0).to(x.dtype).reshape(x.shape)
 
     def _length(self, step: Tensor) -> Tensor:

@@ -158,7 +158,7 @@ class GradientAttack:
         lengths = self._lengths(budgets, x0)
         magnitude = torch.zeros(len(x0), device=x0.device)
         for step in range(self.steps):
-            gradient, logits = input_gradient(
+            gradient, logits, _ = input_gradient(
                 model, x, labels, least_classes=least_classes, loss=loss_of(self.loss)
             )
             magnitude = torch.maximum(magnitude, largest(gradient, logits))
@@ -190,7 +190,7 @@ class GradientAttack:
         """
         check_images(images)
         least_classes = check_labels(labels, images) + 1
-        gradient, logits = input_gradient(
+        gradient, logits, _ = input_gradient(
             model, images, labels, least_classes=least_classes, loss=loss_of(self.loss)
         )
         check_finite(largest(gradient, logits), attack=self.name)

@@ -117,7 +117,7 @@ def input_gradient(
     least_classes: int = 0,
     loss: Loss | None = None,
     targets: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Gradient of a loss, summed over the batch, with respect to the input only.
 
     The sum makes a sample's gradient independent of how many others share its batch. Nothing is
@@ -132,7 +132,7 @@ def input_gradient(
         targets: (N,) int64, the classes that a targeted loss goes to.
 
     Returns:
-        The gradient (N, ...) float32 and the logits (N, classes), both detached.
+        The gradient (N, ...) float32, the logits (N, classes) and the losses (N,), all detached.
 
     Raises:
         AttackError: no logits of that shape, too few classes, or no gradient to be had.
@@ -141,17 +141,15 @@ def input_gradient(
         leaf = x.detach().requires_grad_(True)
         logits = _check_logits(model(leaf), rows=len(x), least_classes=least_classes)
         gradient: Tensor | None = None
+        raised = (loss or _CROSS_ENTROPY)(logits, labels, labels if targets is None else targets)
         if logits.requires_grad:
-            raised = (loss or _CROSS_ENTROPY)(
-                logits, labels, labels if targets is None else targets
-            )
             (gradient,) = torch.autograd.grad(raised.sum(), leaf, allow_unused=True)
     if gradient is None:
         raise AttackError(
             "expected logits that depend on the input through autograd, got a network without "
             "a gradient: give it a straight-through one, or pass another gradient_model"
         )
-    return gradient, logits.detach()
+    return gradient, logits.detach(), raised.detach()
 
 
 def largest(gradient: Tensor, logits: Tensor) -> Tensor:

@@ -154,8 +154,7 @@ class Search:
         y, t = (one[rows] for one in goals)
         for step in range(self.iterations + 1):
             here = walk.x
-            gradient, logits = input_gradient(model, here, y, loss=loss, targets=t)
-            values = loss(logits, y, t)
+            gradient, logits, values = input_gradient(model, here, y, loss=loss, targets=t)
             # A gradient that is not finite shows in the next loss, or in the image itself.
             if not math.isfinite(float(values.sum())):
                 check_finite(largest(gradient, logits), attack=self.name)

@@ -10,6 +10,7 @@ batch shares its positions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import prod, sqrt
 
@@ -114,7 +115,7 @@ class Square:
             if len(rows) == 0:
                 break
             if query == 0:
-                x = tried = start(x0, radius, seed, samples)
+                tried = start(x0, radius, seed, samples)
                 best = torch.full_like(best, -torch.inf)
             else:
                 place = (query - 1) % _CHUNK
@@ -123,10 +124,10 @@ class Square:
                     drawn = uniforms(seed, samples, _CHUNK * (5 + shape[0]), stream=stream)
                     draws = drawn.reshape(len(rows), _CHUNK, -1)
                 share = SHARE / 2 ** sum(query - 1 > after for after in _HALVINGS)
-                tried = propose(x, x0, radius, draws[:, place].to(x.device), share)
+                tried, settle = propose(x, x0, radius, draws[:, place].to(x.device), share)
             margin, broken = margins(tried, y)
             better = (margin > best) | broken
-            x = torch.where(per_row(better, x), tried, x)
+            x = settle(better) if query else tried
             best = torch.where(better, margin, best)
         ends[rows] = x
         return ends.reshape(images.shape)
@@ -178,12 +179,40 @@ def _stripes(x0: Tensor, radius: Tensor, seed: int, samples: Tensor) -> Tensor:
     return (x0 + radius * signs.to(x0.device)).clamp_(0.0, 1.0)
 
 
-def _linf_proposal(x: Tensor, x0: Tensor, radius: Tensor, draw: Tensor, share: float) -> Tensor:
-    """L-inf: one square moves to eps above or below the image, channel by channel."""
+Settle = Callable[[Tensor], Tensor]
+"""From (N,) bool, which rows of a proposal are taken, to the next iterates."""
+
+
+def _linf_proposal(
+    x: Tensor, x0: Tensor, radius: Tensor, draw: Tensor, share: float
+) -> tuple[Tensor, Settle]:
+    """L-inf: one square moves to eps above or below the image, channel by channel.
+
+    In place, as most squares are of a few pixels: next to a small network each pass over whole
+    images shows.
+    """
+    n, c = x.shape[:2]
     window = _side(share, x.shape, least=1)
-    square, _, _ = _inside(_corner(draw[:, 0], draw[:, 1], window, x.shape), window, x.shape)
-    signs = _signs(draw[:, 5:])[:, :, None, None]
-    return torch.where(square, (x0 + radius * signs).clamp_(0.0, 1.0), x)
+    top, left = _corner(draw[:, 0], draw[:, 1], window, x.shape)
+    corner = top * x.shape[3] + left
+    places = corner[:, None] + _places(tuple(x.shape[1:]), window).to(x.device)  # (N, C k)
+    pixels = x.view(n, -1)
+    before = pixels.gather(1, places)
+    clean = x0.view(n, -1).gather(1, places).view(n, c, -1)
+    moved = (clean + radius[..., 0] * _signs(draw[:, 5:])[:, :, None]).clamp_(0.0, 1.0).view(n, -1)
+    pixels.scatter_(1, places, moved)
+
+    def settle(taken: Tensor) -> Tensor:
+        pixels.scatter_(1, places, torch.where(taken[:, None], moved, before))
+        return x
+
+    return x, settle
+
+
+@lru_cache(maxsize=64)
+def _places(shape: tuple[int, int, int], window: tuple[int, int]) -> Tensor:
+    """Where the pixels of a window in the corner lie in a sample, (C h w) int64."""
+    return torch.arange(prod(shape)).reshape(shape)[:, : window[0], : window[1]].flatten()
 
 
 @lru_cache(maxsize=64)
@@ -227,7 +256,9 @@ def _tiles(x0: Tensor, radius: Tensor, seed: int, samples: Tensor) -> Tensor:
     return (x0 + _scaled(delta, radius)).clamp_(0.0, 1.0)
 
 
-def _l2_proposal(x: Tensor, x0: Tensor, radius: Tensor, draw: Tensor, share: float) -> Tensor:
+def _l2_proposal(
+    x: Tensor, x0: Tensor, radius: Tensor, draw: Tensor, share: float
+) -> tuple[Tensor, Settle]:
     """L2: the length that one window has, and what is left of eps, goes into a bump in another."""
     window = _side(share, x.shape, least=3)
     corner = _corner(draw[:, 0], draw[:, 1], window, x.shape)
@@ -249,4 +280,5 @@ def _l2_proposal(x: Tensor, x0: Tensor, radius: Tensor, draw: Tensor, share: flo
     # The length of both windows and what is left of eps.
     length = (radius.square() - per_row(l2_norm(rest).square(), x)).clamp_min(0.0).sqrt()
     delta = rest + _scaled(placed, length)
-    return (x0 + _scaled(delta, radius)).clamp_(0.0, 1.0)
+    tried = (x0 + _scaled(delta, radius)).clamp_(0.0, 1.0)
+    return tried, lambda taken: torch.where(per_row(taken, x), tried, x)

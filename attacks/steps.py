@@ -57,7 +57,8 @@ class FixedSteps:
         self._low = (x0 - self._radius).clamp_min_(0.0)
         self._high = (x0 + self._radius).clamp_max_(1.0)
         self._step = per_row((rel_step * radius).to(x0), x0)
-        self._best_x, self._best_loss = x, torch.full((len(x),), -torch.inf, device=x.device)
+        self._best_x = x.clone()
+        self._best_loss = torch.full((len(x),), -torch.inf, device=x.device)
         self._gradient = x
 
     @property
@@ -70,13 +71,17 @@ class FixedSteps:
         self._gradient = gradient
         better = loss > self._best_loss
         self._best_loss = torch.where(better, loss, self._best_loss)
-        self._best_x = torch.where(per_row(better, self.x), self.x, self._best_x)
+        _overwrite(self._best_x, self.x, better)
 
     def move(self) -> None:
         """See `Walk`."""
-        self.x = self._moved(direction(self._norm, self._gradient))
+        self.x = self._ahead()
 
-    def _moved(self, ascent: Tensor) -> Tensor:
+    def _ahead(self) -> Tensor:
+        """One step along the gradient, in a tensor of its own."""
+        ascent = direction(self._norm, self._gradient)
+        if self._norm is Norm.LINF:  # a sign times a step is exact, so one rounding is left
+            return self._inside(torch.addcmul(self.x, ascent, self._step, out=ascent))
         return self._inside(ascent.mul_(self._step).add_(self.x))
 
     def _inside(self, x: Tensor) -> Tensor:
@@ -118,7 +123,7 @@ class AdaptiveSteps(FixedSteps):
         self._shorter, self._least = max(int(0.03 * steps), 1), max(int(0.06 * steps), 1)
         self._since = self._seen = 0
         self._before = x
-        self._best_gradient = x
+        self._best_gradient = torch.zeros_like(x)
         self._last_loss = self._best_loss
         self._checked_loss = self._best_loss
         self._rises = torch.zeros(len(x), dtype=torch.int64, device=x.device)
@@ -126,8 +131,7 @@ class AdaptiveSteps(FixedSteps):
 
     def see(self, gradient: Tensor, loss: Tensor) -> None:
         """See `Walk`."""
-        better = per_row(loss > self._best_loss, gradient)
-        self._best_gradient = torch.where(better, gradient, self._best_gradient)
+        _overwrite(self._best_gradient, gradient, loss > self._best_loss)
         super().see(gradient, loss)
         self._rises = self._rises + (loss > self._last_loss)
         self._last_loss = loss
@@ -151,7 +155,7 @@ class AdaptiveSteps(FixedSteps):
 
     def move(self) -> None:
         """See `Walk`."""
-        ahead = self._moved(direction(self._norm, self._gradient))
+        ahead = self._ahead()
         x, before = self.x, self._before
         if self._seen > 1:
             # x + share (ahead - x) + (1 - share) (x - before)
@@ -159,3 +163,8 @@ class AdaptiveSteps(FixedSteps):
             ahead = ahead.mul_(share).add_(x, alpha=2.0 - 2.0 * share)
             ahead = self._inside(ahead.sub_(before, alpha=1.0 - share))
         self._before, self.x = x, ahead
+
+
+def _overwrite(kept: Tensor, new: Tensor, rows: Tensor) -> None:
+    """Copy these rows, (N,) bool, in place."""
+    torch.where(per_row(rows, new), new, kept, out=kept)

@@ -18,10 +18,11 @@ from axhil.report.accuracy import clean_accuracy, robust_accuracy
 from axhil.report.cost import note as cost_note
 from axhil.report.cost import with_costs
 from axhil.report.figures.examples import examples_figure
+from axhil.report.figures.staircase import fine_curves, staircase_figure
 from axhil.report.files import Picture, write_report
 from axhil.report.findings import warnings
 from axhil.report.panels import telling_budget
-from axhil.report.robustness import verdict_tables
+from axhil.report.robustness import smallest_tables, verdict_tables
 from axhil.report.selection import selection, shown
 from axhil.report.table import visible
 from axhil.report.terminal import terminal_table
@@ -83,6 +84,7 @@ def evaluate_study(spec: StudySpec, folder: Path, machine: Machine) -> list[Resu
     for one in results:
         show(one, alone=len(results) == 1)
     pictures = example_pictures(experiments, results, seed=spec.seed, device=machine.device)
+    pictures += staircase_pictures(experiments, results)
     written = write_report(results, folder, title=title_of(spec), pictures=pictures)
     cells = [cell for one in results for cell in one.cells]
     count = sum(len(cell.seconds) for cell in cells)
@@ -123,6 +125,7 @@ def report_finished(
         machine = Machine(data_dir=data_dir)
         experiments = experiments_of(plan.spec, machine)
         pictures = example_pictures(experiments, results, seed=plan.spec.seed, device="cpu")
+        pictures += staircase_pictures(experiments, results)
     except (EmulationError, HwsimError) as error:
         notice(f"no picture of adversarial examples: {error}")
     if done < planned:
@@ -167,7 +170,7 @@ def show(results: Results, *, alone: bool) -> None:
         out.print(terminal_table(replace(costs, title="Clean accuracy, and cost")))
         notice(cost_note(part))
     if judged := verdict_tables(part):
-        for table in judged:
+        for table in (*judged, *smallest_tables(part)):
             out.print(terminal_table(table))
         out.print(RULE, soft_wrap=True)
     if sentence := selection(part):
@@ -247,6 +250,39 @@ def example_pictures(
             f"{network_title(name)}: images, what {attack_title(attack, norm)} added at eps "
             f"{eps:g}, and what each network says",
             figure,
+            name,
+        )
+    return list(found.values())
+
+
+def staircase_pictures(
+    experiments: Sequence[Experiment], results: Sequence[Results]
+) -> list[Picture]:
+    """Codes of a growing perturbation under each fine curve of robust accuracy in L-inf.
+
+    Args:
+        experiments: one per network and threat model.
+        results: theirs, in the same order.
+    """
+    found: dict[str, Picture] = {}
+    for experiment, one in zip(experiments, results, strict=True):
+        name = experiment.subject.network.name
+        records = fine_curves(shown(one).records)
+        if name in found or not records:
+            continue
+        title = f"{one.title}, {attack_title(records[0].cell.settings.attack, 'linf')}"
+        alone = len({one.network for one in results}) == 1
+        found[name] = Picture(
+            "staircase" if alone else f"staircase_{part(name)}",
+            f"{title}: robust accuracy over eps, and what the products of the first layer have of "
+            "a pixel's change",
+            staircase_figure(
+                records,
+                experiment.subject.prepared,
+                experiment.multipliers,
+                experiment.images.batch()[0],
+                title=title,
+            ),
             name,
         )
     return list(found.values())

@@ -116,7 +116,7 @@ def _verdicts(part: Results) -> list[str]:
     judged = robustness.verdict_tables(part)
     if not judged:
         return []
-    tables = [*judged, *robustness.taken_away(part)]
+    tables = [*judged, *robustness.smallest_tables(part), *robustness.taken_away(part)]
     shown_tables = [f"**{plain(table.full_title)}**\n\n{markdown_table(table)}" for table in tables]
     return [f"## Verdict: {plain(part.title)}", plain(RULE), *shown_tables]
 

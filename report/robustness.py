@@ -9,6 +9,7 @@ from collections import Counter
 from axhil.attacks import attack_title
 from axhil.attacks.suites import CLEAN
 from axhil.study.results import Results
+from axhil.study.smallest import smallest_budgets
 from axhil.study.verdicts import Verdict, suite_cells, verdicts
 
 from .table import NONE, Entry, Mark, Table, number, rows_of
@@ -18,52 +19,82 @@ _MARKS: dict[str, Mark] = {"more robust": "gain", "less robust": "loss", "refere
 
 def verdict_tables(results: Results) -> list[Table]:
     """One table per norm, a row for each multiplier; none where no suite was run."""
+    return [
+        Table(
+            f"Verdict under {title}",
+            ("multiplier", "verdict", "because", "own gradient missed, %"),
+            rows_of(
+                [
+                    [
+                        Entry(verdict.cell.label),
+                        Entry(verdict.name, mark=_MARKS.get(verdict.name, "strong")),
+                        Entry(verdict.reason) if verdict.reason else NONE,
+                        number(100 * verdict.hidden, ".1f"),
+                    ]
+                    for verdict in own
+                ]
+            ),
+            align="lllr",
+            multipliers=True,
+        )
+        for title, own in _judged(results).items()
+    ]
+
+
+def smallest_tables(results: Results) -> list[Table]:
+    """Per norm, what budget breaks each multiplier's images; none where no suite was run."""
+    return [
+        Table(
+            f"Smallest breaking budgets under {title}",
+            (
+                "multiplier",
+                "median eps",
+                "mean eps",
+                "area",
+                "survive all",
+                "bears more",
+                "bears less",
+                "p Wilcoxon",
+                "p sign",
+            ),
+            rows_of([_budgets(verdict) for verdict in own]),
+            align="lrrrrrrrr",
+            multipliers=True,
+        )
+        for title, own in _judged(results).items()
+    ]
+
+
+def _judged(results: Results) -> dict[str, list[Verdict]]:
+    """Verdicts by suite and norm."""
     found: dict[str, list[Verdict]] = {}
     whole = results.whole or results
     for verdict in verdicts(whole.cells, whole.reference):
         if verdict.cell.label in results.labels:
-            found.setdefault(verdict.cell.settings.norm, []).append(verdict)
-    return [
-        Table(
-            f"Verdict under {attack_title(own[0].cell.settings.attack, norm)}",
-            (
-                "multiplier",
-                "verdict",
-                "because",
-                "median eps",
-                "area",
-                "bears more",
-                "bears less",
-                "p Wilcoxon",
-                "own gradient missed, %",
-            ),
-            rows_of([_row(verdict) for verdict in own]),
-            align="lllrrrrrr",
-            multipliers=True,
-        )
-        for norm, own in found.items()
-    ]
+            settings = verdict.cell.settings
+            found.setdefault(attack_title(settings.attack, settings.norm), []).append(verdict)
+    return found
 
 
-def _row(verdict: Verdict) -> list[Entry]:
-    beyond = f"> {max(verdict.cell.settings.budgets):.4g}"
+def _budgets(verdict: Verdict) -> list[Entry]:
+    last = max(verdict.cell.settings.budgets)
     median = verdict.median
+    survive = sum(not math.isfinite(eps) for eps in smallest_budgets(verdict.cell))
     row = [
         Entry(verdict.cell.label),
-        Entry(verdict.name, mark=_MARKS.get(verdict.name, "strong")),
-        Entry(verdict.reason) if verdict.reason else NONE,
-        number(median, ".4g") if math.isfinite(median) else Entry(beyond),
+        number(median, ".4g") if math.isfinite(median) else Entry(f"> {last:.4g}"),
+        Entry(f"{'>= ' if survive else ''}{verdict.mean:.4f}"),
         number(verdict.area, ".4f"),
+        number(survive),
     ]
     if verdict.budgets is None or verdict.adjusted is None:
-        row += [NONE] * 3
-    else:
-        row += [
-            number(verdict.budgets.larger),
-            number(verdict.budgets.smaller),
-            number(verdict.adjusted, ".2g"),
-        ]
-    return [*row, number(100 * verdict.hidden, ".1f")]
+        return row + [NONE] * 4
+    return [
+        *row,
+        number(verdict.budgets.larger),
+        number(verdict.budgets.smaller),
+        *(number(p, ".2g") for p in verdict.adjusted),
+    ]
 
 
 def taken_away(results: Results) -> list[Table]:

@@ -14,9 +14,9 @@ MULTIPLIERS = ("ACC", "DR3", "DR4", "sT(3,0)", "sT(4,0)", "sT(4,4)", "sT(4,8)")
 """Labels of the multipliers, in the order of Table III."""
 
 TITLES: Mapping[str, str] = MappingProxyType(
-    {"lenet5": "LeNet-5", "resnet50": "ResNet-50", "vgg19": "VGG-19"}
+    {"lenet5": "LeNet-5", "resnet20": "ResNet-20", "resnet50": "ResNet-50", "vgg19": "VGG-19"}
 )
-"""The networks as the paper writes them."""
+"""The networks as papers write them; the first and the last two are this paper's."""
 
 
 def _by_label(*percent: float) -> Mapping[str, float]:

@@ -7,14 +7,42 @@ change its sign at the next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, wilcoxon
 
+from axhil.attacks import Suite, parse_attack
+
 from .errors import StudyError
 from .storage.cells import Cell
+
+SMALLEST_BUDGETS = {
+    "linf": tuple(step / 200 for step in range(101)),
+    "l2": tuple(step / 25 for step in range(101)),
+}
+"""Where to look for the smallest that breaks an image, by norm: to 0.5 and to 4."""
+
+
+def bisected(attacks: Sequence[str]) -> list[str]:
+    """Suites that look for the smallest breaking budget.
+
+    >>> bisected(["autoattack"])
+    ['autoattack(bisection=true)']
+
+    Args:
+        attacks: their spellings.
+
+    Raises:
+        StudyError: one is no suite: it may be weaker at a larger budget.
+        AttackError: one is unknown.
+    """
+    for name in attacks:
+        if not isinstance(parse_attack(name), Suite):
+            raise StudyError(f"--smallest: expected suites, adaptive or autoattack, got {name}")
+    return [f"{name.partition('(')[0]}(bisection=true)" for name in attacks]
 
 
 def smallest_budgets(cell: Cell) -> NDArray[np.float64]:
@@ -30,6 +58,20 @@ def smallest_budgets(cell: Cell) -> NDArray[np.float64]:
     for eps, flags in sorted(zip(cell.settings.budgets, cell.correct, strict=True), reverse=True):
         found[np.frombuffer(flags.encode(), np.uint8) == ord("0")] = eps
     return found
+
+
+def mean_budget(cell: Cell) -> float:
+    """Mean over the images of the smallest breaking budget.
+
+    What survives all budgets counts as broken one step beyond the last, so it is a lower bound.
+    """
+    return float(np.minimum(smallest_budgets(cell), _beyond(cell)).mean())
+
+
+def _beyond(cell: Cell) -> float:
+    """One step beyond the last budget, the least that an image that survives them all can bear."""
+    budgets = sorted(cell.settings.budgets)
+    return budgets[-1] + (budgets[-1] - budgets[-2] if len(budgets) > 1 else 1.0)
 
 
 def median_budget(cell: Cell) -> float:
@@ -86,8 +128,7 @@ def paired_budgets(first: Cell, second: Cell) -> PairedBudgets:
         first.settings.data_sha256 != second.settings.data_sha256
     ):
         raise StudyError("expected two cells of the same images and budgets")
-    beyond = budgets[-1] + (budgets[-1] - budgets[-2] if len(budgets) > 1 else 1.0)
-    a, b = (np.minimum(smallest_budgets(cell), beyond) for cell in (first, second))
+    a, b = (np.minimum(smallest_budgets(cell), _beyond(cell)) for cell in (first, second))
     change = np.round(b - a, 9)
     changed = change[change != 0]
     larger, smaller = int((changed > 0).sum()), int((changed < 0).sum())

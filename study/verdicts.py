@@ -16,7 +16,13 @@ from typing import Any, Literal
 from axhil.attacks.suites import hidden
 
 from .comparisons import LEVEL
-from .smallest import PairedBudgets, area_under_curve, median_budget, paired_budgets
+from .smallest import (
+    PairedBudgets,
+    area_under_curve,
+    mean_budget,
+    median_budget,
+    paired_budgets,
+)
 from .statistics import PairedDifference, holm, paired_difference
 from .storage.cells import Cell
 
@@ -49,10 +55,11 @@ class Verdict:
         reason: what decided, in a few words.
         area: under its robust accuracy over eps, in units of eps.
         median: of the smallest budget that breaks an image; infinite where half survive all.
+        mean: of the same, where what survives all counts as broken one step beyond the last.
         hidden: largest share of the images, over the budgets, that only others' gradients or none
             at all broke, 0 to 1.
         budgets: its smallest breaking budgets against the accurate multiplier's; None: it is that.
-        adjusted: the Wilcoxon p-value after Holm's correction; None likewise.
+        adjusted: the p-values of Wilcoxon and sign test after Holm's correction; None likewise.
     """
 
     cell: Cell
@@ -60,9 +67,10 @@ class Verdict:
     reason: str
     area: float
     median: float
+    mean: float
     hidden: float
     budgets: PairedBudgets | None
-    adjusted: float | None
+    adjusted: tuple[float, float] | None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -75,10 +83,12 @@ class Verdict:
             "reason": self.reason,
             "area": self.area,
             "median_eps": self.median if math.isfinite(self.median) else None,
+            "mean_eps": self.mean,
             "own_gradient_missed": self.hidden,
             "bears_more": self.budgets and self.budgets.larger,
             "bears_less": self.budgets and self.budgets.smaller,
-            "p_wilcoxon_holm": self.adjusted,
+            "p_wilcoxon_holm": self.adjusted and self.adjusted[0],
+            "p_sign_holm": self.adjusted and self.adjusted[1],
         }
 
 
@@ -115,12 +125,13 @@ def verdicts(cells: Sequence[Cell], reference: str | None) -> list[Verdict]:
     for place, cell in enumerate(own):
         tested = tests.get(place)
         name: VerdictName | Literal["reference"] = "cannot be told"
-        reason, p = "no accurate multiplier to compare with at these budgets", None
+        reason = "no accurate multiplier to compare with at these budgets"
+        tail: tuple[float, float] | None = None
         if cell.label == reference:
             name, reason = "reference", ""
         elif tested is not None:
             values = [next(adjusted) for _ in tested.p_values]
-            p = values[-2]
+            tail = values[-2], values[-1]
             name, reason = _judged(tested, values, *pairs[place])
         found.append(
             Verdict(
@@ -129,9 +140,10 @@ def verdicts(cells: Sequence[Cell], reference: str | None) -> list[Verdict]:
                 reason=reason,
                 area=area_under_curve(cell),
                 median=median_budget(cell),
+                mean=mean_budget(cell),
                 hidden=hidden_share(cell),
                 budgets=None if tested is None else tested.budgets,
-                adjusted=p,
+                adjusted=tail,
             )
         )
     return found

@@ -183,7 +183,7 @@ def test_a_borrowed_gradient_leaves_the_answers_and_brings_its_own(case):
     model, x, y, sources = case
     borrowed = sources["float"]
     assert torch.equal(borrowed(x), model(x))
-    gradient, logits = input_gradient(borrowed, x, y)
+    gradient, logits, _ = input_gradient(borrowed, x, y)
     assert torch.equal(logits, model(x))
     assert not input_gradient(model, x, y)[0].any()
     # Backward through the smooth network, of the loss at the stepped one's answers.

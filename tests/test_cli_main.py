@@ -63,7 +63,7 @@ MISTAKES = {
     ),
     "unknown network": (
         ["eval", "alexnet"],
-        r"unknown network 'alexnet': expected lenet5, resnet50, vgg19",
+        r"unknown network 'alexnet': expected lenet5, resnet20, resnet50, vgg19",
     ),
     "unknown data": (["eval", "--data", "svhn"], r"unknown data set 'svhn': expected mnist5k"),
     "data that is not there": (

@@ -175,7 +175,7 @@ def test_a_layer_that_runs_twice_counts_twice():
     assert row.macs == 2 * 16
 
 
-@pytest.mark.parametrize("name", ["lenet5", "resnet50", "vgg19"])
+@pytest.mark.parametrize("name", ["lenet5", "resnet20", "resnet50", "vgg19"])
 def test_of_our_networks_nothing_stays_in_float(name):
     entry = network(name)
     torch.manual_seed(0)

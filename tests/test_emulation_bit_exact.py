@@ -43,6 +43,7 @@ def prepared():
     "name",
     [
         "lenet5",
+        pytest.param("resnet20", marks=pytest.mark.slow),
         pytest.param("resnet50", marks=pytest.mark.slow),
         pytest.param("vgg19", marks=pytest.mark.slow),
     ],

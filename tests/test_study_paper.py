@@ -7,7 +7,7 @@ from axhil.hwsim import PAPER_MULTIPLIERS
 from axhil.study import paper
 
 
-@pytest.mark.parametrize("network", paper.TITLES)
+@pytest.mark.parametrize("network", paper.HOURS)
 def test_seconds_and_hours_of_table_iv_are_of_4200_evaluations(network):
     # The paper rounds both, hours to a tenth for LeNet-5.
     hours = paper.SECONDS_PER_EVALUATION[network] * 4200 / 3600
@@ -17,7 +17,7 @@ def test_seconds_and_hours_of_table_iv_are_of_4200_evaluations(network):
 
 def test_every_network_has_an_accuracy_of_every_multiplier_of_the_catalogue():
     labels = [multiplier.label for multiplier in PAPER_MULTIPLIERS]
-    assert set(paper.CLEAN_ACCURACY) == set(paper.TITLES) == set(paper.IMAGES)
+    assert set(paper.CLEAN_ACCURACY) == set(paper.HOURS) == set(paper.IMAGES) < set(paper.TITLES)
     for percent in paper.CLEAN_ACCURACY.values():
         assert list(percent) == labels
         assert all(80 < value < 100 for value in percent.values())

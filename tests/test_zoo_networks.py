@@ -7,8 +7,10 @@ import torch
 from safetensors.torch import save_file
 
 from axhil.emulation import EmulationError
-from axhil.zoo import network
+from axhil.zoo import network, pretrained
+from axhil.zoo.data import load
 from axhil.zoo.networks import lenet5
+from axhil.zoo.train import accuracy
 from axhil.zoo.weights import load_state, own_state, read_state, sha256_of, weights_path
 
 
@@ -16,6 +18,7 @@ from axhil.zoo.weights import load_state, own_state, read_state, sha256_of, weig
     ("name", "parameters", "shape"),
     [
         ("lenet5", 44_426, (1, 28, 28)),
+        ("resnet20", 269_722, (3, 32, 32)),
         ("resnet50", 23_520_842, (3, 32, 32)),
         ("vgg19", 38_958_922, (3, 32, 32)),
     ],
@@ -44,13 +47,22 @@ def test_the_shipped_weights_are_those_of_the_record():
     assert path.stat().st_size < 1_000_000
 
 
-def test_torch_checkpoints_load_with_their_wrappings(tmp_path):
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])
+def test_torch_checkpoints_load_with_their_wrappings(tmp_path, prefix):
     model = lenet5()
-    wrapped = {"state_dict": {f"module.{k}": v for k, v in model.state_dict().items()}, "epoch": 3}
-    torch.save(wrapped, tmp_path / "w.pt")
+    state = {f"{prefix}{name}": tensor for name, tensor in model.state_dict().items()}
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "w.pt")
     other = lenet5()
     load_state(other, read_state(tmp_path / "w.pt"), source="w.pt")
     assert sha256_of(other.state_dict()) == sha256_of(model.state_dict())
+
+
+def test_a_prefix_of_some_keys_alone_is_part_of_their_names(tmp_path):
+    state = lenet5().state_dict()
+    state["module.fc3.bias"] = state.pop("fc3.bias")
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(EmulationError, match=r"w\.pt lacks fc3\.bias \(1 of 10 tensors missing\)"):
+        load_state(lenet5(), read_state(tmp_path / "w.pt"), source="w.pt")
 
 
 def corrupted(change):
@@ -104,7 +116,7 @@ def test_missing_weights_say_where_to_get_them(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("alexnet", "unknown network 'alexnet': expected lenet5, resnet50, vgg19"),
+        ("alexnet", "unknown network 'alexnet': expected lenet5, resnet20, resnet50, vgg19"),
         ("torchvision:nothing", "torchvision has no classifier 'nothing'"),
         ("python:nowhere:f", "python:nowhere:f cannot be loaded"),
     ],
@@ -143,3 +155,15 @@ def test_the_trained_networks_load(name):
         for key, value in state.items()
         if value.is_floating_point()
     )
+
+
+@pytest.mark.skipif(
+    not os.environ.get("AXHIL_DATA")
+    or not Path(os.environ.get("AXHIL_WEIGHTS", ""), "resnet20-12fca82f.th").is_file(),
+    reason="needs CIFAR-10 in AXHIL_DATA and a ResNet-20 of other people's in AXHIL_WEIGHTS",
+)
+def test_resnet20_of_other_people_loads_and_is_as_accurate_as_on_such_pixels():
+    path = Path(os.environ["AXHIL_WEIGHTS"], "resnet20-12fca82f.th")
+    images = load("cifar10").select(200)
+    # 91.7 % on the original pixels; images that went through JPEG cost some ten points.
+    assert accuracy(pretrained("resnet20", weights=path), images, batch=100) > 0.75

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import nn
+from torch.nn import functional as F
 
 from axhil.emulation.errors import EmulationError
 from axhil.emulation.quantise.normalization import Normalize, Normalized
@@ -61,6 +63,50 @@ def resnet50() -> nn.Module:
     return Normalized(Normalize(CIFAR10_MEAN, CIFAR10_STD), network)
 
 
+class _Block(nn.Module):
+    """Two 3x3 convolutions and a shortcut without parameters ("option A")."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.stride, self.added = stride, (outputs - inputs) // 2
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        if self.added:  # every other pixel, zeros for the channels that are new
+            x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.added, self.added))
+        return F.relu(residual + x)
+
+
+class _ResNet20(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = nn.Sequential(*(_Block(16, 16, 1) for _ in range(3)))
+        self.layer2 = nn.Sequential(_Block(16, 32, 2), _Block(32, 32, 1), _Block(32, 32, 1))
+        self.layer3 = nn.Sequential(_Block(32, 64, 2), _Block(64, 64, 1), _Block(64, 64, 1))
+        self.linear = nn.Linear(64, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.linear(x.mean((2, 3)))  # type: ignore[no-any-return]  # Module.__call__ is Any
+
+
+def resnet20() -> nn.Module:
+    """ResNet-20 for (N, 3, 32, 32): 269,722 parameters, 40.6 M multiplications an image.
+
+    He et al., "Deep residual learning for image recognition", 2016, section 4.2, with shortcuts
+    that have no parameters. Keys and normalisation are those of the CIFAR-10 ResNets that most
+    papers start from (ImageNet's mean and standard deviation), so their state dicts load.
+    """
+    return Normalized(Normalize(IMAGENET_MEAN, IMAGENET_STD), _ResNet20())
+
+
 def vgg19() -> nn.Module:
     """VGG-19 with batch norm for (N, 3, 32, 32): pooled to 1x1, 512-4096-4096-10; 38.96 M."""
     network = torchvision("models").vgg19_bn(num_classes=10)
@@ -91,6 +137,7 @@ class Network:
 
 _NETWORKS = {
     "lenet5": Network("lenet5", lenet5, "mnist5k", (1, 28, 28)),
+    "resnet20": Network("resnet20", resnet20, "cifar10", (3, 32, 32), "convolutions"),
     "resnet50": Network("resnet50", resnet50, "cifar10", (3, 32, 32), "convolutions"),
     "vgg19": Network("vgg19", vgg19, "cifar10", (3, 32, 32), "convolutions"),
 }
@@ -143,8 +190,8 @@ def network(name: str) -> Network:
     """Look a network up by its name on the command line.
 
     Args:
-        name: ``lenet5``, ``resnet50``, ``vgg19``, ``torchvision:<name>`` for any torchvision
-            classifier, ``python:<module>:<factory>`` for the user's own.
+        name: ``lenet5``, ``resnet20``, ``resnet50``, ``vgg19``, ``torchvision:<name>`` for any of
+            torchvision's classifiers, ``python:<module>:<factory>`` for the user's own.
 
     Raises:
         EmulationError: there is none of that name.
