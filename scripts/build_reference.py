@@ -33,6 +33,7 @@ PACKAGES = {
     "axhil.zoo": "Networks, weights and data.",
     "axhil.attacks": "Attacks on any `nn.Module` that maps images in [0, 1] to logits.",
     "axhil.study": "Experiments, their records and statistics.",
+    "axhil.search": "Which multiplier in which layer: assignments searched for.",
 }
 _HEADER = "<!-- Written by scripts/build_reference.py: edit the code or the script. -->"
 
@@ -203,6 +204,8 @@ def study_file() -> str:
                 _section(_with_docs(spec.Quantisation)),
                 "## `[cost]`",
                 _section(spec.Cost),
+                "## `[search]`",
+                _section(spec.Search),
             ]
         )
         + "\n"

@@ -20,7 +20,7 @@ import console  # noqa: E402  (likewise)
 README = (ROOT / "README.md").read_text()
 CITATION = (ROOT / "CITATION.cff").read_text()
 PAGES = console.pages()
-PACKAGES = ("axhil", "hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
+PACKAGES = ("axhil", "hwsim", "emulation", "attacks", "zoo", "study", "search", "report", "cli")
 SOURCE = "".join(path.read_text() for one in PACKAGES for path in (ROOT / one).glob("**/*.py"))
 
 
@@ -35,7 +35,7 @@ def test_every_folder_of_the_architecture_page_exists():
     text = (ROOT / "docs" / "architecture.md").read_text()
     (table,) = re.findall(r"\| folder \| answers.*?\n\n", text, re.S)
     folders = re.findall(r"^\| `(\w+)/`", table, re.M)
-    assert len(folders) == 8
+    assert len(folders) == 9
     assert all((ROOT / folder).is_dir() for folder in folders)
 
 
