@@ -3,7 +3,7 @@
 
 Usage: python scripts/check_wheel.py
 
-cibuildwheel calls it on each machine, and so does whoever wants to know what a wheel does on theirs.
+cibuildwheel calls it on each machine; call it to know what a wheel does on yours.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
         os.environ["AXHIL_ISA"] = isa
         if not np.array_equal(LutKernel(table, weights).accumulate(images), expected):
             sys.exit(f"{isa}: expected the sums of NumPy, got others")
-        print(f"{isa}: equal to NumPy")
+        sys.stdout.write(f"{isa}: equal to NumPy\n")
 
 
 if __name__ == "__main__":

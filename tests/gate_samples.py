@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A repository of a user with a gate: a multiplier, its table, and a change of one character."""
 
+import re
+from pathlib import Path
+
 from axhil.hwsim import Lut, Operands
 from axhil.hwsim.formats import write_table
 
-MUL = """\
-module mul(input [3:0] a, b, output [7:0] p);
-  wire [7:0] rows [0:3];
-  genvar i;
-  generate for (i = 0; i < 4; i = i + 1) begin : row
-    assign rows[i] = b[i] ? a << i : 8'd0;
-  end endgenerate
-  assign p = rows[0] + rows[1] + rows[2] + rows[3];
-endmodule
-"""
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "ci.md").read_text()
+(MUL,) = re.findall(r'```verilog title="rtl/mul.v"\n(.*?)```', PAGE, re.S)
 WRONG = MUL.replace("a << i", "a << 1")  # a 1 for an i
 
 
