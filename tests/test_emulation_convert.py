@@ -300,12 +300,8 @@ def test_forced_factorisation_of_an_inseparable_table_is_refused(model, images):
             Lut(np.zeros((512, 256), int), *Operands.parse("s9xs8")),
             "operands of 2 to 8 bits, or up to 16 with Verilog, but lut takes s9 activations and",
         ),
-        (
-            Lut(np.zeros((256, 256), int), *Operands.parse("u8")),
-            "signed weights, but lut takes u8 activations and u8 weights .wrap an unsigned core",
-        ),
     ],
-    ids=["pattern", "word", "width", "unsigned"],
+    ids=["pattern", "word", "width"],
 )
 def test_what_cannot_be_mapped_gets_a_sentence(model, images, mapping, sentence):
     with pytest.raises(AxhilError, match=sentence):
