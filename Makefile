@@ -6,7 +6,7 @@ READY := .venv/.axhil-ready
 OUT ?= out
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lut eval verify train test fuzz lint bench clean
+.PHONY: help setup lut eval verify train test fuzz lint bench docs clean
 
 help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,5 +41,8 @@ lint: $(READY) ## ruff and mypy
 bench: $(READY) ## Speed of every path, as ratios within one run
 	$(BIN)/python -m benchmarks --out $(OUT)/bench.json
 
+docs: $(READY) ## The documentation site into site/: offline, every warning an error, no dead link
+	$(BIN)/python -m zensical build --strict --clean && $(BIN)/python scripts/check_links.py site
+
 clean: ## Remove results and caches, keep .venv
-	rm -rf $(OUT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(OUT) build site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -39,7 +39,7 @@ _LONGEST = 2000
 COMMANDS = {
     "Tables": {
         "lut": "lut",
-        "compare": "exchange",
+        "compare": "comparison",
         "convert": "exchange",
         "metrics": "tables",
         "cost": "cost",
@@ -50,7 +50,9 @@ COMMANDS = {
         "accuracy": "network",
         "eval": "network",
         "plan": "network",
-        "train": "network",
+        "search": "search",
+        "retrain": "training",
+        "train": "training",
         "study": "study",
     },
     "Gates": {"verify": "gates", "mutate": "gates", "faults": "faults", "cosim": "cosim"},
@@ -60,7 +62,7 @@ COMMANDS = {
 
 NETWORKS_EXTRA = (
     *("torch", "torchvision", "mlxtend", "pandas", "pyarrow"),
-    *("pydantic", "PIL", "scipy", "safetensors", "jinja2"),
+    *("pydantic", "PIL", "scipy", "safetensors", "jinja2", "pymoo"),
 )
 """What the extra `networks` installs: gates on tables need none of it."""
 

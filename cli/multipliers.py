@@ -224,8 +224,10 @@ def _require_verilog(given: Mapping[str, Any], words: Sequence[str]) -> None:
 
 
 def _is_verilog(word: str) -> bool:
-    # Figures printed in a Verilog file are no Verilog.
-    return not word.startswith(PREFIX) and origin_of(word) is Origin.verilog
+    # Figures printed in a Verilog file are no Verilog; a folder may hold some.
+    if word.startswith(PREFIX):
+        return False
+    return Path(word).is_dir() or origin_of(word) is Origin.verilog
 
 
 def _spelling(name: str) -> str:

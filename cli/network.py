@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands about networks: train one, plan one, its accuracy, and how it stands attacks."""
+"""Commands about networks: plan one, its accuracy, and how it stands attacks."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Assignment, Request
 from axhil.hwsim.multipliers.assignment import spelled_words, split_words
 from axhil.hwsim.multipliers.by_gates import computed
 
 from . import options as opt
-from .console import Json, emit, err, notice, out, progress
+from .console import Json, emit, notice, out, progress
 from .multipliers import Luts, made, verilog_options
-from .output import Out, OutFile, part, ready_folder
+from .output import Out, part, ready_folder
 
 app = typer.Typer()
 
@@ -38,66 +36,6 @@ def assigned(texts: Sequence[str] | None, request: Request) -> list[Assignment]:
 
 
 @app.command()
-def train(
-    network: opt.Network = "lenet5",
-    out_file: OutFile = None,
-    data_dir: opt.DataDir = None,
-    download: opt.Download = False,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, max=100_000, help="Instead of the recipe's.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=opt.MOST_SEED, help="Of all that is drawn.")] = 0,
-    threads: opt.Threads = None,
-    device: opt.DeviceOption = opt.Device.cpu,
-    as_json: Json = False,
-) -> None:
-    """Train a network in float; continues after a kill from the last finished epoch.
-
-    Weights go to --out-file, by default out/NETWORK.safetensors, and a record beside them.
-    """
-    from axhil.study.errors import StudyError
-    from axhil.study.subject import set_threads
-    from axhil.zoo import train as training
-
-    where = opt.check_device(device)
-    set_threads(threads)
-    if network not in training.RECIPES:
-        known = ", ".join(training.RECIPES)
-        raise StudyError(f"no recipe for {network!r}: expected {known}")
-    recipe = training.RECIPES[network]
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
-    images = training.training_images(recipe, data_dir, download=download)
-    path = out_file or Path(f"out/{network}.safetensors")
-    ready_folder(path.parent)
-    total = recipe.epochs * (len(images) // recipe.batch) * recipe.batch
-    with progress(f"training {network}", total=total, unit="images") as tick:
-        record = training.train(
-            network,
-            recipe=recipe,
-            images=images,
-            out=path,
-            root=data_dir,
-            seed=seed,
-            device=where,
-            report=lambda epoch: err.print(
-                f"epoch {epoch.epoch:3}/{epoch.epochs}  loss {epoch.loss:.4f}  "
-                f"test accuracy {100 * epoch.test_accuracy:.2f} %"
-            ),
-            progress=lambda done, _total: tick(done, f"training {network}"),
-        )
-    record_path = path.with_suffix(".json")
-    write_atomically(record_path, (json.dumps(record, indent=2) + "\n").encode())
-    out.print(
-        f"{network}: {100 * record['test_accuracy']:.2f} % on {record['test_images']:,} test "
-        f"images; weights {path}, record {record_path}",
-        soft_wrap=True,
-    )
-    if as_json:
-        emit({**record, "file": str(path), "record": str(record_path)})
-
-
-@app.command()
 @verilog_options("multipliers")
 def accuracy(
     network: opt.Network = "lenet5",
@@ -112,6 +50,7 @@ def accuracy(
     weight_scales: opt.WeightScales = "tensor",
     activation_range: opt.ActivationRange = "percentile",
     batch_norm: opt.BatchNormOption = "keep",
+    bias_correction: opt.BiasCorrection = False,
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
@@ -136,7 +75,7 @@ def accuracy(
         weights=weights,
         root=data_dir,
         data=data,
-        settings=Settings(weight_scales, activation_range, batch_norm),
+        settings=Settings(weight_scales, activation_range, batch_norm, bias_correction),
         allow_float=allow_float,
         device=where,
     )
@@ -193,12 +132,7 @@ def evaluate(
     worst_iterate: Annotated[
         bool, typer.Option("--worst-iterate", help="Any misclassified iterate breaks an image.")
     ] = False,
-    gradient: Annotated[
-        str,
-        typer.Option(
-            help="float32 or bfloat16: straight-through; slope:H: the table's own over H codes."
-        ),
-    ] = "float32",
+    gradient: opt.Gradient = "float32",
     batch: Annotated[
         int, typer.Option(min=1, max=opt.MOST_ROWS, help="Rows per pass through the network.")
     ] = 512,
@@ -207,6 +141,7 @@ def evaluate(
     weight_scales: opt.WeightScales = "tensor",
     activation_range: opt.ActivationRange = "percentile",
     batch_norm: opt.BatchNormOption = "keep",
+    bias_correction: opt.BiasCorrection = False,
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
@@ -250,6 +185,7 @@ def evaluate(
             "weights": weight_scales,
             "activations": activation_range,
             "batch_norm": batch_norm,
+            "bias_correction": bias_correction,
         },
         "allow_float": allow_float,
     }
@@ -279,6 +215,7 @@ def plan(
     multipliers: opt.Multipliers = None,
     luts: Luts = None,
     weights: opt.Weights = None,
+    bias_correction: opt.BiasCorrection = False,
     allow_float: opt.AllowFloat = False,
     device: Annotated[
         opt.Device, typer.Option(help="Where networks would run; it need not be there.")
@@ -287,14 +224,18 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show which path each layer takes with each multiplier, by default the exact one, and why."""
-    from axhil.emulation import native
+    from axhil.emulation import Settings, native
     from axhil.report import measurements
     from axhil.report.terminal import terminal_table
     from axhil.study.subject import plan_subject
 
     chosen = assigned(multipliers or ["exact"], replace(request, luts=luts))
     subject, missing = plan_subject(
-        network, weights=weights, root=data_dir, allow_float=allow_float
+        network,
+        weights=weights,
+        root=data_dir,
+        settings=Settings(bias_correction=bias_correction),
+        allow_float=allow_float,
     )
     kernels = f"native kernels: {native.isa()}" if native.available() else "no native kernels"
     where = kernels if device is opt.Device.cpu else f"on {device.value}"

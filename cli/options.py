@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from axhil.emulation.quantise.quantize import Granularity
     from axhil.study.cosim import EngineName as CosimEngine
     from axhil.study.engine.run import EngineName
+    from axhil.study.retraining import Scales
     from axhil.study.storage.cells import ThreatModel
 else:  # words to typer, which a parser checks
     BatchNorm = Calibration = CosimEngine = EngineName = Granularity = str
-    Overflow = ThreatModel = str
+    Overflow = Scales = ThreatModel = str
 
 
 class Device(StrEnum):
@@ -81,6 +82,12 @@ Multipliers = Annotated[
         "gates:mul.v, mul.npz, model.c, 'conv*=drum(4),fc*=exact'; repeatable.",
     ),
 ]
+Gradient = Annotated[
+    str,
+    typer.Option(
+        help="float32 or bfloat16: straight-through; slope:H: the table's own over H codes."
+    ),
+]
 Data = Annotated[str | None, typer.Option(help="mnist5k, mnist, cifar10 or a folder.")]
 DataDir = Annotated[
     Path | None,
@@ -124,6 +131,20 @@ BatchNormOption = Annotated[
     typer.Option(
         parser=_one_of("emulation.quantise.batchnorm", "BatchNorm"),
         help="keep: in float behind the layer; fold: into its weights.",
+    ),
+]
+BiasCorrection = Annotated[
+    bool,
+    typer.Option(
+        "--bias-correction", help="Take the mean error of the products off each layer's bias."
+    ),
+]
+ScalesOption = Annotated[
+    Scales,
+    typer.Option(
+        "--scales",
+        parser=_one_of("study.retraining", "Scales"),
+        help="Of activations: learned by their gradient, or calibrated anew after each epoch.",
     ),
 ]
 Attacks = Annotated[

@@ -63,21 +63,22 @@ def run(
     from .evaluation import evaluate_study
 
     folder = out_dir or Path("out") / spec.name
-    results = evaluate_study(
-        spec,
-        folder,
-        Machine(
-            request=replace(NETWORKS, luts=luts),
-            data_dir=data_dir,
-            download=download,
-            weights=weights,
-            threads=threads,
-            jobs=jobs,
-            device=opt.check_device(device),
-            engine=engine,
-            address=address,
-        ),
+    machine = Machine(
+        request=replace(NETWORKS, luts=luts),
+        data_dir=data_dir,
+        download=download,
+        weights=weights,
+        threads=threads,
+        jobs=jobs,
+        device=opt.check_device(device),
+        engine=engine,
+        address=address,
     )
+    results = evaluate_study(spec, folder, machine)
+    if spec.search is not None:
+        from .search import run_search
+
+        run_search(spec, folder, machine)
     if as_json:
         emit({"folder": str(folder), "results": [one.as_dict() for one in results]})
 

@@ -9,20 +9,22 @@ seven multipliers share one prepared network; `convert` is the two in one call.
 from __future__ import annotations
 
 import copy
-from math import ceil
+from dataclasses import replace
+from math import ceil, prod
 
 import torch
 from torch import nn
 
 from .accounting import counted
 from .backends import AUTO
+from .bias_correction import images_for
 from .errors import EmulationError
 from .layers import HANDLERS, handler
 from .mapping import BuiltFrom
 from .prepared import EmulatedNetwork, Layers, Prepared, Settings, root_of
 from .products.accumulator import Accumulator
 from .quantise.batchnorm import Affine, followers
-from .quantise.calibrate import trace
+from .quantise.calibrate import RANGE, trace
 
 
 def prepare(
@@ -51,6 +53,10 @@ def prepare(
         raise EmulationError(f"the network has no {known} to build from a multiplier")
     totals: dict[str, int] = {}
     traces = trace(skeleton, layers, calibration, watch=counted(root, totals))
+    for name, layer in layers.items():
+        clip = getattr(layer, RANGE, None)
+        if clip is not None:
+            traces[name] = replace(traces[name], clip=(float(clip[0]), float(clip[1])))
     macs = {
         name: ceil(totals[name] / len(calibration))  # up: what multiplies at all is never 0
         for name, _ in root.named_modules()
@@ -64,7 +70,12 @@ def prepare(
             affines[name] = Affine.of(norm)
             parent, _, leaf = behind.rpartition(".")
             setattr(root.get_submodule(parent), leaf, nn.Identity())
-    prepared = Prepared(skeleton, affines, traces, settings or Settings(), macs, allow_float)
+    settings = settings or Settings()
+    largest = max(
+        prod(shape) for seen in traces.values() for shape in (seen.input_shape, seen.output_shape)
+    )
+    images = images_for(calibration, largest) if settings.bias_correction else torch.empty(0)
+    prepared = Prepared(skeleton, affines, traces, settings, macs, allow_float, images)
     for name in layers:
         prepared.quantised(name)  # refuses a geometry now, and not when a table is put in
     return prepared
@@ -94,8 +105,12 @@ def convert(
     gradient: str = "float32",
     accumulator: Accumulator | None = None,
     allow_float: bool = False,
+    bias_correction: bool = False,
 ) -> EmulatedNetwork:
-    """`prepare` and `Prepared.emulate` in one call; see there."""
+    """`prepare` and `Prepared.emulate` in one call; see there, and `Settings`."""
+    settings = settings or Settings()
+    if bias_correction:
+        settings = replace(settings, bias_correction=True)
     prepared = prepare(model, calibration, settings=settings, allow_float=allow_float)
     return prepared.emulate(
         multiplier, layers=layers, backend=backend, gradient=gradient, accumulator=accumulator

@@ -135,22 +135,54 @@ class LutLayer(nn.Module, ABC):
     def geometry_of(module: Any, name: str) -> Geometry:
         """How that module's windows lie, as those of a 2-D convolution."""
 
+    @staticmethod
+    def as_images(x: torch.Tensor) -> torch.Tensor:
+        """The input of that module as that of a 2-D convolution."""
+        return x
+
+    @staticmethod
+    def from_images(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """A 2-D convolution's output as that module's of an input x."""
+        del x
+        return y
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """As the module in whose place it stands; differentiable with respect to x."""
-        return self._run(x)
-
-    def _run(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) to (N, O, OH, OW)."""
+        images = self.as_images(x)
         if x.requires_grad and torch.is_grad_enabled():
             apply: Any = _StraightThrough.apply  # torch leaves it unannotated
-            return cast(torch.Tensor, apply(x, self))
-        return self.emulate(x)
+            return self.from_images(apply(images, self), x)
+        return self.from_images(self.emulate(images), x)
 
     def emulate(self, x: torch.Tensor) -> torch.Tensor:
         """Forward pass without a graph: (N, C, H, W) float32 to (N, O, OH, OW) float32."""
         return self.chosen.backend.run(
             x, out_scale=self.out_scale, bias=self.bias, correction=self._correction
         )
+
+    def sums(self, steps: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) integer-valued float32 steps to (N, O, OH, OW) sums, int32 or int64."""
+        return self.chosen.backend.sums(steps, self._correction)
+
+    def mean_error(self, x: torch.Tensor) -> torch.Tensor:
+        """What its multiplier adds to the outputs on average over images and places.
+
+        Args:
+            x: (N, C, H, W) float32.
+
+        Returns:
+            (O,) float32: sums of products less those of the exact ones, times `out_scale`; integers
+            up to there, so that no order of additions plays a part.
+        """
+        steps = self.activation.to_steps(x)
+        sums = self.sums(steps)
+        # Of exact products the sum over images is the layer of the sum of images.
+        exact = self.geometry.convolve(
+            steps.sum(0, keepdim=True, dtype=torch.float64), self.codes.to(torch.float64)
+        )
+        error = sums.sum((0, 2, 3), dtype=torch.float64) - exact.sum((0, 2, 3))
+        places = sums.numel() // sums.shape[1]
+        return (error / places * self.out_scale).to(torch.float32)
 
     def update(self, codes: torch.Tensor, weight_scale: torch.Tensor | None = None) -> None:
         """Take other weights.
@@ -291,9 +323,16 @@ class LutConv1d(LutLayer):
         """See `LutLayer.geometry_of`."""
         return Geometry.of(module, name)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """See `LutLayer.forward`."""
-        return self._run(x[:, :, None, :])[:, :, 0, :]
+    @staticmethod
+    def as_images(x: torch.Tensor) -> torch.Tensor:
+        """See `LutLayer.as_images`."""
+        return x[:, :, None, :]
+
+    @staticmethod
+    def from_images(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """See `LutLayer.from_images`."""
+        del x
+        return y[:, :, 0, :]
 
 
 @handles(nn.Linear)
@@ -311,7 +350,12 @@ class LutLinear(LutLayer):
         del module, name
         return Geometry()
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """See `LutLayer.forward`."""
-        rows = x.reshape(-1, x.shape[-1], 1, 1)
-        return self._run(rows).view(*x.shape[:-1], -1)
+    @staticmethod
+    def as_images(x: torch.Tensor) -> torch.Tensor:
+        """See `LutLayer.as_images`."""
+        return x.reshape(-1, x.shape[-1], 1, 1)
+
+    @staticmethod
+    def from_images(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """See `LutLayer.from_images`."""
+        return y.view(*x.shape[:-1], -1)

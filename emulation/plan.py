@@ -25,6 +25,7 @@ class LayerPlan:
         path: name of the backend; `FLOAT` for none.
         reason: why, in a few words.
         cost: estimated time of one image, in units of a product of the product kernel.
+        bias_corrected: whether the mean error of its products is taken off its bias.
     """
 
     name: str
@@ -36,6 +37,7 @@ class LayerPlan:
     path: str
     reason: str
     cost: float
+    bias_corrected: bool = False
 
     def by(self, choice: Choice) -> LayerPlan:
         """The same layer computed by another backend."""

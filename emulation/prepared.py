@@ -12,10 +12,12 @@ from typing import Literal, cast
 import torch
 from torch import nn
 
+from axhil.hwsim.lut import Lut
 from axhil.hwsim.operands import Operand
 
 from .accounting import FORWARD, never_fused, refusal
 from .backends import AUTO, Choice, Computation, choose
+from .bias_correction import correct_biases
 from .cache import BackendCache
 from .errors import EmulationError
 from .gradients.gradient import GradientRule, Precision, parse_gradient
@@ -24,7 +26,7 @@ from .layers import Chosen, LayerParameters, LutLayer, handler
 from .mapping import BuiltFrom, Mapped, arithmetic_of, check, label_of, tables_of
 from .plan import FLOAT, LayerPlan
 from .products.accumulator import Accumulator
-from .products.arithmetic import Arithmetic
+from .products.arithmetic import Arithmetic, ExactArithmetic
 from .products.external import External
 from .quantise.batchnorm import Affine, BatchNorm
 from .quantise.calibrate import Calibration, LayerTrace, activation_quantizer
@@ -42,11 +44,14 @@ class Settings:
         weights: one weight scale for a layer (the paper's setting) or one per output channel.
         activations: how the clipping range follows from the calibration images.
         batch_norm: kept in float behind the layer, or folded into its weights.
+        bias_correction: whether the mean error of a multiplier's products is taken off the bias,
+            see `bias_correction`.
     """
 
     weights: Granularity = "tensor"
     activations: Calibration = "percentile"
     batch_norm: BatchNorm = "keep"
+    bias_correction: bool = False
 
 
 class EmulatedNetwork(nn.Module):
@@ -100,6 +105,7 @@ class Prepared:
         macs: multiply-accumulates of one image, on average over the calibration, by module, of
             these layers and of all others; `accounting` says what counts.
         allow_float: whether what no table can reach may stay in float.
+        images: (N, C, H, W) float32 in [0, 1], of the calibration, where biases are corrected.
     """
 
     skeleton: nn.Module
@@ -108,6 +114,10 @@ class Prepared:
     settings: Settings
     macs: Mapping[str, int]
     allow_float: bool = False
+    images: torch.Tensor = field(default_factory=lambda: torch.empty(0), repr=False, compare=False)
+    _biases: dict[tuple[tuple[str, Arithmetic], ...], dict[str, torch.Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     _quantised: dict[tuple[str, Operand, Operand], LayerParameters] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -185,14 +195,27 @@ class Prepared:
         """
         chosen = self._resolve(multiplier, layers)
         rule = parse_gradient(gradient)
-        where = torch.device(device)
+        emulated = self._built(chosen, rule, accumulator, torch.device(device), backend)
+        if self.settings.bias_correction:
+            for name, bias in self._corrected(chosen, accumulator).items():
+                emulated.layers[name].bias.data = bias.to(device)
+        return emulated
+
+    def _built(
+        self,
+        chosen: Mapping[str, Mapped],
+        rule: GradientRule,
+        accumulator: Accumulator | None,
+        device: torch.device,
+        backend: str,
+    ) -> EmulatedNetwork:
         built = {}
         for name, computation in self._computations(chosen, accumulator):
             kind = handler(self._module(name))
             assert kind is not None
             built[name] = kind(
                 self._parameters(name, computation.arithmetic),
-                self._made(name, computation, where, backend),
+                self._made(name, computation, device, backend),
                 gradient=_backward(rule, chosen[name]),
             )
         # What is replaced is not copied first: to the copy it is the layer already.
@@ -201,7 +224,26 @@ class Prepared:
         never_fused(network)
         choices = {name: layer.chosen.choice for name, layer in built.items()}
         emulated = EmulatedNetwork(network, self._rows(chosen, choices), built)
-        return emulated.eval().requires_grad_(False).to(where)
+        return emulated.eval().requires_grad_(False).to(device)
+
+    def _corrected(
+        self, chosen: Mapping[str, Mapped], accumulator: Accumulator | None
+    ) -> Mapping[str, torch.Tensor]:
+        """Corrected biases of the layers whose products have errors; see `correct_biases`.
+
+        Found on the CPU, so that every device gets the same to the bit.
+        """
+        key = tuple(
+            (name, computation.arithmetic)
+            for name, computation in self._computations(chosen, accumulator)
+            if not isinstance(computation.arithmetic, ExactArithmetic)
+        )
+        if key not in self._biases:
+            where = torch.device("cpu")
+            emulated = self._built(chosen, GradientRule(), accumulator, where, AUTO)
+            layers = {name: emulated.layers[name] for name, _ in key}
+            self._biases[key] = correct_biases(emulated, layers, self.images)
+        return self._biases[key]
 
     def plan(
         self,
@@ -294,6 +336,7 @@ class Prepared:
                 path=FLOAT,
                 reason="mapped to float" if isinstance(mapped, str) else f"no handler of {kind}",
                 cost=float(self.macs[name]),
+                bias_corrected=self.settings.bias_correction and _errs(mapped),
             )
             rows.append(row.by(choices[name]) if name in choices else row)
         return tuple(rows)
@@ -349,6 +392,11 @@ def _backward(rule: GradientRule, mapped: Mapped) -> Precision | SlopeTerms:
             "straight-through gradient float32"
         )
     return SlopeTerms.of(mapped, window=rule.window)
+
+
+def _errs(mapped: Mapped) -> bool:
+    """Whether a layer's products may be other than the exact ones."""
+    return isinstance(mapped, Lut | External)
 
 
 def root_of(network: nn.Module) -> nn.Module:

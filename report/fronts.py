@@ -38,10 +38,14 @@ class Choice:
 
     Attributes:
         label: its short name.
-        number: of its looks; None for the best exact multiplier.
+        number: its own, and of its looks unless `like` says another; None for the best exact
+            multiplier.
         cost: what it takes.
         value: what it gives.
         interval: of the value; None where it is no estimate.
+        like: number of its looks, which several choices may share.
+        group: what a legend calls those of its looks; empty: by the label.
+        detail: what pointing at it shows; empty: nothing.
     """
 
     label: str
@@ -49,6 +53,14 @@ class Choice:
     cost: float
     value: float
     interval: tuple[float, float] | None = None
+    like: int | None = None
+    group: str = ""
+    detail: str = ""
+
+    @property
+    def look(self) -> int | None:
+        """Number of its looks."""
+        return self.number if self.like is None else self.like
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def plan(layers: Sequence[LayerPlan], *, title: str) -> Table:
             number(layer.macs, ","),
             number(100 * layer.cost / cost, ".1f"),
             layer.path,
-            layer.multiplier,
+            layer.multiplier + (", bias corrected" if layer.bias_corrected else ""),
             Entry(layer.reason, mark="faint"),
         ]
         for layer in layers

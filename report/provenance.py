@@ -185,4 +185,5 @@ def _words(every: Sequence[CellSettings], budgets: tuple[float, ...] | None) -> 
     ):
         if key in first.quantisation:
             words += [option, first.quantisation[key]]
+    words += ["--bias-correction"] if "bias_correction" in first.quantisation else []
     return words

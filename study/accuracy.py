@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
 
-from .engine.experiment import Progress
+from .engine.experiment import Progress, quantisation_of
 from .engine.worker import environment
 from .engine.workers import shared_out
 from .statistics import Proportion, proportion
@@ -48,10 +48,15 @@ class AccuracyRow:
     float_share: float
 
 
-def _flags(
-    model: nn.Module, images: Images, batch: int, device: str, on_images: Callable[[int], None]
+def classified(
+    model: nn.Module,
+    images: Images,
+    *,
+    batch: int,
+    device: str = "cpu",
+    on_images: Callable[[int], None] = lambda _: None,
 ) -> str:
-    """Classify all images, one digit each.
+    """Classify all images: a digit 1 for each that the network gets right, else 0.
 
     On the CPU each thread takes batches of its own: the layers of one batch are too short to
     split without threads waiting for each other, above all on a busy machine.
@@ -112,7 +117,7 @@ def measure(
             if progress is not None:
                 progress(done, total, label)
 
-        flags = _flags(model, images, batch, device, count)
+        flags = classified(model, images, batch=batch, device=device, on_images=count)
         rows.append(
             AccuracyRow(
                 name="float" if named is None else named.name,
@@ -145,7 +150,7 @@ def write_accuracy(
         "network": subject.network.name,
         "weights_sha256": subject.weights_sha256,
         "calibration": subject.calibration,
-        "quantisation": asdict(subject.prepared.settings),
+        "quantisation": quantisation_of(subject.prepared.settings),
         "layers": subject.network.approximate,
         "data": images.name,
         "data_sha256": images.sha256,

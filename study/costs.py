@@ -12,6 +12,7 @@ from axhil.emulation.streams import workload
 from axhil.hwsim.cost import (
     Cells,
     CostRecord,
+    Costs,
     Library,
     Target,
     Transistors,
@@ -22,10 +23,12 @@ from axhil.hwsim.cost import (
     record_body,
 )
 from axhil.hwsim.files import write_atomically
+from axhil.zoo import Images
 
 from .assignments import distinct
 from .engine.experiment import Experiment
 from .spec import Cost
+from .subject import Subject
 
 _MOST_IMAGES = 100
 """To take operands from."""
@@ -54,38 +57,67 @@ def write_costs(
     Raises:
         HwsimError: there is no Yosys, or no library; a multiplier's cost cannot be known.
     """
-    target: Target = Transistors()
-    if wanted.liberty:
-        target = Cells(Library(Path(wanted.liberty)), avoided=wanted.dont_use)
     # Of a table or a model there is no hardware.
     assigned = [
         one
         for one in experiments[0].multipliers
         if all(each.circuit() is not None for each in one.multipliers)
     ]
-    made = costs(distinct(assigned), target, jobs=jobs, progress=progress)
+    made = costs(distinct(assigned), target_of(wanted), jobs=jobs, progress=progress)
     for name, experiment in {one.subject.network.name: one for one in experiments}.items():
         body = record_body([made])
         if wanted.operands == "network":
-            images = experiment.images.select(min(_MOST_IMAGES, len(experiment.images)))
-            pixels, _ = images.batch()
-            loads = {
-                code: workload(
-                    experiment.subject.prepared,
-                    pixels,
-                    cost.operands,
-                    network=name,
-                    progress=_images(progress, f"operands of {name}", len(pixels)),
-                )
-                for code, cost in made.exact.items()
-            }
-            under = on_workloads(
-                made, loads, jobs=jobs, progress=_counter(progress, f"energy of {name}")
+            under, images = on_network(
+                made, experiment.subject, experiment.images, jobs=jobs, progress=progress
             )
             rows = [*exact_inferences(under), *(inference(under, one) for one in assigned)]
-            body = record_body([under], network=name, images=len(pixels), inferences=rows)
+            body = record_body([under], network=name, images=images, inferences=rows)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(_path(folder, name), (json.dumps(body, indent=1) + "\n").encode())
+
+
+def target_of(wanted: Cost) -> Target:
+    """What a study puts its multipliers into.
+
+    Raises:
+        HwsimError: the library cannot be read.
+    """
+    if not wanted.liberty:
+        return Transistors()
+    return Cells(Library(Path(wanted.liberty)), avoided=wanted.dont_use)
+
+
+def on_network(
+    made: Costs,
+    subject: Subject,
+    images: Images,
+    *,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[Costs, int]:
+    """The same costs with energies on a network's operands, and of how many images these are.
+
+    Args:
+        made: in the cells of a library.
+        subject: the network.
+        images: to take operands from, the first of each class.
+        jobs: threads; None is one per processor core.
+        progress: see `Progress`.
+    """
+    pixels, _ = images.select(min(_MOST_IMAGES, len(images))).batch()
+    name = subject.network.name
+    loads = {
+        code: workload(
+            subject.prepared,
+            pixels,
+            cost.operands,
+            network=name,
+            progress=_images(progress, f"operands of {name}", len(pixels)),
+        )
+        for code, cost in made.exact.items()
+    }
+    under = on_workloads(made, loads, jobs=jobs, progress=_counter(progress, f"energy of {name}"))
+    return under, len(pixels)
 
 
 def read_costs(folder: Path, network: str) -> CostRecord | None:

@@ -8,7 +8,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
 from pydantic import (
@@ -107,6 +107,7 @@ class Quantisation(_Strict):
     weights: Granularity = Settings.weights
     activations: Calibration = Settings.activations
     batch_norm: BatchNorm = Settings.batch_norm
+    bias_correction: bool = Settings.bias_correction
 
 
 class Cost(_Strict):
@@ -127,6 +128,68 @@ class Cost(_Strict):
         if not self.liberty and (self.dont_use or self.operands == "network"):
             given = "dont_use" if self.dont_use else "operands"
             raise ValueError(f"expected the key liberty beside {given}: it is about its cells")
+        return self
+
+
+Measure = Literal["clean", "robust", "energy", "area"]
+"""Of an assignment: accuracy on clean and on attacked images, energy of the products of an image on
+the network's own operands, area of the distinct multipliers."""
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+ACCURACIES: tuple[Measure, ...] = ("clean", "robust")
+
+
+class Search(_Strict):
+    """Which multiplier is to be found for every layer; see `axhil.search`.
+
+    Attributes:
+        objectives: two or three, each as good as can be.
+        attack: of robust accuracy.
+        norm: of its budget.
+        eps: its budget; None where nothing is attacked.
+        limits: points of clean or robust accuracy that may be lost against the exact network, and
+            percent of its energy or area that may be taken.
+        images: to search on; the study's images, which the search never sees, come before them.
+        rounds: of proposals, each made with what the ones before have shown.
+        proposals: assignments tried in a round.
+        finalists: most of the assignments found that are evaluated on the study's images.
+    """
+
+    objectives: _several(Measure) = ("clean", "energy")  # type: ignore[valid-type]
+    attack: AttackName = "pgd"
+    norm: NormName = "linf"
+    eps: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    limits: dict[Measure, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
+    images: Count = 500
+    rounds: int = Field(default=6, ge=0, le=1000)
+    proposals: int = Field(default=12, ge=1, le=10_000)
+    finalists: int = Field(default=12, ge=1, le=10_000)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What has to be known of an assignment; clean accuracy always is."""
+        return tuple(
+            one for one in MEASURES if one == "clean" or one in (*self.objectives, *self.limits)
+        )
+
+    @property
+    def priced(self) -> bool:
+        """Whether gates have to be made."""
+        return not set(self.measures) <= set(ACCURACIES)
+
+    @model_validator(mode="after")
+    def _two_or_three(self) -> Self:
+        objectives = self.objectives
+        if not 2 <= len(set(objectives)) == len(objectives) <= 3:
+            raise ValueError(
+                f"expected two or three different objectives of {', '.join(MEASURES)}, got "
+                f"{', '.join(objectives)}"
+            )
+        if ("robust" in self.measures) != (self.eps is not None):
+            raise ValueError(
+                "expected the key eps, the budget of the attack, beside the objective robust"
+                if self.eps is None
+                else "expected the objective robust, or a limit of it, beside the key eps"
+            )
         return self
 
 
@@ -154,6 +217,7 @@ class StudySpec(_Strict):
         quantisation: of every network.
         allow_float: whether what no table can reach may stay in float.
         cost: what to know of the multipliers' hardware; None: nothing.
+        search: for which multiplier in which layer; None: for none.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -177,6 +241,7 @@ class StudySpec(_Strict):
     quantisation: Quantisation = Quantisation()
     allow_float: bool = False
     cost: Cost | None = None
+    search: Search | None = None
 
     @field_validator("networks", "multipliers", "attacks", "norms", "threat_models")
     @classmethod
@@ -196,6 +261,14 @@ class StudySpec(_Strict):
     def _of_every_threat_model_a_grid(self) -> Self:
         for threat_model in self.threat_models:
             self.grid(threat_model)  # refuses what does not go together
+        return self
+
+    @model_validator(mode="after")
+    def _search_of_one_network(self) -> Self:
+        if self.search is None:
+            return self
+        if len(self.networks) > 1 or len(self.threat_models) > 1:
+            raise ValueError("search: expected one network and one threat model beside it")
         return self
 
     @model_validator(mode="after")
@@ -272,9 +345,9 @@ def read_spec(path: Path | str) -> StudySpec:
             "cost": cost,
             "weights": {key: str(folder / file) for key, file in spec.weights.items()},
             "multipliers": tuple(
-                located_words(word, folder)
+                word
                 for text in spec.multipliers
-                for word in split_words(text)
+                for word in split_words(located_words(text, folder))
             ),
         }
     )
@@ -301,7 +374,11 @@ def _sentence(error: ValidationError) -> str:
     got = first["input"]
     shown = repr(got) if not isinstance(got, float) or math.isfinite(got) else str(got)
     if first["type"] == "extra_forbidden":
-        sections: dict[str, type[BaseModel]] = {"quantisation": Quantisation, "cost": Cost}
+        sections: dict[str, type[BaseModel]] = {
+            "quantisation": Quantisation,
+            "cost": Cost,
+            "search": Search,
+        }
         model = sections.get(words[0], StudySpec)
         names = list(model.model_fields)
         close = difflib.get_close_matches(words[-1], names, n=1)

@@ -125,7 +125,12 @@ def load_subject(
 
 
 def plan_subject(
-    name: str, *, weights: Path | None, root: Path | None, allow_float: bool = False
+    name: str,
+    *,
+    weights: Path | None,
+    root: Path | None,
+    settings: Settings | None = None,
+    allow_float: bool = False,
 ) -> tuple[Subject, str]:
     """`load_subject`, or the network with random weights and images where there are none.
 
@@ -133,7 +138,9 @@ def plan_subject(
         The subject, and why it is not the real one (empty where it is).
     """
     try:
-        return load_subject(name, weights=weights, root=root, allow_float=allow_float), ""
+        return load_subject(
+            name, weights=weights, root=root, settings=settings, allow_float=allow_float
+        ), ""
     except EmulationError as error:
         entry = network(name)
         if weights is not None:
@@ -142,7 +149,7 @@ def plan_subject(
             torch.manual_seed(0)
             model = entry.build().eval().requires_grad_(False)
             images = torch.rand(8, *entry.input_shape)
-        prepared = prepare(model, images, allow_float=allow_float)
+        prepared = prepare(model, images, settings=settings, allow_float=allow_float)
         return Subject(entry, "", model, prepared, "random"), str(error)
 
 

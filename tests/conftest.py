@@ -8,6 +8,7 @@ import sys
 import warnings
 
 import pytest
+from wheel_samples import wheel  # noqa: F401  (a fixture)
 
 # Workers of pytest-xdist share the cores: OpenMP's threads would wait for each other across them.
 # Before torch is imported, and inherited by the processes that tests start.

@@ -115,6 +115,7 @@ def test_the_command_lines_defaults_are_the_packages_defaults():
             defaults["weight_scales"],
             defaults["activation_range"],
             defaults["batch_norm"],
+            defaults["bias_correction"],
         )
 
 

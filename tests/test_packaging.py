@@ -2,7 +2,6 @@
 """The wheel works where there is no checkout: built from tracked files, in an environment apart."""
 
 import email
-import fcntl
 import json
 import os
 import re
@@ -24,49 +23,6 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
 
 pytestmark = pytest.mark.slow
-
-
-def tracked(destination: Path) -> None:
-    """Copy what git tracks, as it is now; without git, everything but what .gitignore names."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if listed.returncode != 0:
-        ignored = (".git", ".venv", "out", "build", "dist", "__pycache__", "*.so", ".*_cache")
-        shutil.copytree(ROOT, destination, symlinks=True, ignore=shutil.ignore_patterns(*ignored))
-        return
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
-            (destination / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, destination / name, follow_symlinks=False)
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """Built once, whichever of xdist's processes comes first."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    with (folder / "wheel.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not [*folder.glob("axhil-*.whl")]:
-            build(folder)
-    (path,) = folder.glob("axhil-*.whl")
-    return path
-
-
-def build(folder):
-    tracked(folder / "source")
-    # The build tools stand beside the interpreter; cmake and ninja are looked up on PATH.
-    scripts = sysconfig.get_path("scripts")
-    done = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)],
-        cwd=folder / "source",
-        env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 @pytest.fixture(scope="module")
@@ -358,3 +314,27 @@ def test_verify_works_from_the_wheel_with_icarus(axhil, installed, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("equal to the golden table in all 65,536 entries") == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.sim
+def test_the_fixture_for_pytest_comes_with_the_wheel(installed, tmp_path):
+    (tmp_path / "mul.v").write_text(
+        "module mul(input [3:0] a, b, output [7:0] p); assign p = a * b; endmodule\n"
+    )
+    (tmp_path / "test_mul.py").write_text(
+        "import axhil\n"
+        f"def test_wheel(): assert axhil.__file__.startswith({str(installed)!r})\n"
+        "def test_equal(axhil): axhil.compare('mul.v[unsigned]', 'exact')\n"
+        "def test_different(axhil): axhil.compare('mul.v[unsigned]', 'drum(3)')\n"
+    )
+    done = subprocess.run(
+        [str(installed / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "1 failed, 2 passed" in done.stdout, done.stdout
+    # DRUM(3) keeps three bits of 8 = 0b1000 from the leading one, the lowest of them 1: 0b1010.
+    assert "1 x 8: expected 10 of drum(3), got 8 of mul.v[unsigned]" in done.stdout

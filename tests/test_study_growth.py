@@ -196,9 +196,12 @@ def test_a_quantisation_grows_likewise(tmp_path):
     later = dataclasses.make_dataclass(
         "Settings", [("bits", "int", dataclasses.field(default=8))], bases=(Settings,), frozen=True
     )
-    assert quantisation_of(later()) == quantisation_of(Settings()) == vars(Settings())
+    first = {"weights": "tensor", "activations": "percentile", "batch_norm": "keep"}
+    assert quantisation_of(later()) == quantisation_of(Settings()) == first
     four = quantisation_of(later(bits=4))
-    assert four == {**vars(Settings()), "bits": "4"}
+    assert four == {**first, "bits": "4"}
+    corrected = quantisation_of(Settings(bias_correction=True))
+    assert corrected == {**first, "bias_correction": "True"}
     one = cell(quantisation=four)
     assert one.settings.key != cell(quantisation=quantisation_of(Settings())).settings.key
     assert read_cells(write_cells([cell(), one], tmp_path / "x.parquet")) == [cell(), one]

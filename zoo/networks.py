@@ -10,6 +10,8 @@ of the widely used CIFAR-10 checkpoints load.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -159,6 +161,8 @@ def _from_python(path: str) -> Callable[[], nn.Module]:
         f"expected python:<module>:<factory>, a function without arguments that returns an "
         f"nn.Module; python:{path}"
     )
+    if os.getcwd() not in sys.path:  # as under `python -m`; a console script leaves it out
+        sys.path.append(os.getcwd())
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
     except (Exception, SystemExit) as error:  # a user's module may raise anything

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of the study's networks in float: one-cycle SGD, augmentation, resume.
+"""Training of the study's networks: one-cycle SGD, augmentation, resume.
 
 A checkpoint is written after every epoch; a killed run continues from it and ends with the same
 weights, because each epoch's shuffle and augmentation are drawn from the seed and the epoch's
@@ -61,6 +61,10 @@ RECIPES = {
     "resnet50": Recipe("cifar10", 100, 128, 0.1, 5e-4, shift=4, flip=True, label_smoothing=0.1),
     "vgg19": Recipe("cifar10", 100, 128, 0.05, 5e-4, shift=4, flip=True, label_smoothing=0.1),
 }
+
+
+Harder = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], torch.Tensor]
+"""Images (N, C, H, W) in [0, 1], labels, their places in the training set, epoch: to images."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,11 @@ def _schedule(recipe: Recipe, steps_per_epoch: int, optimizer: torch.optim.Optim
     )
 
 
+def checkpoint_of(out: Path) -> Path:
+    """Where the state of a training is while it runs, that writes its weights to a file."""
+    return out.with_name(out.name + ".checkpoint")
+
+
 def _save_checkpoint(path: Path, **state: Any) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -164,6 +173,114 @@ def _resumed(
         raise EmulationError(
             f"{checkpoint} is damaged ({reason:.200}); remove it to start anew"
         ) from error
+
+
+def fit(
+    model: nn.Module,
+    recipe: Recipe,
+    images: Images,
+    test: Images,
+    *,
+    checkpoint: Path,
+    settings: Mapping[str, Any],
+    seed: int = 0,
+    device: str = "cpu",
+    mixed: bool = False,
+    parameters: Any = None,
+    harder: Harder | None = None,
+    after_epoch: Callable[[], None] | None = None,
+    report: Callable[[EpochReport], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> float:
+    """The loop of every training: one-cycle SGD, from the last finished epoch of a checkpoint.
+
+    Args:
+        model: trained in place.
+        recipe: how.
+        images: the training set.
+        test: what every epoch ends with.
+        checkpoint: file of the state after the last finished epoch; the caller removes it.
+        settings: all that the result depends on; a checkpoint of others is refused.
+        seed: of the shuffles and the augmentation.
+        device: where.
+        mixed: multiply in bfloat16.
+        parameters: what an optimizer takes; None for all of the model's.
+        harder: turns a batch into one that is harder to classify.
+        after_epoch: called before an epoch is tested.
+        report: called after every epoch.
+        progress: called with (images done, images in all).
+
+    Returns:
+        Accuracy on the test images, 0 to 1.
+
+    Raises:
+        EmulationError: a checkpoint of another training, fewer images than a batch, or a loss
+            that is not finite.
+    """
+    steps = len(images) // recipe.batch
+    if not steps:
+        raise EmulationError(
+            f"expected at least a batch of {recipe.batch} images to train on, got {len(images)}"
+        )
+    optimizer = torch.optim.SGD(
+        model.parameters() if parameters is None else parameters,
+        lr=1.0,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=recipe.weight_decay,
+    )
+    schedule = _schedule(recipe, steps, optimizer)
+    first, score = 0, 0.0
+    if checkpoint.is_file():
+        parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+        first, score = _resumed(checkpoint, settings, parts)
+    pixels = torch.from_numpy(images.pixels).to(device)
+    labels = torch.from_numpy(images.labels).to(device)
+    for epoch in range(first, recipe.epochs):
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        order = torch.randperm(len(images), generator=generator).to(device)
+        model.train()
+        total = torch.zeros((), device=device)
+        for step in range(steps):
+            rows = order[step * recipe.batch : (step + 1) * recipe.batch]
+            x = augment(pixels[rows], shift=recipe.shift, flip=recipe.flip, generator=generator)
+            x = x.to(torch.float32) / 255.0
+            if harder is not None:
+                x = harder(x, labels[rows], rows, epoch)
+            with torch.autocast(device, dtype=torch.bfloat16, enabled=mixed):
+                logits = model(x)
+            loss = F.cross_entropy(
+                logits.float(), labels[rows], label_smoothing=recipe.label_smoothing
+            )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.detach()
+            if progress is not None:
+                progress(
+                    (epoch * steps + step + 1) * recipe.batch, recipe.epochs * steps * recipe.batch
+                )
+        if not bool(torch.isfinite(total)):
+            raise EmulationError(
+                f"the loss of epoch {epoch + 1} is not finite; train with a lower peak learning "
+                f"rate than {recipe.peak_lr:g}"
+            )
+        if after_epoch is not None:
+            after_epoch()
+        score = accuracy(model, test)
+        _save_checkpoint(
+            checkpoint,
+            settings=settings,
+            model=model.state_dict(),
+            optimizer=optimizer.state_dict(),
+            schedule=schedule.state_dict(),
+            epochs_done=epoch + 1,
+            test_accuracy=score,
+        )
+        if report is not None:
+            report(EpochReport(epoch + 1, recipe.epochs, float(total) / steps, score))
+    return score
 
 
 @torch.random.fork_rng()  # layers draw from torch's own generator alone: the caller's goes on
@@ -209,56 +326,24 @@ def train(
     test_set = load(recipe.data, "test", root=root)
     torch.manual_seed(seed)
     model = network(name).build().to(device)
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=1.0, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
-    )
-    steps = len(train_set) // recipe.batch
-    schedule = _schedule(recipe, steps, optimizer)
-    checkpoint = out.with_name(out.name + ".checkpoint")
+    checkpoint = checkpoint_of(out)
     settings = {"network": name, "recipe": asdict(recipe), "seed": seed}
-    first, score = 0, 0.0
-    if checkpoint.is_file():
-        parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
-        first, score = _resumed(checkpoint, settings, parts)
-    pixels = torch.from_numpy(train_set.pixels).to(device)
-    labels = torch.from_numpy(train_set.labels).to(device)
     mixed = device != "cpu" or (recipe.bfloat16 and torch.cpu._is_avx512_bf16_supported())
     if mixed:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this overload
-    for epoch in range(first, recipe.epochs):
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        order = torch.randperm(len(train_set), generator=generator).to(device)
-        model.train()
-        total = torch.zeros((), device=device)
-        for step in range(steps):
-            rows = order[step * recipe.batch : (step + 1) * recipe.batch]
-            x = augment(pixels[rows], shift=recipe.shift, flip=recipe.flip, generator=generator)
-            with torch.autocast(device, dtype=torch.bfloat16, enabled=mixed):
-                logits = model(x.to(torch.float32) / 255.0)
-            loss = F.cross_entropy(
-                logits.float(), labels[rows], label_smoothing=recipe.label_smoothing
-            )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.detach()
-            if progress is not None:
-                progress(
-                    (epoch * steps + step + 1) * recipe.batch, recipe.epochs * steps * recipe.batch
-                )
-        score = accuracy(model, test_set)
-        _save_checkpoint(
-            checkpoint,
-            settings=settings,
-            model=model.state_dict(),
-            optimizer=optimizer.state_dict(),
-            schedule=schedule.state_dict(),
-            epochs_done=epoch + 1,
-            test_accuracy=score,
-        )
-        if report is not None:
-            report(EpochReport(epoch + 1, recipe.epochs, float(total) / steps, score))
+    score = fit(
+        model,
+        recipe,
+        train_set,
+        test_set,
+        checkpoint=checkpoint,
+        settings=settings,
+        seed=seed,
+        device=device,
+        mixed=mixed,
+        report=report,
+        progress=progress,
+    )
     save_state(out, model, metadata={"network": name})
     checkpoint.unlink(missing_ok=True)
     return {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from axhil.emulation.errors import EmulationError
+from axhil.emulation.quantise.calibrate import RANGE
 from axhil.emulation.quantise.normalization import Normalized
 from axhil.errors import AxhilError
 from axhil.hwsim.files import WEIGHTS_LIMIT, MissingFileError, opened, write_atomically
@@ -110,7 +112,8 @@ def load_state(model: nn.Module, state: Mapping[str, torch.Tensor], *, source: s
     """Load a state dict into a model in place, with a sentence for what does not fit.
 
     Args:
-        model: its own keys are expected, without the prefix that normalisation adds.
+        model: its own keys are expected, without the prefix that normalisation adds; and the
+            activation ranges of its layers, where it was trained through a multiplier.
         state: names to tensors; half-precision values become the model's float32.
         source: where the state dict came from, for the messages.
 
@@ -118,6 +121,11 @@ def load_state(model: nn.Module, state: Mapping[str, torch.Tensor], *, source: s
         EmulationError: a key is missing or unexpected, or a shape differs; it names the first.
     """
     target = model.network if isinstance(model, Normalized) else model
+    for name, tensor in state.items():
+        layer, _, leaf = name.rpartition(".")
+        if leaf == RANGE and layer in dict(target.named_modules()):
+            _require_range(tensor, f"{source}: {name}")
+            target.get_submodule(layer).register_buffer(RANGE, torch.zeros(2))
     expected = target.state_dict()
     # Batch norm's step counter plays no part in inference, and older checkpoints lack it.
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
@@ -142,6 +150,17 @@ def load_state(model: nn.Module, state: Mapping[str, torch.Tensor], *, source: s
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise EmulationError(f"{source}: expected finite numbers, {name} has others")
     target.load_state_dict({**{name: expected[name] for name in counters}, **state})
+
+
+def _require_range(tensor: torch.Tensor, what: str) -> None:
+    """Refuses a clipping range that training does not write."""
+    if tensor.shape == (2,) and tensor.is_floating_point():
+        lowest, highest = tensor.tolist()
+        if -math.inf < lowest <= 0 <= highest < math.inf and lowest < highest:
+            return
+    raise EmulationError(
+        f"{what}: expected two finite numbers, one of at most 0 and a greater one of at least 0"
+    )
 
 
 def save_state(path: Path, model: nn.Module, *, metadata: Mapping[str, str] | None = None) -> None:

@@ -146,6 +146,16 @@ class Backend(ABC):
     def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) integer-valued float32 steps to (N, O, OH, OW) sums, int32 or int64."""
 
+    def sums(self, steps: torch.Tensor, correction: torch.Tensor | None) -> torch.Tensor:
+        """`accumulate`, and correct.
+
+        Args:
+            steps: (N, C, H, W) integer-valued float32.
+            correction: (O,) to add, of the sums' type; None: 0.
+        """
+        acc = self.accumulate(steps)
+        return acc if correction is None else acc.add_(correction.view(-1, 1, 1))
+
     def run(
         self,
         x: torch.Tensor,
@@ -165,9 +175,7 @@ class Backend(ABC):
         Returns:
             (N, O, OH, OW) float32.
         """
-        acc = self.accumulate(self.computation.activation.to_steps(x))
-        if correction is not None:
-            acc += correction.view(-1, 1, 1)
+        acc = self.sums(self.computation.activation.to_steps(x), correction)
         # Where pooling or a sum follows, the order of its float additions depends on the layout.
         y = acc.to(torch.float32, memory_format=torch.contiguous_format)
         return y.mul_(out_scale.view(-1, 1, 1)).add_(bias.view(-1, 1, 1))

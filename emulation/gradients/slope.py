@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,25 +36,31 @@ from .gradient import InputGradient
 
 # Singular values below this share of the largest are beyond float32, in which gradients are.
 _FLOAT32_SHARE = 2.0**-24
+Along = Literal["activation", "weight"]
+"""An operand of a multiplier."""
+
 # Terms that go through one convolution, side by side as channels.
 _CHUNK = 4
 
 
-def slope_table(lut: Lut, *, window: int) -> NDArray[np.float64]:
-    """Slope of a table along its first operand, the activation.
+def slope_table(lut: Lut, *, window: int, along: Along = "activation") -> NDArray[np.float64]:
+    """Slope of a table along one of its operands.
 
     Args:
         lut: the table.
         window: half-width h of the secant, codes.
+        along: the operand.
 
     Returns:
-        (A, 2^w): a row for each of the A activation codes in use, ascending, a column for the bit
-        pattern of each weight code. Change of the product per step of the activation's code.
+        (A, 2^w), or (W, 2^a): a row for each of its codes in use, ascending, a column for the bit
+        pattern of each code of the other operand. Change of the product per step of the code.
     """
-    used = Quantizer(lut.activation, torch.ones(())).codes
+    activation = along == "activation"
+    used = Quantizer(lut.activation if activation else lut.weight, torch.ones(())).codes
     codes: NDArray[np.int64] = np.arange(used.start, used.stop)
     above, below = np.minimum(codes + window, codes[-1]), np.maximum(codes - window, codes[0])
     table = lut.table.astype(np.float64)  # a negative index counts from the end: two's complement
+    table = table if activation else table.T
     slope: NDArray[np.float64] = (table[above] - table[below]) / (above - below)[:, None]
     return slope
 
@@ -63,8 +70,8 @@ class SlopeTerms:
     """A slope table as a sum of separable terms.
 
     Attributes:
-        u: (R, A) float32, by the activation's codes in use, ascending.
-        v: (R, 2^w) float32, by the weight code's bit pattern.
+        u: (R, A) float32, by the codes in use of the operand that it is along, ascending.
+        v: (R, 2^w) float32, by the other operand's bit pattern.
     """
 
     u: torch.Tensor
@@ -72,10 +79,28 @@ class SlopeTerms:
 
     @classmethod
     @lru_cache(maxsize=32)
-    def of(cls, lut: Lut, *, window: int) -> SlopeTerms:
-        """Take a table's slope apart by its singular values, as far as float32 can tell."""
-        left, values, right = np.linalg.svd(slope_table(lut, window=window), full_matrices=False)
-        rank = max(int(np.sum(values > values[0] * _FLOAT32_SHARE)), 1)
+    def of(
+        cls,
+        lut: Lut,
+        *,
+        window: int,
+        along: Along = "activation",
+        share: float = _FLOAT32_SHARE,
+        less: int = 0,
+    ) -> SlopeTerms:
+        """Take a table's slope apart by its singular values.
+
+        Args:
+            lut: the table.
+            window: half-width of the secant, codes.
+            along: the operand.
+            share: of the largest singular value, below which the others are left out; by default
+                as far as float32 can tell.
+            less: what is taken off every slope.
+        """
+        table = slope_table(lut, window=window, along=along) - less
+        left, values, right = np.linalg.svd(table, full_matrices=False)
+        rank = max(int(np.sum(values > values[0] * share)), 1)
         root = np.sqrt(values[:rank])
         return cls(
             torch.from_numpy((left[:, :rank] * root).T.astype(np.float32)),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import nn
+from torch.nn import functional as F
 
 from ..errors import EmulationError
 
@@ -47,6 +49,10 @@ class Geometry:
             )
         )
         return rows, columns
+
+    def convolve(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """The exact convolution: (N, C, H, W) and (O, C // groups, kh, kw) to (N, O, OH, OW)."""
+        return F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
 
     @classmethod
     def of(cls, layer: nn.Conv1d | nn.Conv2d, name: str) -> Geometry:

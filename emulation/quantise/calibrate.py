@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Static activation ranges, from images the evaluation does not use.
+"""Static activation ranges, from images the evaluation does not use, or from training.
 
 The float network runs over the calibration images twice: once for the largest magnitude that
 enters each layer, once for a histogram of magnitudes. A method then turns the histogram into the
-clipping range that the codes span.
+clipping range that the codes span. A network that was trained through a multiplier has its ranges
+with its weights, as `RANGE` of each layer: of a float network that was not trained to run in float
+nothing could be seen.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from ..accounting import unfused_attention
 from ..errors import EmulationError
 from .quantize import Quantizer
 
+RANGE = "activation_range"
+"""Buffer of a layer: the least and the greatest value that its input's codes stand for, float32."""
+
 Calibration = Literal["max", "percentile", "mse"]
 
 _BINS = 2048
@@ -41,6 +46,7 @@ class LayerTrace:
         histogram: counts of magnitudes in equal bins over [0, largest], float64.
         input_shape: (C, H, W) or (K,) of one image.
         output_shape: likewise.
+        clip: the clipping range, where training has found it; None: a method's.
     """
 
     lowest: float
@@ -48,6 +54,7 @@ class LayerTrace:
     histogram: torch.Tensor
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    clip: tuple[float, float] | None = None
 
     @property
     def largest(self) -> float:
@@ -156,6 +163,11 @@ def activation_quantizer(seen: LayerTrace, method: Calibration, operand: Operand
         method: see `clipping_range`.
         operand: of the multiplier.
     """
+    if seen.clip is not None:
+        lowest, highest = seen.clip
+        if operand.signed:
+            return Quantizer.symmetric(operand, torch.tensor(max(-lowest, highest)))
+        return Quantizer.between(operand, lowest, highest)
     if operand.signed:
         largest = clipping_range(seen, method, limit=operand.maximum)
         return Quantizer.symmetric(operand, torch.tensor(largest))

@@ -13,6 +13,7 @@ from typing import Literal, Self
 from ..errors import HwsimError
 from ..lut import Lut
 from ..netlist.program import Program
+from .assignment_file import read_layers
 from .by_gates import computed, digest_of
 from .find import Request, find, located, spelled
 from .from_file import Tabulated
@@ -66,16 +67,16 @@ class Assignment:
 
     @classmethod
     def parse(cls, text: str, request: Request | None = None) -> Self:
-        """Reads `PATTERN=MULTIPLIER,...`, or what `find` reads.
+        """Reads `PATTERN=MULTIPLIER,...`, a file of them, or what `find` reads.
 
         Args:
-            text: e.g. `layer1.*=drum(4),fc=exact`, or `drum(4)`.
+            text: e.g. `layer1.*=drum(4),fc=exact`, `chosen.toml`, or `drum(4)`.
             request: see `find`.
 
         Raises:
             HwsimError: as `find`; or an item without a pattern beside others that have one.
         """
-        parts = [_divided(item) for item in split_items(text)]
+        parts = _parts(text)
         if len(parts) > 1 and any(pattern is None for pattern, _ in parts):
             lone = next(word for pattern, word in parts if pattern is None)
             raise HwsimError(
@@ -220,9 +221,10 @@ def split_words(text: str) -> list[str]:
     >>> split_words("exact,scaletrim(4,8)"), split_words("conv*=exact,fc=drum(3)")
     (['exact', 'scaletrim(4,8)'], ['conv*=exact,fc=drum(3)'])
     """
-    items = split_items(text)
-    patterns = [pattern for pattern, _ in map(_divided, items)]
-    return items if patterns.count(None) == len(items) else [",".join(items)]
+    parts = _parts(text)
+    if all(pattern is None for pattern, _ in parts):
+        return [word for _, word in parts]
+    return [_spelt(parts)]
 
 
 def words_of(text: str) -> list[str]:
@@ -231,11 +233,13 @@ def words_of(text: str) -> list[str]:
     >>> words_of("conv*=drum(3),fc=mul.v[K=3]"), words_of("exact,drum(3)")
     (['drum(3)', 'mul.v[K=3]'], ['exact', 'drum(3)'])
     """
-    return [word for _, word in map(_divided, split_items(text)) if word != FLOAT]
+    return [word for _, word in _parts(text) if word != FLOAT]
 
 
 def located_words(text: str, folder: Path) -> str:
     """The same assignment with the files that it names taken from a folder; see `find.located`."""
+    if (layers := read_layers(folder / text)) is not None:
+        return _spelt(list(layers.items()))
     return _rewritten(text, lambda word: located(word, folder))
 
 
@@ -245,10 +249,20 @@ def spelled_words(text: str, request: Request) -> str:
 
 
 def _rewritten(text: str, change: Callable[[str], str]) -> str:
-    parts = [_divided(item) for item in split_items(text)]
+    return _spelt(
+        [(pattern, word if word == FLOAT else change(word)) for pattern, word in _parts(text)]
+    )
+
+
+def _parts(text: str) -> list[tuple[str | None, str]]:
+    """Patterns and words of an assignment, or of the file that has them."""
+    layers = read_layers(Path(text.strip()))
+    return list(layers.items()) if layers else [_divided(item) for item in split_items(text)]
+
+
+def _spelt(parts: Sequence[tuple[str | None, str]]) -> str:
     return ",".join(
-        ("" if pattern is None else f"{pattern}=") + (word if word == FLOAT else change(word))
-        for pattern, word in parts
+        word if pattern is None else f"{pattern}={word}" for pattern, word in parts
     )
 
 

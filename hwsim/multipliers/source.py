@@ -259,6 +259,10 @@ def read_toml(path: Path) -> VerilogSource:
     """
     body = files.read_toml(path)
     for key in body:
+        if key == "layers":
+            raise HwsimError(
+                f"{path}: expected one multiplier, got an assignment by layer, which is for networks"
+            )
         if key not in _KEYS:
             raise HwsimError(
                 f"{path}: unknown key {key}: {did_you_mean(key, _KEYS)}expected {', '.join(_KEYS)}"

@@ -53,6 +53,15 @@ def instance(lane: int, circuit: int) -> str:
     return f"u_{lane}_{circuit}"
 
 
+def connections(circuit: Circuit, a: str, b: str, p: str) -> dict[str, str]:
+    """Expressions by port: two operands, the product, and `clk` and `rst` where there are any."""
+    roles = circuit.roles
+    nets = {roles.activation: a, roles.weight: b, roles.product: p}
+    nets |= {} if roles.clock is None else {roles.clock: "clk"}
+    reset = roles.reset
+    return nets | ({} if reset is None else {reset.name: "rst" if reset.active else "~rst"})
+
+
 def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
     """A module that sends `count` pairs through each lane whenever `go` changes.
 
@@ -81,11 +90,7 @@ def stream_harness(circuits: Sequence[Circuit], rig: Rig) -> str:
         for i, circuit in enumerate(circuits):
             output = lane * len(circuits) + i
             p, size = f"p_{output}", 32 * product_words(bits := circuit.roles.product_bits)
-            nets = {circuit.roles.activation: f"a_{lane}", circuit.roles.weight: f"b_{lane}"}
-            nets |= {circuit.roles.product: p}
-            clock, reset = circuit.roles.clock, circuit.roles.reset
-            nets |= {} if clock is None else {clock: "clk"}
-            nets |= {} if reset is None else {reset.name: "rst" if reset.active else "~rst"}
+            nets = connections(circuit, f"a_{lane}", f"b_{lane}", p)
             declared += f"  wire [{bits - 1}:0] {p};\n{circuit.instance(instance(lane, i), nets)}"
             words.append(f"{{{size - bits}{{1'b0}}}}, {p}" if size > bits else p)
             unknowns += (

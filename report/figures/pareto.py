@@ -60,7 +60,12 @@ def pareto_figure(rows: Sequence[Sequence[Front]], *, title: str) -> Figure:
 
 def _legend(rows: Sequence[Sequence[Front]]) -> list[Line2D]:
     """A symbol for every multiplier, unless there are too many, and for the lines."""
-    labels = {one.number: one.label for fronts in rows for front in fronts for one in front.choices}
+    labels = {
+        one.look: one.group or one.label
+        for fronts in rows
+        for front in fronts
+        for one in front.choices
+    }
     named = sorted((number, label) for number, label in labels.items() if number is not None)
     if len(named) > _MOST_NAMED:
         named = []
@@ -83,15 +88,15 @@ def pareto_panel(axes: Axes, front: Front, *, name: bool = False) -> None:
     Args:
         axes: to draw on.
         front: what to draw.
-        name: give each point an id, ``best-0`` where it is non-dominated and else ``point-0``, and
-            the lines ``front`` and ``exact``.
+        name: give each point an id, ``best-0-2`` where it is non-dominated and else ``point-0-2``,
+            of its looks and number, and the lines ``front`` and ``exact``.
     """
     best = front.best
     for one in front.choices:
-        if one.number is None:
+        if one.look is None:
             continue
-        look = looks(one.number)
-        gid = f"{'best' if one in best else 'point'}-{one.number}" if name else None
+        look = looks(one.look)
+        gid = f"{'best' if one in best else 'point'}-{one.look}-{one.number}" if name else None
         if one.interval is not None:
             axes.plot(
                 [one.cost, one.cost], one.interval, color=look.colour, linewidth=1.1, gid=gid,
@@ -132,7 +137,7 @@ def place_labels(axes: Axes, front: Front, *, name: bool = False) -> None:
         label = axes.annotate(
             one.label, (one.cost, one.value), (0, 0), textcoords="offset points", fontsize=_FONT,
             annotation_clip=False, color=_ink(one),
-            gid=f"point-{one.number}" if name and one.number is not None else None,
+            gid=f"point-{one.look}-{one.number}" if name and one.look is not None else None,
         )  # fmt: skip
         label.set_in_layout(False)
         places = _places(axes, one, frame)
@@ -150,7 +155,7 @@ def place_labels(axes: Axes, front: Front, *, name: bool = False) -> None:
 
 def _ink(one: Choice) -> tuple[float, ...]:
     """Colour of a label: the point's, darker, since light ones are hard to read."""
-    colour = "0.55" if one.number is None else looks(one.number).colour
+    colour = "0.55" if one.look is None else looks(one.look).colour
     return tuple(_DARKER * part for part in to_rgb(colour))
 
 

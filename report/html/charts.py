@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from ..figures.pareto import pareto_panel, place_labels
 from ..figures.saving import svg
 from ..fronts import Front
 from ..panels import by_panel
+from ..table import visible
 
 # Geometry of a panel in points, which the page scales; page.js knows TOP and BOTTOM.
 WIDTH, HEIGHT = 380, 262
@@ -91,7 +93,7 @@ def _chart(title: str, records: Sequence[Record], labels: Sequence[str], *, salt
 
 
 def front_charts(rows: Sequence[Sequence[Front]]) -> list[Chart]:
-    """Draw one chart for every merit and cost; there is nothing to read by hovering.
+    """Draw one chart for every merit and cost; pointing at a choice shows its detail, if it has one.
 
     Args:
         rows: see `fronts.fronts`.
@@ -110,7 +112,17 @@ def _front_chart(front: Front, *, salt: str) -> Chart:
     FigureCanvasAgg(figure)
     figure.draw_without_rendering()
     place_labels(axes, front, name=True)
-    return Chart(front.merit, _inline(svg(figure, salt=salt)), [])
+    details = {one.number: one.detail for one in front.choices if one.detail}
+    drawing = re.sub(
+        r'<g class="[^"]*" data-k="\d+" data-n="(\d+)">',
+        lambda point: point[0] + _tooltip(details.get(int(point[1]), "")),
+        _inline(svg(figure, salt=salt)),
+    )
+    return Chart(front.merit, drawing, [])
+
+
+def _tooltip(text: str) -> str:
+    return f"<title>{html.escape(visible(text))}</title>" if text else ""
 
 
 def _axes() -> tuple[Figure, Axes]:
@@ -130,8 +142,11 @@ def _inline(drawing: str) -> str:
     """What matplotlib drew, with looks left to page.css: curves are known by their classes."""
     body = drawing[drawing.index("</defs>") + 7 : drawing.rindex("<defs>")]
     body = re.sub(
-        r'id="(band|line|point|best)-(\d+)"',
-        lambda curve: f'class="curve {curve[1]} {css_class(int(curve[2]))}" data-k="{curve[2]}"',
+        r'id="(band|line|point|best)-(\d+)(?:-(\d+))?"',
+        lambda curve: (
+            f'class="curve {curve[1]} {css_class(int(curve[2]))}" data-k="{curve[2]}"'
+            + (f' data-n="{curve[3]}"' if curve[3] else "")
+        ),
         body,
     )
     body = re.sub(r'id="(front|exact)"', r'class="\1"', body)

@@ -17,6 +17,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from axhil.hwsim.files import write_atomically
+from axhil.search.front import Found
 from axhil.study.errors import StudyError
 from axhil.study.results import Results
 from axhil.study.verdicts import RULE
@@ -26,6 +27,8 @@ from ..claims import claims_table
 from ..figures.errors import tables_figure
 from ..figures.saving import small_png
 from ..fronts import fronts
+from ..search import tables as search_tables
+from ..search.fronts import front_rows
 from ..selection import MOST_ROWS, selection, shown
 from ..table import visible
 from ..titles import network_title, plural
@@ -133,6 +136,30 @@ def report_page(
         provenance=provenance,
         robustness=robustness,
         rule=RULE,
+    )  # fmt: skip
+
+
+def search_page(found: Found) -> str:
+    """Build the page of a search's front: pointing at a point shows its assignment."""
+    rows = front_rows(found)
+    legend = {
+        one.group: one.look
+        for fronts in rows
+        for front in fronts
+        for one in front.choices
+        if one.look is not None
+    }
+    return _environment().get_template("search.html.j2").render(
+        style=_asset("page.css"),
+        symbols=symbols(),
+        looks={point.label: int(not point.uniform) for point in found.points},
+        legend=legend,
+        width=WIDTH,
+        height=HEIGHT,
+        found=found,
+        title=found.title,
+        charts=front_charts(rows),
+        tables=search_tables,
     )  # fmt: skip
 
 
