@@ -161,7 +161,7 @@ def evaluate(
     if full:
         images = images or PAPER_IMAGES.get(network, 50)
         budgets = budgets or PAPER_BUDGETS
-    levels: dict[str, Any] | None = budgets and dict.fromkeys(norm or NORMS, budgets)
+    levels: Any = budgets and dict.fromkeys(norm or NORMS, budgets)
     if smallest:
         attack, levels = bisected(attack or ["adaptive"]), levels or SMALLEST_BUDGETS
     body: dict[str, Any] = {

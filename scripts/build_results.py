@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import claim_sections as claims
 import cost_sections as costs
 import robust_sections as robust
 import study_sections as sections
@@ -388,8 +389,8 @@ def page() -> str:
         clean_differences=clean_differences(),
         survivors=robust.survivors(),
         smallest=robust.smallest(),
-        matrix=robust.matrix(),
-        transferred=robust.transferred(),
+        matrix=claims.matrix(),
+        transferred=claims.transferred(),
         reference=robust.reference(),
         findings=sections.findings(),
         claims=sections.claims(),

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 
 import study_sections as sections
-from robust_sections import plainly, under_suite
+from claim_sections import plainly
+from robust_sections import under_suite
 
 from axhil.attacks import attack_title
 from axhil.report.markdown import plain

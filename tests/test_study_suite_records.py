@@ -54,7 +54,8 @@ def test_the_suite_is_never_weaker_than_any_single_attack_at_any_budget(suites):
     assert set(suites) >= {"ACC", "DR3"}
     for suite in suites.values():
         ours, others = flags(suite), singles(suite)
-        assert len({cell.settings.attack for cell in others}) >= 6
+        # Two members; FGSM, BIM, PGD; FGSM and PGD along the slope and from two other networks.
+        assert len(others) == 2 + 3 + 2 + 4
         for single in others:
             theirs = flags(single)
             shared = [eps for eps in ours if eps in theirs]
@@ -68,7 +69,7 @@ def test_no_image_survives_the_suite_that_a_member_breaks_alone(suites):
     for suite in suites.values():
         names = {member.name for member in parse_attack(suite.settings.attack).members}
         members = [one for one in singles(suite) if one.settings.attack in names]
-        assert len(members) == 3
+        assert len(members) == 2
         for member in members:
             theirs = flags(member)
             for eps, right in flags(suite).items():

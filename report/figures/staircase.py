@@ -72,7 +72,8 @@ def steps_of(prepared: Prepared, lut: Lut, inputs: Tensor) -> NDArray[np.float64
     quantizer = prepared.quantised(first, lut.activation, lut.weight).activation
     codes = quantizer.encode(inputs).numpy().astype(np.int64)
     values = taken_for(lut)[lut.activation.pattern(codes)]
-    return (values - values[0]) * float(quantizer.scale)
+    steps: NDArray[np.float64] = (values - values[0]) * float(quantizer.scale)
+    return steps
 
 
 def first_inputs(prepared: Prepared, images: Tensor) -> Tensor:
