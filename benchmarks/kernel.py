@@ -5,9 +5,9 @@
 
 Every layer of ResNet-50 for CIFAR (3x3 stride-1 stem, max-pool kept) at batch 64. Each column is a
 whole call, float32 in and out, into an output that exists already, the fastest of several: what
-others do to the caches and the clock only adds. Calls are interleaved, so that it meets all columns
-alike; on one thread, time is the thread's own (`clock`), since a scheduler takes turns from calls of
-3 and of 40 milliseconds in very different shares.
+others do to the caches and the clock only adds. Calls are interleaved, so that it meets all
+columns alike; on one thread, time is the thread's own (`clock`), since a scheduler takes turns
+from calls of 3 and of 40 milliseconds in very different shares.
 
 * native, non-negative / signed: `LutKernel` on a random full-rank signed table and uniform weight
   codes, the hardest case; activations after ReLU, or of both signs.
@@ -23,9 +23,10 @@ alike; on one thread, time is the thread's own (`clock`), since a scheduler take
 The floor. Of a table: a row of 32 products is 3 operations on a vector of 64 bytes (6 of 32, 12 of
 16) and 64 bytes of L2, and half of the codes of non-negative activations are 0 and have no row. To
 that come the rows themselves, 24 shuffles for 8 codes of 8, 16 or 32 lanes, which is most of the
-time where pixels are few. Of products: a dot product for 64 on AVX-512, a multiplication and an
-addition for 16 on AVX2. Each record has these operations and the bytes of its float32 input and
-output, which bind the 1x1 layers and the stem, where every output has only 27 products: `floor`.
+time where pixels are few. AVX-512 VBMI has byte-wise look-ups besides: 2 to 4 shuffles and 4 to 8
+additions or shifts for 64 products. Of products: a dot product for 64 on AVX-512, a multiplication
+and an addition for 16 on AVX2. Each record has these operations and the bytes of its float32 input
+and output, which bind the 1x1 layers and the stem, where every output has only 27 products: `floor`.
 """
 
 from __future__ import annotations
@@ -191,9 +192,7 @@ def run(
                     call()
                     if repeat:  # the first warms up
                         times[name].append(clock() - start)
-            rates = {
-                name: count / min(times[name]) for name, (_, count) in cases.items()
-            }
+            rates = {name: count / min(times[name]) for name, (_, count) in cases.items()}
             total = layer.products(batch)
             records.append({
                 "layer": layer.name, "inputs": layer.inputs, "outputs": layer.outputs,

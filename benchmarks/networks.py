@@ -97,7 +97,9 @@ def run(names: tuple[str, ...], *, repeats: int, threads: int) -> list[dict[str,
         variants |= {m: prepared.emulate(lut, layers=layers) for m, lut in tables.items()}
         with torch.no_grad():
             forward = _in_turn({v: partial(net, x) for v, net in variants.items()}, repeats, clock)
-        both = _in_turn({v: partial(_gradient, net, x, y) for v, net in variants.items()}, repeats, clock)
+        both = _in_turn(
+            {v: partial(_gradient, net, x, y) for v, net in variants.items()}, repeats, clock
+        )
         macs = sum(layer.macs for layer in prepared.emulate(None).plan)
         for variant in variants:
             rows.append(
@@ -138,7 +140,9 @@ def peak_memory(name: str, batch: int) -> int:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """The rows for a terminal."""
-    shown = Table(title=f"whole networks, {rows[0]['isa']}", title_justify="left", box=box.SIMPLE_HEAD)
+    shown = Table(
+        title=f"whole networks, {rows[0]['isa']}", title_justify="left", box=box.SIMPLE_HEAD
+    )
     for heading in ("network", "variant"):
         shown.add_column(heading)
     for heading in ("forward images/s", "x float32", "with gradient images/s", "x float32"):
