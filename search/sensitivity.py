@@ -66,9 +66,7 @@ class Sensitivity:
             for measure, table in self.changes.items()
         }
 
-    def corrected(
-        self, genes: Sequence[Genes], known: Mapping[Measure, Values]
-    ) -> Sensitivity:
+    def corrected(self, genes: Sequence[Genes], known: Mapping[Measure, Values]) -> Sensitivity:
         """The table that fits trials of whole assignments too.
 
         Args:

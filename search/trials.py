@@ -96,7 +96,9 @@ class Trials:
     def rows(self) -> int:
         """Rows through the network of one trial."""
         exact = Assignment.parse("exact")
-        return sum(one.rows for one in Experiment(self.subject, self.images, [exact], self.grid).units)
+        return sum(
+            one.rows for one in Experiment(self.subject, self.images, [exact], self.grid).units
+        )
 
 
 def grid_of(spec: StudySpec) -> Grid:

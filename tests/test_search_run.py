@@ -100,7 +100,8 @@ def test_the_front_is_non_dominated_and_no_worse_than_any_uniform_network(undist
 
     def dominated(label: str) -> bool:
         return any(
-            other != points[label] and all(a >= b for a, b in zip(other, points[label], strict=True))
+            other != points[label]
+            and all(a >= b for a, b in zip(other, points[label], strict=True))
             for other in points.values()
         )
 
@@ -243,9 +244,7 @@ def test_a_study_file_says_what_to_search_for(refused, tmp_path):
         'name = "x"\nnetworks = ["lenet5", "vgg19"]\n[search]\nobjectives = ["clean", "area"]\n'
     )
     assert "expected one network" in refused("search", tmp_path / "two.toml")
-    (tmp_path / "key.toml").write_text(
-        'name = "x"\nnetworks = ["lenet5"]\n[search]\nround = 3\n'
-    )
+    (tmp_path / "key.toml").write_text('name = "x"\nnetworks = ["lenet5"]\n[search]\nround = 3\n')
     assert "unknown key search.round: did you mean rounds?" in refused(
         "search", tmp_path / "key.toml"
     )

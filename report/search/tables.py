@@ -47,13 +47,26 @@ def front(found: Found) -> Table:
     """The front, the cheapest first; what is chosen stands out."""
     headings, rows = ["", *_headings(found), "better than"], []
     for point in found.front:
-        worse = [one.label for one in found.uniform if one is not point and _beats(found, point, one)]
+        worse = [
+            one.label for one in found.uniform if one is not point and _beats(found, point, one)
+        ]
         mark: Mark = "strong" if point is found.chosen else ""
         rows.append(
-            [Entry(point.label, mark=mark), *_entries(found, point), listed(worse) if worse else NONE]
+            [
+                Entry(point.label, mark=mark),
+                *_entries(found, point),
+                listed(worse) if worse else NONE,
+            ]
         )
     align = "l" + "r" * (len(headings) - 2) + "l"
-    return Table("The front", tuple(headings), rows_of(rows), subject=found.title, align=align, multipliers=True)
+    return Table(
+        "The front",
+        tuple(headings),
+        rows_of(rows),
+        subject=found.title,
+        align=align,
+        multipliers=True,
+    )
 
 
 def others(found: Found) -> Table:
