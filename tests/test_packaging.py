@@ -81,6 +81,8 @@ def test_the_wheel_carries_verilog_tables_and_weights(names):
     assert {
         "axhil/zoo/pretrained/lenet5_mnist.safetensors",
         "axhil/zoo/pretrained/lenet5_mnist.json",
+        "axhil/zoo/pretrained/resnet20_cifar10.safetensors",
+        "axhil/zoo/pretrained/resnet20_cifar10.json",
         "axhil/py.typed",
     } <= names
     templates = ROOT / "report" / "html" / "templates"
