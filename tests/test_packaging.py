@@ -20,7 +20,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
+OURS = ("hwsim", "emulation", "attacks", "zoo", "study", "search", "report", "cli")
 
 pytestmark = pytest.mark.slow
 
