@@ -164,7 +164,7 @@ def retraining(found: dict[str, dict[str, Any]]) -> str:
         for name in ("float", "exact"):
             rows.append([f"{network_title(network)}, {name}", _percent(flags[name, ""])])
             rows[-1] += [""] * (len(METHODS) - 1)
-        for circuit in dict.fromkeys(one for one, method in flags if method):
+        for circuit in dict.fromkeys(one for one, method in flags if method == "before"):
             shown = circuit.rpartition("/")[2]
             cells = [
                 _percent(flags[circuit, method]) if (circuit, method) in flags else "not measured"

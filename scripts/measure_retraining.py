@@ -106,9 +106,9 @@ def main() -> None:
     if ("float", "") not in done:
         row("float", "", "", classified(plain.float_model, test, batch=250), 0.0)
         row("exact", "", "", measured(plain, None), 0.0)
-    for word in CIRCUITS[options.network]:
-        multiplier = Assignment.parse(word)
-        for method in ("before", "bias correction", *GRADIENTS):
+    for method in ("before", "bias correction", *GRADIENTS):  # what is quick comes first
+        for word in CIRCUITS[options.network]:
+            multiplier = Assignment.parse(word)
             if (word, method) in done:
                 continue
             began = time.process_time()
