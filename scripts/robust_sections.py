@@ -129,7 +129,8 @@ def smallest() -> str:
         if (sections.DOCS / picture).is_file()
         else ""
     )
-    return "\n\n".join(filter(None, (*map(_grid, smallest_tables(results)), drawn)))
+    tables = (*smallest_tables(results), *verdict_tables(results))
+    return "\n\n".join(filter(None, (*map(_grid, tables), drawn)))
 
 
 def reference() -> str:
