@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def write_found(found: Found, folder: Path, words: Mapping[str, str]) -> list[Pa
     paths.append(write_cells([one.held_out.cell for one in found.points], folder / "cells.parquet"))
     chosen = folder / "chosen.toml"
     for point in found.front:
-        path = folder / "assignments" / f"{point.label}.toml"
+        name = re.sub(r"[^\w.(),=-]+", "_", point.label)
+        path = folder / "assignments" / f"{name}.toml"
         _write_assignment(found, point, path, words)
         paths.append(path)
     _write_assignment(found, found.chosen, chosen, words)
