@@ -92,7 +92,7 @@ def hardware(board: dict[str, Entry]) -> str:
             [
                 entry.label,
                 f"{100 * metrics.mre:.2f}", f"{metrics.mae:.1f}", str(metrics.wce),
-                f"{100 * metrics.ep:.1f}", f"{metrics.bias + 0.0:.2f}",
+                f"{100 * metrics.ep:.1f}", f"{round(metrics.bias, 2) + 0.0:.2f}",
                 f"{cost['cells']}" if cost else "", f"{cost['area']:.0f}" if cost else "",
                 f"{cost['output stationary']:.3f}" if cost else "", f"`{sha[:12]}`", entry.rtl,
             ]
