@@ -205,6 +205,7 @@ def study_file() -> str:
                 "## `[cost]`",
                 _section(spec.Cost),
                 "## `[search]`",
+                "What `axhil search FILE` looks for; [Search](../search.md) says how.",
                 _section(spec.Search),
             ]
         )

@@ -24,7 +24,6 @@ from axhil.emulation.gradients.gradient import parse_gradient
 from axhil.emulation.trainable import TrainableNetwork
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
-from axhil.zoo.data import load
 from axhil.zoo.train import RECIPES, EpochReport, Harder, Recipe, checkpoint_of, fit
 from axhil.zoo.weights import own_state, save_state, sha256_of
 
@@ -68,6 +67,10 @@ class Retraining:
         if self.scales not in get_args(Scales):
             raise StudyError(
                 f"expected scales {' or '.join(get_args(Scales))}, got {self.scales!r}"
+            )
+        if not (math.isfinite(self.eps) and self.eps >= 0):
+            raise StudyError(
+                f"adversarial training: expected a finite budget of 0 or more, got {self.eps:g}"
             )
         if bool(self.attack) != (self.eps > 0):
             missing = "an attack beside a budget" if self.eps else "a budget above 0 of the attack"
@@ -122,6 +125,7 @@ def retrain(
     how: Retraining,
     *,
     images: Images,
+    test: Images,
     out: Path,
     root: Path | None = None,
     report: Callable[[EpochReport], None] | None = None,
@@ -138,8 +142,9 @@ def retrain(
         multiplier: what it is built from.
         how: settings.
         images: the training set.
+        test: what epochs end with, and the accuracy before and after is of.
         out: the safetensors file to write.
-        root: data folder.
+        root: data folder, of the calibration images.
         report: called after every epoch.
         progress: called with (images done, images in all).
 
@@ -157,7 +162,6 @@ def retrain(
     if settings.batch_norm != "keep":
         raise StudyError("retraining: expected batch norms that are kept, got folded ones")
     layers, built = subject.network.approximate, multiplier.mapping()
-    test = load(how.recipe.data, "test", root=root)
     calibration = calibration_images(subject.network, root)
     pixels, _ = calibration.batch()
     network = TrainableNetwork(

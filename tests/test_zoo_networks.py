@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 import os
 import sys
 from pathlib import Path
@@ -36,16 +37,17 @@ def test_state_dicts_carry_the_networks_own_keys():
     assert {"conv1.weight", "layer1.0.bn1.running_mean", "fc.bias"} <= keys
 
 
-def test_the_shipped_weights_are_those_of_the_record():
-    import json
-
-    path = weights_path("lenet5")
+@pytest.mark.parametrize(
+    ("name", "images", "least"), [("lenet5", 55_000, 0.989), ("resnet20", 50_000, 0.87)]
+)
+def test_the_shipped_weights_are_those_of_the_record(name, images, least):
+    path = weights_path(name)
     record = json.loads(path.with_suffix(".json").read_text())
-    state = read_state(path)
-    assert sha256_of(state) == record["weights_sha256"]
-    assert record["train_images"] == 55_000
-    assert record["test_accuracy"] >= 0.989
-    assert path.stat().st_size < 1_000_000
+    assert sha256_of(read_state(path)) == record["weights_sha256"]
+    assert sha256_of(own_state(pretrained(name))) == record["weights_sha256"]
+    assert record["train_images"] == images
+    assert record["test_accuracy"] >= least
+    assert path.stat().st_size < 600_000
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])

@@ -26,7 +26,10 @@ from .networks import network
 _SHIPPED = Path(__file__).parent / "pretrained"
 # What nn.DataParallel and torch.compile put before every key, in the order of their wrapping.
 _WRAPPERS = ("_orig_mod.", "module.", "_orig_mod.")
-SHIPPED = {"lenet5": _SHIPPED / "lenet5_mnist.safetensors"}
+SHIPPED = {
+    "lenet5": _SHIPPED / "lenet5_mnist.safetensors",
+    "resnet20": _SHIPPED / "resnet20_cifar10.safetensors",
+}
 
 
 def own_state(model: nn.Module) -> dict[str, torch.Tensor]:
