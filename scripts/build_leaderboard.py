@@ -117,6 +117,11 @@ def _strength(cell: Cell) -> int:
     return STRENGTH.index(name) if name in STRENGTH else -1
 
 
+def _weight(group: Sequence[Cell]) -> tuple[int, int]:
+    """A strong suite before a weak one; of single attacks the one on most multipliers."""
+    return (0 if group[0].broken_by else len(group), _strength(group[0]))
+
+
 def cells() -> list[Cell]:
     """All that is on record, of single multipliers under white-box attack."""
     paths = [*sorted((RECORDS / "studies").glob("*.parquet")), *sorted(SUBMITTED.glob("*.parquet"))]
@@ -153,7 +158,7 @@ def networks(board: dict[str, Entry]) -> Iterator[str]:
         suites = [group for group in groups if group[0].broken_by]
         single = [group for group in groups if not group[0].broken_by]
         for number, judged in enumerate(filter(None, (suites, single))):
-            best = max(judged, key=lambda group: (_strength(group[0]), len(group)))
+            best = max(judged, key=_weight)
             title = TITLES.get(network, network)
             yield _network(f"{title}, single attack" if number else title, best, board)
 
