@@ -90,15 +90,15 @@ def hardware(board: dict[str, Entry]) -> str:
         cost = found.get(sha, {})
         rows.append(
             [
-                entry.label, f"`{sha[:12]}`", entry.rtl,
+                entry.label,
                 f"{100 * metrics.mre:.2f}", f"{metrics.mae:.1f}", str(metrics.wce),
-                f"{100 * metrics.ep:.1f}", f"{metrics.bias + 0.0:.2f}",
+                f"{100 * metrics.ep:.1f}", f"{round(metrics.bias, 2) + 0.0:.2f}",
                 f"{cost['cells']}" if cost else "", f"{cost['area']:.0f}" if cost else "",
-                f"{cost['output stationary']:.3f}" if cost else "",
+                f"{cost['output stationary']:.3f}" if cost else "", f"`{sha[:12]}`", entry.rtl,
             ]
         )  # fmt: skip
-    headings = ("multiplier", "table", "Verilog", "MRE %", "MAE", "WCE", "EP %", "bias",
-                "gates", "area um2", "energy pJ")  # fmt: skip
+    headings = ("multiplier", "MRE %", "MAE", "WCE", "EP %", "bias",
+                "gates", "area um2", "energy pJ", "table", "Verilog")  # fmt: skip
     return (
         f"Signed 8-bit operands. Gates (cells of the library), area and energy of a product are those of "
         f"the netlist with the least energy on the operands of LeNet-5, with {target}; of ACC the best of "
@@ -107,13 +107,19 @@ def hardware(board: dict[str, Entry]) -> str:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    marks = ["---", *(["---:"] * (len(headings) - 1))]
+    texts = ("multiplier", "table", "Verilog")
+    marks = ["---" if one in texts else "---:" for one in headings]
     return "\n".join(f"| {' | '.join(row)} |" for row in (headings, marks, *rows))
 
 
 def _strength(cell: Cell) -> int:
     name = cell.settings.attack.partition("(")[0]
     return STRENGTH.index(name) if name in STRENGTH else -1
+
+
+def _weight(group: Sequence[Cell]) -> tuple[int, int]:
+    """A strong suite before a weak one; of single attacks the one on most multipliers."""
+    return (0 if group[0].broken_by else len(group), _strength(group[0]))
 
 
 def cells() -> list[Cell]:
@@ -152,7 +158,7 @@ def networks(board: dict[str, Entry]) -> Iterator[str]:
         suites = [group for group in groups if group[0].broken_by]
         single = [group for group in groups if not group[0].broken_by]
         for number, judged in enumerate(filter(None, (suites, single))):
-            best = max(judged, key=lambda group: (_strength(group[0]), len(group)))
+            best = max(judged, key=_weight)
             title = TITLES.get(network, network)
             yield _network(f"{title}, single attack" if number else title, best, board)
 

@@ -10,7 +10,8 @@ Of a page, in order and in one folder that starts as a copy of docs/examples:
   right below it is what it prints.
 
 `...` stands for any text in a line, alone for any lines: times, paths, versions. A block behind
-`<!-- recorded: FILE -->` takes too long: its text is in FILE, relative to the repository.
+`<!-- recorded: FILE -->` takes too long: its text is in FILE, relative to the repository. So does a
+program behind `<!-- takes minutes -->`, of which only the imports are run.
 
 Usage: python scripts/console.py [--write] [PAGE ...]; --write puts what was printed into the pages.
 """
@@ -18,6 +19,7 @@ Usage: python scripts/console.py [--write] [PAGE ...]; --write puts what was pri
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import os
 import re
@@ -36,7 +38,7 @@ WIDTH = 100
 """Columns of the terminal whose screens the pages show."""
 
 _FENCE = re.compile(
-    r"(?P<recorded><!-- recorded: (?P<record>\S+) -->\n+)?"
+    r"(?:<!-- (?:recorded: (?P<record>\S+)|(?P<long>takes minutes)) -->\n+)?"
     r"^```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?[^\n]*\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -51,6 +53,7 @@ class Block:
         language: behind the fence.
         title: the file that it is, or empty.
         record: the file that holds its text, or empty.
+        long: whether it takes minutes.
         body: what is between the fences.
         start: where the body begins in the page.
     """
@@ -58,6 +61,7 @@ class Block:
     language: str
     title: str
     record: str
+    long: bool
     body: str
     start: int
 
@@ -78,7 +82,8 @@ def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page."""
     return [
         Block(
-            fence["language"], fence["title"] or "", fence["record"] or "", fence["body"],
+            fence["language"], fence["title"] or "", fence["record"] or "", bool(fence["long"]),
+            fence["body"],
             fence.start("body"),
         )
         for fence in _FENCE.finditer(page.read_text())
@@ -89,9 +94,15 @@ _ORIGIN = re.compile(r"(?:simulated in \S+ s, kept as|taken from the cache,) \S+
 """Pages share a cache, so that what one simulates another finds there."""
 
 
+_PROGRESS = re.compile(r"^\S.* \d+ %  .* left(?:  .*)?\n", re.MULTILINE)
+"""What a slow machine prints while it is at work."""
+
+
 def agrees(expected: str, printed: str) -> bool:
     """Whether a text is the expected one, `...` standing for anything."""
-    expected, printed = (_ORIGIN.sub("simulated", text) for text in (expected, printed))
+    expected, printed = (
+        _ORIGIN.sub("simulated", _PROGRESS.sub("", text)) for text in (expected, printed)
+    )
     lines = [
         r"(?:.*\n)*?"
         if line.strip() == "..."
@@ -146,12 +157,20 @@ def _run(command: str, folder: Path) -> str:
     return done.stdout
 
 
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
+
 def _program(code: str, folder: Path) -> str:
     def execute() -> None:
         sys.path.insert(0, str(folder))
         exec(compile(code, "page", "exec"), {"__name__": "__main__"})
 
     return _forked(execute, folder)
+
+
+def _imports(block: Block) -> str:
+    tree = ast.parse(block.body)
+    return "\n".join(ast.unparse(one) for one in tree.body if isinstance(one, _IMPORTS))
 
 
 def run(page: Path) -> Iterator[tuple[Block, list[tuple[str, str, str]]]]:
@@ -184,8 +203,8 @@ def run(page: Path) -> Iterator[tuple[Block, list[tuple[str, str, str]]]]:
                     ],
                 )
             elif block.language == "python":
-                printed = _program(block.body, folder)
-                if below and below.language == "text":
+                printed = _program(_imports(block) if block.long else block.body, folder)
+                if below and below.language == "text" and not (block.long or below.record):
                     yield below, [("", below.body, printed)]
                 elif printed:
                     yield block, [(block.body, "", printed)]

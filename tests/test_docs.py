@@ -238,11 +238,3 @@ def test_the_example_of_faults_is_the_one_on_record():
     losing = sum(one > 10 for one in lost)
     assert losing == body["losing"][0]["faults"]
     assert f"{losing} ({100 * losing / len(lost):.1f} %) lose more than a point" in text
-
-
-def test_what_is_said_of_searches_is_on_record():
-    text = (ROOT / "docs" / "search.md").read_text()
-    printed = [path.read_text() for path in (ROOT / "docs" / "records").glob("search_*.txt")]
-    blocks = [one.strip("\n") for one in text.split("```")[1::2] if " vs exact " in one]
-    assert len(blocks) == len(printed)
-    assert all(any(block in one for one in printed) for block in blocks)
