@@ -26,7 +26,8 @@ that come the rows themselves, 24 shuffles for 8 codes of 8, 16 or 32 lanes, whi
 time where pixels are few. AVX-512 VBMI has byte-wise look-ups besides: 2 to 4 shuffles and 4 to 8
 additions or shifts for 64 products. Of products: a dot product for 64 on AVX-512, a multiplication
 and an addition for 16 on AVX2. Each record has these operations and the bytes of its float32 input
-and output, which bind the 1x1 layers and the stem, where an output has only 27 products: `floor`.
+and output, which bind the 1x1 layers and the stem, where every output has only 27 products:
+`floor`.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ def speed() -> str:
         return ""
     rows = [
         [
-            f"{r['network']}, {r['variant']}",
+            ", ".join(filter(None, (r["network"], r["variant"], r.get("isa")))),
             f"{r['forward_images_per_s']:,.0f}",
             f"{r['forward_ratio']:.2f}",
             f"{r['gradient_images_per_s']:,.0f}",
@@ -199,7 +199,7 @@ def speed() -> str:
         _table(headings, rows)
         + f"\n\n`make bench` on {body['processor']}, {body['networks'][0]['threads']} threads, "
         f"{body['isa']}, torch {body['torch']}; every row of a network was measured in turn with "
-        f"the others. Peak memory of `axhil accuracy`: {memory}."
+        f"the others. Peak memory of `axhil accuracy`: {memory}. [What bounds it](speed.md)."
     )
 
 

@@ -93,7 +93,7 @@ void Layer::fill(const Call& c, long item) const {
   }
   if (c.row) {
     std::uint8_t* to = c.codes + c.column * g_.kw * channel + image * c.out_width;
-    if (area == 1) {
+    if (c.Hp * c.Wp == 1) {
       for (int i = 0; i < channels; ++i) to[i * c.column] = codes[i];
       return;
     }
@@ -115,6 +115,20 @@ void Layer::fill(const Call& c, long item) const {
   }
 }
 
+// Before codes are laid out, from some of the first image.
+Layer::Sample Layer::sample(const Input& in) const {
+  const std::size_t count = static_cast<std::size_t>(g_.C) * g_.groups * in.H * in.W * (in.N > 0);
+  const std::size_t step = count / 1024 + 1;
+  int used = 0, all = 0;
+  bool negative = false;
+  for (std::size_t i = 0; i < count; i += step, ++all) {
+    const float code = in.x ? in.x[i] * in.inv_scale : static_cast<std::int8_t>(in.codes[i]);
+    used += code >= 0.5f || code <= -0.5f;
+    negative |= code <= -0.5f;
+  }
+  return {negative, used / std::max(1.0, static_cast<double>(all))};
+}
+
 void Layer::run(const Input& in, const Output& out, int threads) const {
   static thread_local Buffer buffer, used_buffer;
   Call c{};
@@ -132,7 +146,7 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
   const bool whole = area == 1 && in.H * in.W == 1 && !g_.ph && !g_.pw;
   long together = std::max(1L, kPixels * threads / area);
   const bool rows = (whole || g_.sh * g_.sw == 1) &&
-                    wants_rows(area * std::min<long>(together, in.N), in.x ? in.qmin < 0 : true);
+                    wants_rows(area * std::min<long>(together, in.N), sample(in));
   if (rows) {
     const long lines = 64 / std::gcd(64, OW);
     together = (together + lines - 1) / lines * lines;

@@ -97,10 +97,12 @@ class Layer {
   virtual void compute(const Images& images) const = 0;
   // What codes are replaced by; null: nothing, and they are surveyed.
   virtual const std::uint8_t* map() const { return nullptr; }
-  // Whether so many pixels of codes, which may be negative or not, are to lie side by side.
-  virtual bool wants_rows(long pixels, bool negative) const {
-    return static_cast<void>(pixels), static_cast<void>(negative), false;
-  }
+  struct Sample {
+    bool negative;                     // whether some code is
+    double density;                    // how many of them are not 0
+  };
+  // Whether so many pixels of such codes are to lie side by side.
+  virtual bool wants_rows(long, Sample) const { return false; }
 
   // `images`' target of up to 32 channels of one group.
   Target target(const Images& images, int channel, int channels, const std::int32_t* add) const;
@@ -120,6 +122,7 @@ class Layer {
 
  private:
   struct Call;
+  Sample sample(const Input& in) const;
   void fill(const Call& call, long item) const;
 };
 

@@ -16,9 +16,10 @@ namespace {
 // Nanoseconds of a core, in proportion: an entry of a row built, a product added to a pixel's or an
 // output channel's sums (whose codes are less often alike), a product looked up by itself.
 constexpr double kBuild = 1 / 25.0, kAdd = 1 / 70.0, kAddAll = 1 / 45.0, kLookUp = 1 / 1.7;
-// A product looked up in planes of activations below 128, of any, and a code laid beside its
-// neighbours.
-constexpr double kPlane = 1 / 75.0, kPlaneOfAny = 1 / 47.0, kSpread = 1 / 40.0;
+// A product looked up in planes: of activations below 128, of any; of weights whose products are
+// added one by one, and of small ones. A code laid beside its neighbours.
+constexpr double kPlane[2][2] = {{1 / 64.0, 1 / 78.0}, {1 / 47.0, 1 / 60.0}}, kSpread = 1 / 40.0;
+constexpr double kSmall = 4096;   // spans of products of which four are added as bytes
 constexpr double kDense = 0.8;    // of the codes are not 0
 constexpr int kTile = 2048;       // pixels worth rows of their own
 
@@ -97,6 +98,7 @@ LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t*
     zeros_[m] = static_cast<std::int32_t>(sum);
   }
   fit_planes_ = ops_->add_planes && Planes::fit(table_, size);
+  small_ = Planes::mean_span(table_, size, numbers_) < kSmall;
   blocks_ = block_count((used_ + 7) / 8 * 8);
   for (int at = 0; at < g_.groups * segments_; ++at) {
     for (int b = 0; b < blocks_; ++b) {
@@ -166,13 +168,12 @@ LutLayer::Way LutLayer::cheapest(long pixels, bool full, double density, int tog
           (size * kBuild + pixels * (few_ ? 1.0 / (used_ > 255 ? 1 : together) : density) * kAdd),
       up(pixels, kLanes) * (used_ * kBuild + per_group_ * kAddAll),
       static_cast<double>(pixels) * per_group_ * kLookUp,
-      up(pixels, kLooked) * (kSpread + per_group_ * (full ? kPlaneOfAny : kPlane))};
+      up(pixels, kLooked) * (kSpread + per_group_ * kPlane[full][small_])};
   return static_cast<Way>(std::min_element(costs, costs + (fit_planes_ ? 4 : 3)) - costs);
 }
 
-bool LutLayer::wants_rows(long pixels, bool negative) const {
-  // Half of what rectifiers let through is 0.
-  return cheapest(pixels, negative, negative ? 1 : 0.5, 1) == kPlanesAdd;
+bool LutLayer::wants_rows(long pixels, Sample codes) const {
+  return cheapest(pixels, codes.negative, codes.density, 1) == kPlanesAdd;
 }
 
 void LutLayer::compute(const Images& images) const {

@@ -30,7 +30,7 @@ class LutLayer final : public Layer {
 
  protected:
   void compute(const Images& images) const override;
-  bool wants_rows(long pixels, bool negative) const override;
+  bool wants_rows(long pixels, Sample codes) const override;
 
  private:
   // What rows are made of: entries less `offset`, bits 0 to 15 and, where any has them, 16 to 31.
@@ -85,7 +85,7 @@ class LutLayer final : public Layer {
   const int width_;
   std::vector<std::int32_t> table_;      // [used weight][1 << width], by activation
   int used_ = 0;                         // different weights
-  bool fit_planes_ = false;
+  bool fit_planes_ = false, small_ = false;  // products of most weights
   int blocks_ = 0;                       // of channels, with rows of all used weights
   std::vector<std::uint8_t> numbers_;    // [m][segment][channel], of used weights
   std::vector<std::uint8_t> weights_;    // [group][segment][block][m][channel], as numbers_

@@ -8,14 +8,28 @@ namespace {
 
 constexpr int kTaps = 256;  // of a block: what 16-bit sums of bytes hold, and a byte counts
 
+std::vector<std::int64_t> spans(const std::vector<std::int32_t>& table, int codes) {
+  std::vector<std::int64_t> all;
+  for (auto from = table.begin(); from != table.end(); from += codes) {
+    const auto [least, most] = std::minmax_element(from, from + codes);
+    all.push_back(std::int64_t{*most} - *least);
+  }
+  return all;
+}
+
 }  // namespace
 
 bool Planes::fit(const std::vector<std::int32_t>& table, int codes) {
-  for (auto from = table.begin(); from != table.end(); from += codes) {
-    const auto [least, most] = std::minmax_element(from, from + codes);
-    if (std::int64_t{*most} - *least > 65535) return false;
-  }
-  return true;
+  const auto all = spans(table, codes);
+  return std::all_of(all.begin(), all.end(), [](auto span) { return span <= 65535; });
+}
+
+double Planes::mean_span(const std::vector<std::int32_t>& table, int codes,
+                         const std::vector<std::uint8_t>& weights) {
+  const auto all = spans(table, codes);
+  double sum = 0;
+  for (const std::uint8_t w : weights) sum += static_cast<double>(all[w]);
+  return sum / static_cast<double>(weights.size());
 }
 
 Planes::Planes(const std::vector<std::int32_t>& table, int codes, int size,

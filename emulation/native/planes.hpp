@@ -23,6 +23,9 @@ class Planes {
 
   // Whether products are 16 bits.
   static bool fit(const std::vector<std::int32_t>& table, int codes);
+  // Between a weight's least and largest product, on average.
+  static double mean_span(const std::vector<std::int32_t>& table, int codes,
+                          const std::vector<std::uint8_t>& weights);
 
   int blocks() const { return blocks_; }
   int start(int block) const { return static_cast<int>(static_cast<long>(K_) * block / blocks_); }
