@@ -72,8 +72,8 @@ each behind the layers that are corrected already.
 
 {bias}
 
-Accuracy on all test images in %, with Wilson 95 % intervals; p of the exact McNemar test between
-the two, Holm-corrected over a network's multipliers.
+Accuracy in %, the number of test images behind each label, with Wilson 95 % intervals; p of the
+exact McNemar test between the two, Holm-corrected over a network's multipliers.
 
 DRUM and scaleTRIM have errors of either sign that nearly cancel, so there is little to take off.
 What it does for a multiplier whose errors do not cancel is in the next table: of the truncated
@@ -147,11 +147,18 @@ def bias() -> str:
             {row["label"]: row["correct"] for row in json.loads(path.read_text())["rows"]}
             for path in (RECORDS / name, RECORDS / "bias_correction" / name)
         )
+        images = len(corrected["ACC"])  # fewer are the first of all
+        plain = {label: flags[:images] for label, flags in plain.items()}
         labels = [label for label in plain if label != "float"]
         tests = holm([paired_difference(plain[one], corrected[one]).p_value for one in labels])
         for label, p in zip(labels, tests, strict=True):
             rows.append(
-                [f"{title}, {label}", _percent(plain[label]), _percent(corrected[label]), _p(p)]
+                [
+                    f"{title}, {label}, {images:,}",
+                    _percent(plain[label]),
+                    _percent(corrected[label]),
+                    _p(p),
+                ]
             )
     return _table(["", "as converted", "bias corrected", "p (Holm)"], rows)
 

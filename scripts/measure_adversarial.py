@@ -35,7 +35,7 @@ NETWORKS = {
     "exact, adversarial": ("exact", "adversarial_exact"),
     "drum(3), adversarial": ("drum(3)", "adversarial_drum3"),
 }
-PART = 20
+PART = 100
 
 
 def main() -> None:
