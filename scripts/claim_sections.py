@@ -260,6 +260,14 @@ def plainly() -> str:
     )
     moved = transfer_claim()
     tail = f" Attacks transfer: {plain(moved.evidence)}" if moved else ""
+    apart = results_of("lenet5_smallest")
+    for one in verdicts(apart.cells, "ACC") if apart else ():
+        if one.budgets is not None and one.cell.label.startswith("conv1=DR3"):
+            tail = (
+                f" In the first layer alone it lets {one.budgets.larger} of {one.budgets.samples} "
+                f"images bear more and {one.budgets.smaller} less, which the rule calls "
+                f"{one.name}.{tail}"
+            )
     return (
         "**Does an approximate multiplier make a network robust?** Not "
         f"{rows[0].label} on LeNet-5, for which single attacks speak most. "
