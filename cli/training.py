@@ -149,6 +149,7 @@ def retrain(
     from axhil.study import retraining
     from axhil.study.errors import StudyError
     from axhil.study.subject import load_subject, set_threads
+    from axhil.zoo.data import load
     from axhil.zoo.train import training_images
 
     how = retraining.Retraining(
@@ -182,6 +183,7 @@ def retrain(
             chosen,
             how,
             images=selected,
+            test=load(how.recipe.data, "test", root=data_dir, download=download),
             out=path,
             root=data_dir,
             report=_said,

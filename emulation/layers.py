@@ -2,14 +2,14 @@
 """Quantised layers whose products come from a multiplier: one base, one short class a module type.
 
     step = rint(x / activation scale), clipped        code - zero point, see `quantize`
-    acc  = sum of lut[code, weight code] - zero point * sum of weight codes      int32
+    acc  = sum of (lut[code, weight code] - z * weight code - v * step)      int32
     y    = float32(acc) * out_scale + bias            per output channel; each operation rounded
 
-The second part of `acc` is an exact integer constant outside the multiplier, 0 where the zero point
-is. Where codes have more than 8 bits, sums are int64. The backward pass is straight-through: the
-input gradient of the float convolution on the dequantised operands, zero where the activation was
-clamped; or by the table's own slope, see `slope`. Weights take no gradient, but `update` replaces
-them.
+z and v are the zero points of activations and weights: what they take off is exact integers outside
+the multiplier, 0 where they are. Where codes have more than 8 bits, sums are int64. The backward
+pass is straight-through: the input gradient of the float convolution on the dequantised operands,
+zero where the activation was clamped; or by the table's own slope, see `slope`. Weights take no
+gradient, but `update` replaces them; `trainable` trains them.
 
 A module type that is not here gets a class under `@handles`, which says how its weights and its
 input are those of a 2-D convolution.
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar, cast
 
 import torch
@@ -29,7 +29,7 @@ from .backends import AUTO, Backend, Choice, Computation, choose
 from .gradients.gradient import InputGradient, Precision
 from .gradients.slope import SlopeGradient, SlopeTerms
 from .products.geometry import Geometry
-from .quantise.quantize import Quantizer, is_wide
+from .quantise.quantize import Quantizer, is_wide, offset_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +37,10 @@ class LayerParameters:
     """All that determines a layer's arithmetic, but for the multiplier.
 
     Attributes:
-        codes: (O, C // groups, kh, kw) weight codes, int8 or, of more than 8 bits, int16;
-            (O, K, 1, 1) for a linear layer.
+        codes: (O, C // groups, kh, kw) weights as they are kept, see `quantize`: int8 or, of more
+            than 8 bits, int16; (O, K, 1, 1) for a linear layer.
         weight_scale: (O,) float32.
+        weight_zero: the weight code of 0.0.
         activation: how the input is quantised.
         gain: (O,) float32 factor on the dequantised sum; 1 but for absorbed batch norm.
         bias: (O,) float32.
@@ -48,6 +49,7 @@ class LayerParameters:
 
     codes: torch.Tensor
     weight_scale: torch.Tensor
+    weight_zero: int
     activation: Quantizer
     gain: torch.Tensor
     bias: torch.Tensor
@@ -178,23 +180,33 @@ class LutLayer(nn.Module, ABC):
         sums = self.sums(steps)
         # Of exact products the sum over images is the layer of the sum of images.
         exact = self.geometry.convolve(
-            steps.sum(0, keepdim=True, dtype=torch.float64), self.codes.to(torch.float64)
+            steps.sum(0, keepdim=True, dtype=torch.float64), self.weight_steps.to(torch.float64)
         )
         error = sums.sum((0, 2, 3), dtype=torch.float64) - exact.sum((0, 2, 3))
         places = sums.numel() // sums.shape[1]
         return (error / places * self.out_scale).to(torch.float32)
 
-    def update(self, codes: torch.Tensor, weight_scale: torch.Tensor | None = None) -> None:
+    def update(
+        self,
+        codes: torch.Tensor,
+        weight_scale: torch.Tensor | None = None,
+        weight_zero: int | None = None,
+    ) -> None:
         """Take other weights.
 
         Args:
-            codes: (O, C // groups, kh, kw), within the weight operand's codes.
+            codes: (O, C // groups, kh, kw) as they are kept, within the weight operand's codes.
             weight_scale: (O,) float32; None: as before.
+            weight_zero: the code of 0.0; None: as before.
         """
         # Not in place: other networks share the codes.
         self.codes = codes.to(self.codes.device, self.codes.dtype, copy=True)
         if weight_scale is not None:
             self.out_scale = self._out_scale(weight_scale.to(self.codes.device))
+        if weight_zero not in (None, self.chosen.computation.weight_zero):
+            moved = replace(self.chosen.computation, weight_zero=weight_zero)
+            self.chosen = replace(self.chosen, computation=moved)
+            self._shared = True  # what is there computes with another zero point
         if self._shared:
             self._rebuild()
         else:
@@ -211,11 +223,15 @@ class LutLayer(nn.Module, ABC):
         return self.activation.scale.to(weight_scale.device) * (weight_scale * gain)
 
     def _corrected(self) -> torch.Tensor | None:
-        """(O,), of the sums' type: what a zero point other than 0 takes off them."""
+        """(O,), of the sums' type: what the activations' zero point takes off them."""
         zero, arithmetic = self.activation.zero_point, self.chosen.computation.arithmetic
         wide = is_wide(arithmetic.activation, arithmetic.weight)
         dtype = torch.int64 if wide else torch.int32
-        return -zero * self.codes.flatten(1).sum(1, dtype=dtype) if zero else None
+        if not zero:
+            return None
+        taps = self.codes[0].numel()
+        sums = self.codes.flatten(1).sum(1, dtype=dtype) + taps * offset_of(arithmetic.weight)
+        return -zero * sums
 
     @property
     def inv_scale(self) -> torch.Tensor:
@@ -235,7 +251,7 @@ class LutLayer(nn.Module, ABC):
             weight = self.straight_through_weight()
             return InputGradient(weight, self.geometry, precision=self._rule)
         slope = SlopeGradient(
-            self.codes,
+            self.weight_steps + self.chosen.computation.weight_zero,
             self._code_scale(),
             self._rule,
             self.geometry,
@@ -243,9 +259,16 @@ class LutLayer(nn.Module, ABC):
         )
         return lambda grad, x: slope(grad, self.activation.to_steps(x))
 
+    @property
+    def weight_steps(self) -> torch.Tensor:
+        """(O, C // groups, kh, kw) int32: weight codes less their zero point."""
+        computation = self.chosen.computation
+        offset = offset_of(computation.arithmetic.weight)
+        return self.codes.to(torch.int32) + (offset - computation.weight_zero)
+
     def straight_through_weight(self) -> torch.Tensor:
         """(O, C // groups, kh, kw) float32: the weights that the codes stand for."""
-        return self.codes.to(torch.float32) * self._code_scale().view(-1, 1, 1, 1)
+        return self.weight_steps.to(torch.float32) * self._code_scale().view(-1, 1, 1, 1)
 
     def _code_scale(self) -> torch.Tensor:
         # (O,): what a step of the sum is worth in the output, per what a step of the code is in x

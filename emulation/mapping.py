@@ -63,10 +63,9 @@ def check(mapped: Mapped) -> None:
     table = isinstance(mapped, Lut)
     expected = refused_operands(mapped.activation, mapped.weight, table=table)
     if expected is not None:
-        hint = "" if mapped.weight.signed else " (wrap an unsigned core: mul.v[wrap])"
         raise EmulationError(
             f"networks are quantised to {expected}, but {mapped.name} takes "
-            f"{mapped.activation.code} activations and {mapped.weight.code} weights{hint}"
+            f"{mapped.activation.code} activations and {mapped.weight.code} weights"
         )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import fnmatch
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 import torch
@@ -32,6 +32,7 @@ from .quantise.batchnorm import Affine, BatchNorm
 from .quantise.calibrate import Calibration, LayerTrace, activation_quantizer
 from .quantise.normalization import Normalized
 from .quantise.quantize import S8, Granularity, quantize_weights
+from .rates import nanoseconds_per_float_product, nanoseconds_per_product
 
 Layers = Literal["all", "convolutions"]
 
@@ -216,7 +217,7 @@ class Prepared:
             built[name] = kind(
                 self._parameters(name, computation.arithmetic),
                 self._made(name, computation, device, backend),
-                gradient=_backward(rule, chosen[name]),
+                gradient=_backward(rule, chosen[name], computation.weight_zero),
             )
         # What is replaced is not copied first: to the copy it is the layer already.
         replaced = {id(self._module(name)): layer for name, layer in built.items()}
@@ -253,14 +254,22 @@ class Prepared:
         backend: str = AUTO,
         accumulator: Accumulator | None = None,
         device: str | torch.device = "cpu",
+        measured: bool = False,
     ) -> tuple[LayerPlan, ...]:
-        """What `emulate` would choose on a device, which need not be there; see `emulate`."""
+        """What `emulate` would choose on a device, which need not be there; see `emulate`.
+
+        Costs that are `measured` are nanoseconds on this machine's CPU.
+        """
         chosen, where = self._resolve(multiplier, layers), torch.device(device)
-        choices = {
-            name: choose(computation, self._codes(name, computation), where, backend)
-            for name, computation in self._computations(chosen, accumulator)
-        }
-        return self._rows(chosen, choices)
+        choices = {}
+        for name, computation in self._computations(chosen, accumulator):
+            choice = choose(computation, self._codes(name, computation), where, backend)
+            if measured:
+                cost = nanoseconds_per_product(choice.backend, computation)
+                choice = replace(choice, cost=cost)
+            choices[name] = choice
+        in_float = nanoseconds_per_float_product() if measured else 1.0
+        return self._rows(chosen, choices, in_float)
 
     def float_share(self, multiplier: BuiltFrom = None) -> float:
         """`EmulatedNetwork.float_share` of the network that `emulate` would build."""
@@ -307,7 +316,15 @@ class Prepared:
             if name in self.traces and not isinstance(mapped, str):
                 arithmetic = arithmetic_of(mapped, accumulator)
                 parameters = self._parameters(name, arithmetic)
-                yield name, Computation(arithmetic, parameters.activation, parameters.geometry)
+                yield (
+                    name,
+                    Computation(
+                        arithmetic,
+                        parameters.activation,
+                        parameters.geometry,
+                        parameters.weight_zero,
+                    ),
+                )
 
     def _made(self, name: str, computation: Computation, device: torch.device, how: str) -> Chosen:
         codes = self._codes(name, computation)
@@ -320,7 +337,7 @@ class Prepared:
         return Chosen(computation, how, choice, backend)
 
     def _rows(
-        self, chosen: Mapping[str, Mapped], choices: Mapping[str, Choice]
+        self, chosen: Mapping[str, Mapped], choices: Mapping[str, Choice], in_float: float = 1.0
     ) -> tuple[LayerPlan, ...]:
         rows = []
         for name, mapped in chosen.items():
@@ -335,7 +352,7 @@ class Prepared:
                 share=self._share(name),
                 path=FLOAT,
                 reason="mapped to float" if isinstance(mapped, str) else f"no handler of {kind}",
-                cost=float(self.macs[name]),
+                cost=in_float * self.macs[name],
                 bias_corrected=self.settings.bias_correction and _errs(mapped),
             )
             rows.append(row.by(choices[name]) if name in choices else row)
@@ -369,10 +386,11 @@ class Prepared:
                 weights = weights * affine.gain.view(-1, 1, 1, 1)
             else:
                 gain = affine.gain
-        codes, scale = quantize_weights(weights, weight, granularity=self.settings.weights)
+        quantised = quantize_weights(weights, weight, granularity=self.settings.weights)
         return LayerParameters(
-            codes=codes,
-            weight_scale=scale,
+            codes=quantised.codes,
+            weight_scale=quantised.scale,
+            weight_zero=quantised.zero_point,
             activation=activation_quantizer(
                 self.traces[name], self.settings.activations, activation
             ),
@@ -382,8 +400,11 @@ class Prepared:
         )
 
 
-def _backward(rule: GradientRule, mapped: Mapped) -> Precision | SlopeTerms:
-    """What the backward pass of a layer of this multiplier is."""
+def _backward(rule: GradientRule, mapped: Mapped, weight_zero: int) -> Precision | SlopeTerms:
+    """What the backward pass of a layer of this multiplier is.
+
+    The zero point's correction is a part of the sum, and of its slope.
+    """
     if rule.window is None or mapped is None or isinstance(mapped, str):
         return rule.precision
     if isinstance(mapped, External):
@@ -391,7 +412,7 @@ def _backward(rule: GradientRule, mapped: Mapped) -> Precision | SlopeTerms:
             f"{mapped.name} has no table whose slope could be taken; use its table, or the "
             "straight-through gradient float32"
         )
-    return SlopeTerms.of(mapped, window=rule.window)
+    return SlopeTerms.of(mapped, window=rule.window, less=weight_zero)
 
 
 def _errs(mapped: Mapped) -> bool:

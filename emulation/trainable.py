@@ -26,7 +26,7 @@ from axhil.hwsim.operands import Operand
 
 from .accounting import never_fused
 from .gradients.gradient import GradientRule, parse_gradient
-from .gradients.slope import SlopeGradient, SlopeTerms
+from .gradients.slope import Along, SlopeGradient, SlopeTerms
 from .layers import LutLayer
 from .mapping import BuiltFrom
 from .prepared import Layers, Prepared, root_of
@@ -101,22 +101,30 @@ class TrainableLayer:
         self._module, self._layer, self._granularity = module, layer, granularity
         self._least = _LEAST_SCALE * float(layer.activation.scale)
         self._dtype = torch.bfloat16 if rule.precision == "bfloat16" else torch.float32
-        self._slopes = self._slopes_of(rule.window)
+        self._window = rule.window
         self._version = -1
         self._weight_scale = torch.empty(0)
         scale = layer.activation.scale.clone()
         module.register_parameter(SCALE, nn.Parameter(scale, requires_grad=learned))
         module.forward = self  # of this instance alone: its names and its state stay as they are
 
-    def _slopes_of(self, window: int | None) -> tuple[SlopeTerms, SlopeTerms] | None:
-        arithmetic = self._layer.chosen.computation.arithmetic
+    @property
+    def _slopes(self) -> tuple[SlopeTerms, SlopeTerms] | None:
+        """Along the activation and along the weight; None: straight-through."""
+        computation, window = self._layer.chosen.computation, self._window
+        arithmetic = computation.arithmetic
         if window is None or not isinstance(arithmetic, TableArithmetic):
             return None
+
         # A zero point's correction is part of the sum, and of its slope.
-        less = self._layer.activation.zero_point
+        def terms(along: Along, less: int) -> SlopeTerms:
+            return SlopeTerms.of(
+                arithmetic.lut, window=window, share=_SHARE, along=along, less=less
+            )
+
         return (
-            SlopeTerms.of(arithmetic.lut, window=window, share=_SHARE),
-            SlopeTerms.of(arithmetic.lut, window=window, share=_SHARE, along="weight", less=less),
+            terms("activation", computation.weight_zero),
+            terms("weight", computation.activation.zero_point),
         )
 
     @property
@@ -148,10 +156,11 @@ class TrainableLayer:
         layer, module = self._layer, self._module
         weight = layer.weight_of(module)
         if module.weight._version != self._version:
-            codes, self._weight_scale = quantize_weights(
-                weight, layer.chosen.computation.arithmetic.weight, granularity=self._granularity
+            operand = layer.chosen.computation.arithmetic.weight
+            codes, self._weight_scale, zero = quantize_weights(
+                weight, operand, granularity=self._granularity
             )
-            layer.update(codes)
+            layer.update(codes, weight_zero=zero)
             self._version = module.weight._version
         apply: Any = _Through.apply  # torch leaves it unannotated
         y = apply(layer.as_images(x), weight, getattr(module, SCALE), self)
@@ -186,15 +195,15 @@ class TrainableLayer:
             (N, C, H, W) and (O, C // groups, kh, kw) float32, None where not needed.
         """
         grad = grad.contiguous()
-        if self._slopes is None:
-            weight = self._layer.codes * self._weight_scale.view(-1, 1, 1, 1)
+        layer, slopes = self._layer, self._slopes
+        if slopes is None:
+            weight = layer.weight_steps * self._weight_scale.view(-1, 1, 1, 1)
             return self._convolved(grad, steps * scale, weight, (of_steps, of_weight))
-        along_activation, along_weight = self._slopes
+        along_activation, along_weight = slopes
         back = forth = None
-        layer = self._layer
         if of_steps:
             slope = SlopeGradient(
-                layer.codes, self._weight_scale, along_activation, layer.geometry,
+                self._codes, self._weight_scale, along_activation, layer.geometry,
                 least=self.steps[0],
             )  # fmt: skip
             back = slope(grad, steps)
@@ -202,10 +211,14 @@ class TrainableLayer:
             forth = self._weight_gradient(grad * scale, steps, along_weight)
         return back, forth
 
+    @property
+    def _codes(self) -> torch.Tensor:
+        return self._layer.weight_steps + self._layer.chosen.computation.weight_zero
+
     def _weight_gradient(
         self, grad: torch.Tensor, steps: torch.Tensor, terms: SlopeTerms
     ) -> torch.Tensor:
-        codes, activation = self._layer.codes.to(torch.int64), self._layer.activation
+        codes, activation = self._codes.to(torch.int64), self._layer.activation
         weight = self._layer.chosen.computation.arithmetic.weight
         places = codes - Quantizer(weight, torch.ones(())).codes.start
         patterns = (steps.to(torch.int64) + activation.zero_point) & (terms.v.shape[1] - 1)

@@ -16,9 +16,11 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from typer.main import get_command
 
 from axhil.cli.main import COMMANDS, app
+from axhil.emulation import Settings
 from axhil.study import spec
 from axhil.study.storage import cells, store
 
@@ -31,7 +33,7 @@ PACKAGES = {
     "axhil.zoo": "Networks, weights and data.",
     "axhil.attacks": "Attacks on any `nn.Module` that maps images in [0, 1] to logits.",
     "axhil.study": "Experiments, their records and statistics.",
-    "axhil.search": "Which multiplier in which layer: assignments, and the front of those found.",
+    "axhil.search": "Which multiplier in which layer: assignments searched for.",
 }
 _HEADER = "<!-- Written by scripts/build_reference.py: edit the code or the script. -->"
 
@@ -161,7 +163,7 @@ def _default(field: Any) -> str:
     if field.is_required():
         return "**required**"
     value = field.default
-    if isinstance(value, spec.BaseModel) or value in (None, "", {}, ()):
+    if isinstance(value, BaseModel) or value in (None, "", {}, ()):
         return ""
     shown = list(value) if isinstance(value, tuple) else value
     return f"`{str(shown).lower() if isinstance(shown, bool) else shown}`".replace("'", '"')
@@ -213,8 +215,6 @@ def study_file() -> str:
 
 def _with_docs(kind: Any) -> Any:
     """The model whose keys another class documents."""
-    from axhil.emulation import Settings
-
     said = "\n".join(f"    {key}: {value}" for key, value in documented(Settings).items())
     kind.__doc__ = f"Quantisation.\n\nAttributes:\n{said}\n"
     return kind
@@ -251,7 +251,7 @@ def records() -> str:
         for one in fields(cells.CellSettings)
         if one.name not in ("budgets", "quantisation")
     )
-    columns = [*store._RESULTS, store._SUITE, *store._ENVIRONMENT]  # noqa: SLF001  (the schema)
+    columns = [*store._RESULTS, store._SUITE, *store._ENVIRONMENT]
     assert {name for name, _ in columns} == set(_RESULTS)
     results = (
         (f"`{name}`", f"`{kind}`".replace("list<element: ", "list<"), _RESULTS[name])

@@ -13,7 +13,7 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,16 @@ def main() -> None:
     parser.add_argument("record", type=Path)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--images", type=int, help="to retrain on; default: all")
+    parser.add_argument("--test-images", type=int, help="to test on; default: all")
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--batch", type=int, help="images a step; default: the recipe's")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     recipe = retraining_recipe(options.network, epochs=options.epochs)
-    test = load(recipe.data, "test")
+    if options.batch:
+        recipe = replace(recipe, batch=options.batch)
+    test = load(recipe.data, "test").select(options.test_images)
     images = training_images(recipe, None).select(options.images)
     plain, corrected = (
         load_subject(
@@ -71,6 +75,7 @@ def main() -> None:
         "weights_sha256": plain.weights_sha256,
         "calibration": plain.calibration,
         "test": test.name,
+        "test_images": len(test),
         "test_sha256": test.sha256,
         "train_images": len(images),
         "train_sha256": images.sha256,
@@ -111,9 +116,8 @@ def main() -> None:
                 how = Retraining(recipe=recipe, gradient=method)
                 with tempfile.TemporaryDirectory() as folder:
                     out = Path(folder, "weights.safetensors")
-                    correct = retrain(plain, multiplier, how, images=images, out=out)[
-                        "correct_after"
-                    ]
+                    record = retrain(plain, multiplier, how, images=images, test=test, out=out)
+                    correct = record["correct_after"]
             else:
                 correct = measured(plain if method == "before" else corrected, multiplier)
             row(word, method, multiplier.digest, correct, time.process_time() - began)

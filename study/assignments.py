@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from axhil.emulation.quantise.quantize import refused_operands
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError
@@ -48,7 +47,7 @@ def require_codes(multiplier: Multiplier) -> None:
     """Refuses operands that networks are not quantised to.
 
     Raises:
-        HwsimError: says what they are, and for an unsigned core in Verilog what to do.
+        HwsimError: says what they are.
     """
     activation, weight = multiplier.operands
     table = not isinstance(multiplier, Catalogued | FromVerilog | ByGates)
@@ -56,11 +55,6 @@ def require_codes(multiplier: Multiplier) -> None:
     if expected is None:
         return
     kinds = f"{activation}" if activation == weight else f"{activation} x {weight}"
-    way_out = ""
-    if isinstance(multiplier, FromVerilog) and not (activation.signed or weight.signed):
-        wrapped = replace(multiplier.source, sign="wrap")
-        way_out = f"; put the unsigned core into a sign-magnitude wrapper: {wrapped}"
     raise HwsimError(
         f"{multiplier.name}: networks are quantised to {expected}, its operands are {kinds}"
-        f"{way_out}"
     )

@@ -24,7 +24,6 @@ from axhil.emulation.gradients.gradient import parse_gradient
 from axhil.emulation.trainable import TrainableNetwork
 from axhil.hwsim.multipliers import Assignment
 from axhil.zoo import Images
-from axhil.zoo.data import load
 from axhil.zoo.train import RECIPES, EpochReport, Harder, Recipe, checkpoint_of, fit
 from axhil.zoo.weights import own_state, save_state, sha256_of
 
@@ -126,6 +125,7 @@ def retrain(
     how: Retraining,
     *,
     images: Images,
+    test: Images,
     out: Path,
     root: Path | None = None,
     report: Callable[[EpochReport], None] | None = None,
@@ -142,8 +142,9 @@ def retrain(
         multiplier: what it is built from.
         how: settings.
         images: the training set.
+        test: what epochs end with, and the accuracy before and after is of.
         out: the safetensors file to write.
-        root: data folder.
+        root: data folder, of the calibration images.
         report: called after every epoch.
         progress: called with (images done, images in all).
 
@@ -161,7 +162,6 @@ def retrain(
     if settings.batch_norm != "keep":
         raise StudyError("retraining: expected batch norms that are kept, got folded ones")
     layers, built = subject.network.approximate, multiplier.mapping()
-    test = load(how.recipe.data, "test", root=root)
     calibration = calibration_images(subject.network, root)
     pixels, _ = calibration.batch()
     network = TrainableNetwork(

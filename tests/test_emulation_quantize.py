@@ -88,11 +88,11 @@ def test_the_clip_thresholds_are_the_first_floats_that_are_clamped(operand, zero
 
 def test_weights_get_one_scale_or_one_per_channel():
     weight = torch.tensor([[1.0, -0.5], [0.1, 0.2]]).view(2, 2, 1, 1)
-    codes, scale = quantize_weights(weight, S8, granularity="tensor")
+    codes, scale, _ = quantize_weights(weight, S8, granularity="tensor")
     assert codes.flatten().tolist() == [127, -64, 13, 25]  # 63.5 and 12.7, 25.4
     assert torch.equal(scale, torch.full((2,), 1 / 127))
-    codes, scale = quantize_weights(weight, S8, granularity="channel")
+    codes, scale, _ = quantize_weights(weight, S8, granularity="channel")
     assert codes.flatten().tolist() == [127, -64, 64, 127]  # 63.5 rounds to even
     assert torch.allclose(scale, torch.tensor([1.0, 0.2]) / 127)
-    codes, scale = quantize_weights(weight, Operand(4, signed=True), granularity="tensor")
+    codes, scale, _ = quantize_weights(weight, Operand(4, signed=True), granularity="tensor")
     assert codes.flatten().tolist() == [7, -3, 1, 1]  # 3.4999998

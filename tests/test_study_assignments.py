@@ -41,12 +41,6 @@ REFUSED = {
         "u.v",
         r"u \(u\.v\): the Verilog does not declare .*, or u\.v\[wrap\] to put an",
     ),
-    "unsigned by the user's word": (
-        "u.v[unsigned]",
-        r"u\.v\[unsigned\]: networks are quantised to signed weights, its operands are unsigned "
-        r"8-bit; put the unsigned core into a sign-magnitude wrapper: u\.v\[wrap\]",
-    ),
-    "unsigned by its name": ("conv*=mul8u_X.v", r"sign-magnitude wrapper: mul8u_X\.v\[wrap\]"),
     "too wide": ("wide.v", r"wide\.v: networks are quantised to .* its operands are signed 17-bit"),
 }
 

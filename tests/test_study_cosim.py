@@ -295,7 +295,7 @@ def test_a_users_design_takes_the_options_that_its_table_takes(axhil, tmp_path):
 
 
 @pytest.mark.sim
-def test_a_users_design_of_another_width_runs_and_one_of_unsigned_weights_does_not(axhil, tmp_path):
+def test_a_users_design_of_another_width_runs_and_so_does_one_of_unsigned_weights(axhil, tmp_path):
     header = "input signed [3:0] a, b, output signed [7:0] p"
     (tmp_path / "mul.v").write_text(f"module mul ({header}); assign p = a * b; endmodule\n")
     code, out, _ = axhil("--images", 1, "-m", "mul.v", "--layers", "fc3")
@@ -304,12 +304,9 @@ def test_a_users_design_of_another_width_runs_and_one_of_unsigned_weights_does_n
     (tmp_path / "core.v").write_text(
         "module core (input [7:0] a, b, output [15:0] p); assign p = a * b; endmodule\n"
     )
-    code, out, err = axhil("-m", "core.v", "--unsigned")
-    assert (code, out) == (2, "")
-    assert err == (
-        "axhil: core.v[unsigned]: networks are quantised to signed weights, its operands are "
-        "unsigned 8-bit; put the unsigned core into a sign-magnitude wrapper: core.v[wrap]\n"
-    )
+    code, out, _ = axhil("--images", 1, "-m", "core.v", "--unsigned", "--layers", "fc3")
+    assert code == 0
+    assert "fc3: all 840 products equal the table's" in out
 
 
 @pytest.mark.sim
@@ -386,10 +383,6 @@ USER_ERRORS = [
     (["--acc-bits", "16", "--overflow", "clip"], "expected one of wrap, saturate, got 'clip'"),
     (["--param", "K=3"], "--param: for a Verilog file, got none"),
     (["--with", "cell.v"], "--with: for a Verilog file"),
-    (
-        ["--unsigned"],
-        "networks are quantised to signed weights, its operands are unsigned 8-bit",
-    ),
     (["-m", "mul.v"], "expected a file at mul.v, but there is no such file"),
     (["--trace-window", "0:9"], "--trace-window: expected --trace FILE.vcd with it"),
     (["--trace", "t.vcd", "--trace-window", "9"], "expected START:COUNT such as 0:1000, got '9'"),

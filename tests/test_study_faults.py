@@ -197,10 +197,6 @@ def test_without_a_network_there_are_errors_alone(axhil):
             "--eps: expected a budget of 0 or more, got inf",
         ),
         (["exact", "--network", "nope"], "unknown network 'nope': expected lenet5"),
-        (
-            ["exact", "--network", "lenet5", "--unsigned"],
-            "networks are quantised to signed weights",
-        ),
         (["exact", "--out-file", "x.txt"], "expected a .json or .csv file, got x.txt"),
         (["exact", "--sample", "0"], "--sample"),
         (["exact", "--norm", "l3"], "expected one of linf, l2, got 'l3'"),

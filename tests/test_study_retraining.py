@@ -55,7 +55,8 @@ def subject():
 def run(subject, data, out, how=None, **options):
     how = how or Retraining(TINY)
     images = training_images(how.recipe, data)
-    return retrain(subject, DRUM, how, images=images, out=out, root=data, **options)
+    test = load("digits", root=data)
+    return retrain(subject, DRUM, how, images=images, test=test, out=out, root=data, **options)
 
 
 @pytest.fixture(scope="module")

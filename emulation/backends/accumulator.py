@@ -44,12 +44,13 @@ class FewBits(Backend):
 
     def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
         """See `Backend.accumulate`."""
-        return self.over_windows(steps.cpu(), self._matmul).to(steps.device)
+        acc = self.over_windows(steps.cpu(), self._matmul).to(steps.device)
+        return self.less_weight_zero(acc, steps)
 
     def _matmul(self, windows: torch.Tensor) -> torch.Tensor:
         accumulator = self.computation.arithmetic.accumulator
         assert accumulator is not None
-        table = self.computation.table
+        table = self.computation.raw_table
         acc = [
             lut_matmul_bits(x, w, table, accumulator)
             for x, w in zip(windows.to(torch.int16).numpy(), self._weight, strict=True)

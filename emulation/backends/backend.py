@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..products.arithmetic import Arithmetic, ExternalArithmetic
 from ..products.factorise import Term
 from ..products.geometry import Geometry, Pair
-from ..quantise.quantize import Quantizer
+from ..quantise.quantize import Quantizer, offset_of
 
 # Below this bound every partial sum of integers is itself an integer that float32 holds exactly,
 # in whatever order a library adds.
@@ -32,11 +32,13 @@ class Computation:
         arithmetic: what multiplies and accumulates.
         activation: how its input is quantised, to codes of the arithmetic's first operand.
         geometry: how its windows lie.
+        weight_zero: the code of the weight 0.0.
     """
 
     arithmetic: Arithmetic
     activation: Quantizer
     geometry: Geometry
+    weight_zero: int = 0
 
     @property
     def refusal(self) -> str | None:
@@ -46,15 +48,28 @@ class Computation:
         return None if self.arithmetic.accumulator is None else str(self.arithmetic.accumulator)
 
     @cached_property
-    def table(self) -> NDArray[np.int32]:
-        """(2^a, 2^w) int32 products by the bit patterns of step and weight code.
+    def raw_table(self) -> NDArray[np.int32]:
+        """(2^a, 2^w) int32 products by the bit patterns of step and of weight as it is kept.
 
-        A row is that of its step: at zero point 0 the multiplier's own table.
+        At zero point 0 and of signed weights the multiplier's own table.
         """
         assert not isinstance(self.arithmetic, ExternalArithmetic)
         table = self.arithmetic.table
-        zero = self.activation.zero_point
-        return np.roll(table, -zero, axis=0) if zero else table
+        zero, offset = self.activation.zero_point, offset_of(self.arithmetic.weight)
+        table = np.roll(table, -zero, axis=0) if zero else table
+        return np.roll(table, -offset, axis=1) if offset else table
+
+    @cached_property
+    def table(self) -> NDArray[np.int32]:
+        """`raw_table` less what the weights' zero point takes off each product."""
+        return self.raw_table - self._taken_off[:, None] if self.weight_zero else self.raw_table
+
+    @property
+    def _taken_off(self) -> NDArray[np.int32]:
+        """(2^a,) int32, by the pattern of the step: the step times the weights' zero point."""
+        taken = np.zeros(self.arithmetic.activation.count, np.int32)
+        taken[self.patterns_in_use] = self.weight_zero * self.steps
+        return taken
 
     @property
     def products(self) -> int:
@@ -64,10 +79,20 @@ class Computation:
     @cached_property
     def terms(self) -> tuple[Term, ...] | None:
         """Few separable terms whose sum that table is; None where none were found."""
-        if isinstance(self.arithmetic, ExternalArithmetic):
+        if isinstance(self.arithmetic, ExternalArithmetic) or self.arithmetic.terms is None:
             return None
-        terms, zero = self.arithmetic.terms, self.activation.zero_point
-        return terms and tuple(Term(np.roll(term.u, -zero), term.v) for term in terms)
+        zero, offset = self.activation.zero_point, offset_of(self.arithmetic.weight)
+        terms = [
+            Term(np.roll(term.u, -zero), np.roll(term.v, -offset)) for term in self.arithmetic.terms
+        ]
+        if not self.weight_zero:
+            return tuple(terms)
+        used, taken = self.patterns_in_use, self._taken_off.astype(np.int64)
+        for place, term in enumerate(terms):
+            if np.array_equal(term.u[used], self.steps):  # one term takes it off its own factor
+                terms[place] = Term(term.u, term.v - self.weight_zero)
+                return tuple(terms)
+        return (*terms, Term(-taken, np.ones(self.arithmetic.weight.count, np.int64)))
 
     @property
     def steps(self) -> NDArray[np.int64]:
@@ -84,7 +109,7 @@ class Computation:
         return steps.to(torch.int64) & (self.arithmetic.activation.count - 1)
 
     def columns(self, codes: torch.Tensor) -> torch.Tensor:
-        """Columns of the table for weight codes, int64."""
+        """Columns of the table for weights as they are kept, int64."""
         return codes.to(torch.int64) & (self.arithmetic.weight.count - 1)
 
 
@@ -93,7 +118,8 @@ class Backend(ABC):
 
     Args:
         computation: what is summed.
-        codes: (O, C // groups, kh, kw) int8 or int16 weight codes, on the device to run on.
+        codes: (O, C // groups, kh, kw) int8 or int16 weights as they are kept, see `quantize`; on
+            the device to run on.
     """
 
     name: ClassVar[str]
@@ -144,7 +170,10 @@ class Backend(ABC):
 
     @abstractmethod
     def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) integer-valued float32 steps to (N, O, OH, OW) sums, int32 or int64."""
+        """(N, C, H, W) integer-valued float32 steps to (N, O, OH, OW) sums, int32 or int64.
+
+        Of products less the weights' zero point times the step.
+        """
 
     def sums(self, steps: torch.Tensor, correction: torch.Tensor | None) -> torch.Tensor:
         """`accumulate`, and correct.
@@ -179,6 +208,22 @@ class Backend(ABC):
         # Where pooling or a sum follows, the order of its float additions depends on the layout.
         y = acc.to(torch.float32, memory_format=torch.contiguous_format)
         return y.mul_(out_scale.view(-1, 1, 1)).add_(bias.view(-1, 1, 1))
+
+    def less_weight_zero(self, acc: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        """Sums of raw products, less what the weights' zero point takes off: it times the steps.
+
+        Args:
+            acc: (N, O, OH, OW) int32 or int64; changed in place.
+            steps: (N, C, H, W) integer-valued float32.
+        """
+        zero, geometry = self.computation.weight_zero, self.computation.geometry
+        if zero:
+            groups = geometry.groups
+            ones = torch.ones(groups, steps.shape[1] // groups, *self.kernel, dtype=torch.float64)
+            sums = geometry.convolve(steps.to(torch.float64), ones.to(steps.device))
+            sums = sums.repeat_interleave(acc.shape[1] // groups, dim=1)
+            acc -= (zero * sums).to(acc.dtype)
+        return acc
 
     def grouped(self, weights: torch.Tensor) -> torch.Tensor:
         """(O, C // groups, kh, kw) to (groups, O // groups, K)."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from ..products.arithmetic import ExternalArithmetic
-from ..products.definition import lut_conv2d
+from ..products.definition import activation_sums, lut_conv2d
+from ..quantise.quantize import offset_of
 from .backend import Backend, Computation, backend
 
 
@@ -31,7 +33,8 @@ class Definition(Backend):
         return 600.0
 
     def _prepare(self, codes: torch.Tensor) -> None:
-        self._weight = codes.cpu().numpy()
+        offset = offset_of(self.computation.arithmetic.weight)
+        self._weight = codes.cpu().numpy().astype(np.int16) + np.int16(offset)
 
     def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
         """See `Backend.accumulate`."""
@@ -40,4 +43,7 @@ class Definition(Backend):
         codes = (steps + zero).to(torch.int16).cpu().numpy()
         geometry = self.computation.geometry
         acc = lut_conv2d(codes, self._weight, arithmetic.table, geometry, padding_code=zero)
+        weight_zero = self.computation.weight_zero
+        if weight_zero:
+            acc -= weight_zero * activation_sums(codes - zero, self._weight, geometry)
         return torch.from_numpy(acc).to(steps.device)

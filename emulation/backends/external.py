@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..products.accumulator import Accumulator
 from ..products.arithmetic import ExternalArithmetic
 from ..products.external import code_type
-from ..quantise.quantize import is_wide
+from ..quantise.quantize import is_wide, offset_of
 from .backend import Backend, Computation, backend
 
 # Operand pairs handed over at once; the function may split them further.
@@ -56,14 +56,18 @@ class Elsewhere(Backend):
     def _prepare(self, codes: torch.Tensor) -> None:
         assert isinstance(self.computation.arithmetic, ExternalArithmetic)
         self._external = self.computation.arithmetic.external
-        self._weight: NDArray[Any] = self.grouped(codes).cpu().numpy()  # (groups, O / groups, K)
+        weight = self._external.weight
+        kept = self.grouped(codes).cpu().numpy().astype(np.int32)
+        # (groups, O / groups, K)
+        self._weight: NDArray[Any] = (kept + offset_of(weight)).astype(code_type(weight))
 
     def accumulate(self, steps: torch.Tensor) -> torch.Tensor:
         """See `Backend.accumulate`."""
         # Steps are small until they are windows; those of 16-bit codes need not fit 16 bits.
         wide = is_wide(self._external.activation)
         small = steps.cpu().to(torch.int32 if wide else torch.int16)
-        return self.over_windows(small, self._windows).to(steps.device)
+        acc = self.over_windows(small, self._windows).to(steps.device)
+        return self.less_weight_zero(acc, steps)
 
     def _windows(self, windows: torch.Tensor) -> torch.Tensor:
         zero = self.computation.activation.zero_point

@@ -7,6 +7,11 @@ Codes index the table by their two's complement bit pattern. Zero padding of a c
 activation of the code of 0.0 that goes through the multiplier like any other: lut[0, w] need not be
 0.
 
+Where codes stand for (code - zero point) * scale, hardware adds exact integers to the sums of its
+multipliers, z of the activations and v of the weights:
+
+    acc[n, m] = sum over k of (lut[x[n, k], w[m, k]] - z w[m, k] - v (x[n, k] - z))
+
 Sums are int32 of tables. Where codes have more than 8 bits there need not be a table: products are
 those of a function, and sums int64, as few 16-bit products suffice to leave int32.
 """
@@ -91,6 +96,20 @@ def wide_conv2d(
         (N, O, OH, OW) int64.
     """
     return _conv2d(x, w, partial(wide_matmul, products=products), geometry, padding_code)
+
+
+def activation_sums(x: Codes, w: Codes, geometry: Geometry) -> NDArray[np.int32]:
+    """Sums of what weights meet, for the weights' zero point: padding adds 0.
+
+    Args:
+        x: (N, C, H, W) activation codes less their zero point.
+        w: (O, C // groups, kh, kw) weight codes; their shape alone counts.
+        geometry: stride, padding, dilation, groups.
+
+    Returns:
+        (N, O, OH, OW) int32.
+    """
+    return wide_conv2d(x, w, lambda a, b: a + 0 * b, geometry).astype(np.int32)
 
 
 def _conv2d(

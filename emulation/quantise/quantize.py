@@ -7,14 +7,15 @@ reciprocal of the scale, as in PyTorch's own fake quantisation, so that every ba
 C++) rounds the same way to the last bit.
 
 Signed operands are symmetric: the zero point is 0 and the least code of the two's complement is
-none. Layers compute with *steps*, q - zero_point: 0.0 is the step 0 whatever the zero point.
+none. Layers compute with *steps*, q - zero_point: 0.0 is the step 0 whatever the zero point. Codes
+of unsigned weights are kept less `offset_of` their operand, as signed integers of as many bits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import torch
 
@@ -41,7 +42,16 @@ def refused_operands(activation: Operand, weight: Operand, *, table: bool = Fals
     if not all(_BITS[0] <= operand.bits <= most for operand in (activation, weight)):
         more = f", or up to {_BITS[-1]} with Verilog" if table else ""
         return f"operands of {_BITS[0]} to {most} bits{more}"
-    return None if weight.signed else "signed weights"
+    return None
+
+
+def offset_of(weight: Operand) -> int:
+    """What is added to a weight as it is kept to get its code: half the codes of an unsigned one.
+
+    >>> offset_of(Operand(8, signed=False)), offset_of(Operand(8, signed=True))
+    (128, 0)
+    """
+    return 0 if weight.signed else weight.count // 2
 
 
 def is_wide(*operands: Operand) -> bool:
@@ -137,23 +147,45 @@ def _along(scale: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return scale.view(-1, *[1] * (x.dim() - 1)) if scale.dim() else scale
 
 
+class WeightCodes(NamedTuple):
+    """Quantised weights.
+
+    Attributes:
+        codes: (O, ...) less `offset_of` the operand; int8 or, of more than 8 bits, int16.
+        scale: (O,) float32, all equal where there is one for the tensor.
+        zero_point: the code of 0.0.
+    """
+
+    codes: torch.Tensor
+    scale: torch.Tensor
+    zero_point: int
+
+
 def quantize_weights(
     weight: torch.Tensor, operand: Operand, *, granularity: Granularity
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> WeightCodes:
     """Weights to codes and scales.
+
+    Signed operands are symmetric. Those of an unsigned one span the least to the greatest weight of
+    the tensor; with a scale per output channel the zero point is the middle of the codes, and each
+    channel's largest magnitude lies at an end.
 
     Args:
         weight: (O, ...) float32.
-        operand: signed.
+        operand: of the multiplier.
         granularity: one scale for the tensor (the paper's setting) or one per output channel.
-
-    Returns:
-        Codes (O, ...), int8 or, of more than 8 bits, int16; and scales (O,) float32 (all equal for
-        ``tensor``).
     """
     weight = weight.detach().to(torch.float32)
     per_channel = weight.abs().flatten(1).amax(1)  # (O,)
-    largest = per_channel if granularity == "channel" else per_channel.max().expand_as(per_channel)
-    quantizer = Quantizer.symmetric(operand, largest)
+    if not operand.signed and granularity == "tensor":
+        lowest, highest = (float(end) for end in torch.aminmax(weight))
+        quantizer = Quantizer.between(operand, min(lowest, 0.0), max(highest, 0.0))
+    else:
+        largest = per_channel if granularity == "channel" else per_channel.max()
+        half = Operand(operand.bits, signed=True)
+        zero_point = offset_of(operand)
+        quantizer = Quantizer(operand, Quantizer.symmetric(half, largest).scale, zero_point)
+    codes = quantizer.encode(weight) - offset_of(operand)
     dtype = torch.int16 if is_wide(operand) else torch.int8
-    return quantizer.encode(weight).to(dtype), quantizer.scale
+    scale = quantizer.scale.expand_as(per_channel).contiguous()
+    return WeightCodes(codes.to(dtype), scale, quantizer.zero_point)
