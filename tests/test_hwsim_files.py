@@ -35,7 +35,7 @@ from axhil.hwsim.models.cmodel import find_function
 from axhil.hwsim.multipliers.comparing.printed import read_figures
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
+PACKAGES = ("hwsim", "emulation", "attacks", "zoo", "study", "search", "report", "cli")
 
 
 @contextmanager
