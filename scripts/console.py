@@ -157,6 +157,12 @@ def _run(command: str, folder: Path) -> str:
     return done.stdout
 
 
+def _is_output(program: Block, below: Block, page: Path) -> bool:
+    """Whether a block is what the program right above it prints."""
+    between = page.read_text()[program.start + len(program.body) : below.start]
+    return not program.long and re.fullmatch(r"```\s*```text\n", between) is not None
+
+
 _IMPORTS = (ast.Import, ast.ImportFrom)
 
 
@@ -204,7 +210,7 @@ def run(page: Path) -> Iterator[tuple[Block, list[tuple[str, str, str]]]]:
                 )
             elif block.language == "python":
                 printed = _program(_imports(block) if block.long else block.body, folder)
-                if below and below.language == "text" and not (block.long or below.record):
+                if below and _is_output(block, below, page):
                     yield below, [("", below.body, printed)]
                 elif printed:
                     yield block, [(block.body, "", printed)]
