@@ -55,8 +55,8 @@ class Gate:
         default = None if signed is None else Operands.both(8, signed)
         request = Request(Asked(signed=signed, default=default))
         try:
-            words = (located(word, self.folder) for word in (design, expected))
-            compared = Pair.find(*words, request).compare(by_gates=False)
+            x, y = (located(word, self.folder) for word in (design, expected))
+            compared = Pair.find(x, y, request).compare(by_gates=False)
             failure = None if compared.result.equal else self._failure(compared, request.time_limit)
         except AxhilError as error:
             failure = str(error)

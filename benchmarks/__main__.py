@@ -61,18 +61,21 @@ def main() -> None:
                 records = kernel.run(threads=1, repeats=options.repeats)
             kernel.show(records, console)
             body["kernel"] += records
-    rows = networks.run(names, repeats=options.repeats, threads=options.threads)
-    console.print(networks.table(rows))
-    body["networks"] = rows
+    body["networks"] = []
+    for isa in native.supported_isas() if native.available() else ("none",):
+        with forced(isa):
+            rows = networks.run(names, repeats=options.repeats, threads=options.threads)
+        console.print(networks.table(rows))
+        body["networks"] += rows
     memory = {}
     for name in names:
         try:
-            memory[name] = networks.peak_memory(name, networks.BATCH[name])
+            memory[name] = networks.peak_memory(name, networks.EVALUATED[name])
         except subprocess.CalledProcessError:
             console.print(f"peak memory of {name}: not measured, it needs its weights and data")
             continue
         console.print(
-            f"peak memory of `axhil accuracy {name} --batch {networks.BATCH[name]}`: "
+            f"peak memory of `axhil accuracy {name} --batch {networks.EVALUATED[name]}`: "
             f"{memory[name] / 2**20:,.0f} MiB"
         )
     body["peak_bytes"] = memory

@@ -6,7 +6,6 @@ All variants of a network take turns in one run, so a machine that slows down sl
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,12 +21,17 @@ from rich.table import Table
 from torch import nn
 from torch.nn import functional as F
 
-from axhil.emulation import EmulationError, prepare
+from axhil.emulation import EmulationError, native, prepare
 from axhil.hwsim import Catalogued, Lut, Operands, golden
 from axhil.zoo import network
 from axhil.zoo.weights import load_state, read_state, weights_path
 
-BATCH = {"lenet5": 512, "resnet50": 64, "vgg19": 64}
+BATCH = {"lenet5": 512, "resnet50": 8, "vgg19": 8}
+"""Of what is timed."""
+
+EVALUATED = {"lenet5": 512, "resnet50": 64, "vgg19": 64}
+"""Of the peak memory."""
+
 MULTIPLIERS = ("exact", "drum(3)", "drum(4)", "scaletrim(4,0)", "scaletrim(4,8)")
 
 
@@ -47,17 +51,19 @@ def _gradient(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tenso
     return gradient
 
 
-def _in_turn(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each job; jobs take turns."""
+def _in_turn(
+    jobs: dict[str, Callable[[], object]], repeats: int, clock: Callable[[], float]
+) -> dict[str, float]:
+    """Least seconds of each job; jobs take turns."""
     for job in jobs.values():
         job()
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(repeats):
         for name, job in jobs.items():
-            began = time.perf_counter()
+            began = clock()
             job()
-            seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+            seconds[name].append(clock() - began)
+    return {name: min(values) for name, values in seconds.items()}
 
 
 def run(names: tuple[str, ...], *, repeats: int, threads: int) -> list[dict[str, Any]]:
@@ -65,13 +71,15 @@ def run(names: tuple[str, ...], *, repeats: int, threads: int) -> list[dict[str,
 
     Args:
         names: of the catalogue.
-        repeats: rounds; medians are reported.
-        threads: of torch and of the kernels.
+        repeats: rounds; the fastest is reported.
+        threads: of torch and of the kernels. Of one the time is the process's own, since the
+            backward pass has another thread; of more it is the wall's.
 
     Returns:
         A row per network and variant, with images/s and ratios to float32.
     """
     torch.set_num_threads(threads)
+    clock = time.process_time if threads == 1 else time.perf_counter
     rows = []
     for name in names:
         model, weights = _model(name)
@@ -88,8 +96,10 @@ def run(names: tuple[str, ...], *, repeats: int, threads: int) -> list[dict[str,
         variants: dict[str, nn.Module] = {"float32 torch": model}
         variants |= {m: prepared.emulate(lut, layers=layers) for m, lut in tables.items()}
         with torch.no_grad():
-            forward = _in_turn({v: partial(net, x) for v, net in variants.items()}, repeats)
-        both = _in_turn({v: partial(_gradient, net, x, y) for v, net in variants.items()}, repeats)
+            forward = _in_turn({v: partial(net, x) for v, net in variants.items()}, repeats, clock)
+        both = _in_turn(
+            {v: partial(_gradient, net, x, y) for v, net in variants.items()}, repeats, clock
+        )
         macs = sum(layer.macs for layer in prepared.emulate(None).plan)
         for variant in variants:
             rows.append(
@@ -99,6 +109,8 @@ def run(names: tuple[str, ...], *, repeats: int, threads: int) -> list[dict[str,
                     "variant": variant,
                     "batch": batch,
                     "threads": threads,
+                    "clock": clock.__name__,
+                    "isa": native.isa() if native.available() else "none",
                     "macs": macs,
                     "forward_images_per_s": batch / forward[variant],
                     "forward_ratio": forward["float32 torch"] / forward[variant],
@@ -128,7 +140,9 @@ def peak_memory(name: str, batch: int) -> int:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """The rows for a terminal."""
-    shown = Table(title="whole networks", title_justify="left", box=box.SIMPLE_HEAD)
+    shown = Table(
+        title=f"whole networks, {rows[0]['isa']}", title_justify="left", box=box.SIMPLE_HEAD
+    )
     for heading in ("network", "variant"):
         shown.add_column(heading)
     for heading in ("forward images/s", "x float32", "with gradient images/s", "x float32"):
@@ -139,7 +153,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
         if first and last:
             shown.add_section()
         last = row["network"]
-        title = f"{last} (batch {row['batch']}, {row['threads']} threads, {row['weights']})"
+        title = f"{last} (batch {row['batch']}, threads: {row['threads']}, {row['weights']})"
         shown.add_row(
             title if first else "",
             row["variant"],

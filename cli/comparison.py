@@ -114,9 +114,11 @@ def compare(
     require_suffix("--wave", wave, ".vcd")
     request = replace(request, simulate=simulate or rtl is not None, rtl=rtl)
     wanted = _Wanted(limit, heatmap, no_heatmap, wave)
-    folders = Path(x).is_dir() and Path(y).is_dir()
+    folders = [Path(word).is_dir() for word in (x, y)]
+    if folders.count(True) == 1:
+        raise StudyError(f"expected two folders or none, got {x} and {y}")
     with verdicts(junit, command="compare") as found:
-        if folders:
+        if all(folders):
             code = _compare_folders(Path(x), Path(y), request, wanted, found, as_json=as_json)
         else:
             finding = _judged(x, y, request, wanted, found, name=f"{x} and {y}")

@@ -161,7 +161,7 @@ def evaluate(
     if full:
         images = images or PAPER_IMAGES.get(network, 50)
         budgets = budgets or PAPER_BUDGETS
-    levels: dict[str, Any] | None = budgets and dict.fromkeys(norm or NORMS, budgets)
+    levels: Any = budgets and dict.fromkeys(norm or NORMS, budgets)
     if smallest:
         attack, levels = bisected(attack or ["adaptive"]), levels or SMALLEST_BUDGETS
     body: dict[str, Any] = {
@@ -243,11 +243,17 @@ def plan(
     for one in chosen:
         mapping = one.mapping()
         layers = subject.prepared.plan(
-            mapping, layers=subject.network.approximate, device=device.value
+            mapping,
+            layers=subject.network.approximate,
+            device=device.value,
+            measured=device is opt.Device.cpu,
         )
         share = subject.prepared.float_share(mapping)
         in_float = f"; {100 * share:.3g} % of MACs in float32" if share else ""
         title = f"{network} with {one.name}; {where}{in_float}"
+        if device is opt.Device.cpu:
+            milliseconds = sum(layer.cost for layer in layers) / 1e6
+            title += f"; some {milliseconds:.2g} ms an image, by rates measured now"
         out.print(terminal_table(measurements.plan(layers, title=title)))
         rows = [asdict(layer) for layer in layers]
         plans.append({"multiplier": one.name, "float_share": share, "layers": rows})

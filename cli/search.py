@@ -86,6 +86,7 @@ def search(
     data: opt.Data = None,
     luts: Luts = None,
     weights: opt.Weights = None,
+    bias_correction: opt.BiasCorrection = False,
     allow_float: opt.AllowFloat = False,
     data_dir: opt.DataDir = None,
     download: opt.Download = False,
@@ -131,6 +132,7 @@ def search(
             spelled_words(word, request) for text in multipliers or () for word in split_words(text)
         ),
         "cost": _given({"liberty": liberty and str(liberty), "dont_use": tuple(avoided or ())}),
+        "quantisation": _given({"bias_correction": bias_correction or None}),
         "seed": seed,
         "batch": batch,
         "allow_float": allow_float or None,

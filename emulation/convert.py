@@ -21,6 +21,7 @@ from .bias_correction import images_for
 from .errors import EmulationError
 from .layers import HANDLERS, handler
 from .mapping import BuiltFrom
+from .pooling import quicken
 from .prepared import EmulatedNetwork, Layers, Prepared, Settings, root_of
 from .products.accumulator import Accumulator
 from .quantise.batchnorm import Affine, followers
@@ -46,6 +47,7 @@ def prepare(
         EmulationError: no layer to convert, or one whose geometry the emulator does not know.
     """
     skeleton = copy.deepcopy(model).eval().requires_grad_(False)
+    quicken(skeleton)
     root = root_of(skeleton)
     layers = _layers(root)
     if not layers:

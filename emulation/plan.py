@@ -24,7 +24,8 @@ class LayerPlan:
         share: part of the network's multiply-accumulates, 0 to 1.
         path: name of the backend; `FLOAT` for none.
         reason: why, in a few words.
-        cost: estimated time of one image, in units of a product of the product kernel.
+        cost: estimated time of one image, in units of a product of the product kernel or, where it
+            is measured, in nanoseconds.
         bias_corrected: whether the mean error of its products is taken off its bias.
     """
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import fnmatch
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 import torch
@@ -32,6 +32,7 @@ from .quantise.batchnorm import Affine, BatchNorm
 from .quantise.calibrate import Calibration, LayerTrace, activation_quantizer
 from .quantise.normalization import Normalized
 from .quantise.quantize import S8, Granularity, quantize_weights
+from .rates import nanoseconds_per_float_product, nanoseconds_per_product
 
 Layers = Literal["all", "convolutions"]
 
@@ -253,14 +254,22 @@ class Prepared:
         backend: str = AUTO,
         accumulator: Accumulator | None = None,
         device: str | torch.device = "cpu",
+        measured: bool = False,
     ) -> tuple[LayerPlan, ...]:
-        """What `emulate` would choose on a device, which need not be there; see `emulate`."""
+        """What `emulate` would choose on a device, which need not be there; see `emulate`.
+
+        Costs that are `measured` are nanoseconds on this machine's CPU.
+        """
         chosen, where = self._resolve(multiplier, layers), torch.device(device)
-        choices = {
-            name: choose(computation, self._codes(name, computation), where, backend)
-            for name, computation in self._computations(chosen, accumulator)
-        }
-        return self._rows(chosen, choices)
+        choices = {}
+        for name, computation in self._computations(chosen, accumulator):
+            choice = choose(computation, self._codes(name, computation), where, backend)
+            if measured:
+                cost = nanoseconds_per_product(choice.backend, computation)
+                choice = replace(choice, cost=cost)
+            choices[name] = choice
+        in_float = nanoseconds_per_float_product() if measured else 1.0
+        return self._rows(chosen, choices, in_float)
 
     def float_share(self, multiplier: BuiltFrom = None) -> float:
         """`EmulatedNetwork.float_share` of the network that `emulate` would build."""
@@ -328,7 +337,7 @@ class Prepared:
         return Chosen(computation, how, choice, backend)
 
     def _rows(
-        self, chosen: Mapping[str, Mapped], choices: Mapping[str, Choice]
+        self, chosen: Mapping[str, Mapped], choices: Mapping[str, Choice], in_float: float = 1.0
     ) -> tuple[LayerPlan, ...]:
         rows = []
         for name, mapped in chosen.items():
@@ -343,7 +352,7 @@ class Prepared:
                 share=self._share(name),
                 path=FLOAT,
                 reason="mapped to float" if isinstance(mapped, str) else f"no handler of {kind}",
-                cost=float(self.macs[name]),
+                cost=in_float * self.macs[name],
                 bias_corrected=self.settings.bias_correction and _errs(mapped),
             )
             rows.append(row.by(choices[name]) if name in choices else row)

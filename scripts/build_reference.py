@@ -16,9 +16,11 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from typer.main import get_command
 
 from axhil.cli.main import COMMANDS, app
+from axhil.emulation import Settings
 from axhil.study import spec
 from axhil.study.storage import cells, store
 
@@ -31,6 +33,7 @@ PACKAGES = {
     "axhil.zoo": "Networks, weights and data.",
     "axhil.attacks": "Attacks on any `nn.Module` that maps images in [0, 1] to logits.",
     "axhil.study": "Experiments, their records and statistics.",
+    "axhil.search": "Which multiplier in which layer: assignments searched for.",
 }
 _HEADER = "<!-- Written by scripts/build_reference.py: edit the code or the script. -->"
 
@@ -85,9 +88,7 @@ def _options(command: Any) -> Iterator[tuple[str, ...]]:
 
 def _command(name: str, command: Any, level: str) -> str:
     arguments = [one for one in command.params if not one.opts[0].startswith("-")]
-    usage = " ".join(
-        ["axhil", name, "[OPTIONS]", *(_argument(one) for one in arguments)]
-    )
+    usage = " ".join(["axhil", name, "[OPTIONS]", *(_argument(one) for one in arguments)])
     parts = [f"{level} axhil {name}", _words_of_help(command.help or ""), f"```text\n{usage}\n```"]
     if arguments:
         rows = (
@@ -146,7 +147,12 @@ def _schema_type(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> s
         return f"list of {_schema_type(schema.get('items', {}), definitions)}"
     if kind == "object":
         return "section"
-    named = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+    named = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+    }
     limits = ""
     if "minimum" in schema:
         limits = f", {schema['minimum']:g} or more"
@@ -157,7 +163,7 @@ def _default(field: Any) -> str:
     if field.is_required():
         return "**required**"
     value = field.default
-    if isinstance(value, spec.BaseModel) or value in (None, "", {}, ()):
+    if isinstance(value, BaseModel) or value in (None, "", {}, ()):
         return ""
     shown = list(value) if isinstance(value, tuple) else value
     return f"`{str(shown).lower() if isinstance(shown, bool) else shown}`".replace("'", '"')
@@ -181,30 +187,34 @@ def _section(kind: Any) -> str:
 
 def study_file() -> str:
     """Every key of a study file."""
-    return "\n\n".join(
-        [
-            "# Study file",
-            _HEADER,
-            "TOML. A key that does not exist, or a value that is not allowed, is refused in one sentence "
-            "before anything runs. [Studies](../study.md#the-file) has an example and explains what the "
-            "keys are for.",
-            "## At the top",
-            _section(spec.StudySpec),
-            "## `[budgets]`",
-            "For each norm, `linf` or `l2`, a list of eps, or a range:",
-            _section(spec.Range),
-            "## `[quantisation]`",
-            _section(_with_docs(spec.Quantisation)),
-            "## `[cost]`",
-            _section(spec.Cost),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Study file",
+                _HEADER,
+                "TOML. A key that does not exist, or a value that is not allowed, is refused in one sentence "
+                "before anything runs. [Studies](../study.md#the-file) has an example and explains what the "
+                "keys are for.",
+                "## At the top",
+                _section(spec.StudySpec),
+                "## `[budgets]`",
+                "For each norm, `linf` or `l2`, a list of eps, or a range:",
+                _section(spec.Range),
+                "## `[quantisation]`",
+                _section(_with_docs(spec.Quantisation)),
+                "## `[cost]`",
+                _section(spec.Cost),
+                "## `[search]`",
+                "What `axhil search FILE` looks for; [Search](../search.md) says how.",
+                _section(spec.Search),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _with_docs(kind: Any) -> Any:
     """The model whose keys another class documents."""
-    from axhil.emulation import Settings
-
     said = "\n".join(f"    {key}: {value}" for key, value in documented(Settings).items())
     kind.__doc__ = f"Quantisation.\n\nAttributes:\n{said}\n"
     return kind
@@ -241,33 +251,36 @@ def records() -> str:
         for one in fields(cells.CellSettings)
         if one.name not in ("budgets", "quantisation")
     )
-    columns = [*store._RESULTS, store._SUITE, *store._ENVIRONMENT]  # noqa: SLF001  (the schema)
+    columns = [*store._RESULTS, store._SUITE, *store._ENVIRONMENT]
     assert {name for name, _ in columns} == set(_RESULTS)
     results = (
         (f"`{name}`", f"`{kind}`".replace("list<element: ", "list<"), _RESULTS[name])
         for name, kind in columns
     )
-    return "\n\n".join(
-        [
-            "# Columns of the records",
-            _HEADER,
-            "`out/<name>/records/` is one Parquet data set, `records.csv` the same for a spreadsheet: a row "
-            "for each multiplier, attack, norm and budget. `pandas.read_parquet` reads the folder; "
-            "[Studies](../study.md#the-store) shows how.",
-            "## What was run",
-            "The first columns are all that a result depends on. Their hash names the cell, so that a "
-            "changed setting is a new cell and never overwrites another.",
-            _table(("column", "written", "meaning"), settings),
-            "`quantisation_weights`, `quantisation_activations` and `quantisation_batch_norm` are the "
-            "settings of the quantisation: [the section](study-file.md#quantisation) of the study file.",
-            "## What came out, and where",
-            _table(("column", "type", "meaning"), results),
-            "## What the multiplier costs",
-            "`records.csv` and exports of a study with a section `[cost]` have `cost_area`, `cost_delay`, "
-            "`cost_energy`, `cost_transistors` and more, and `cost_image_*` for the energy of an image: "
-            "the library's unit of area, ns, pJ a product, nJ an image.",
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Columns of the records",
+                _HEADER,
+                "`out/<name>/records/` is one Parquet data set, `records.csv` the same for a spreadsheet: a row "
+                "for each multiplier, attack, norm and budget. `pandas.read_parquet` reads the folder; "
+                "[Studies](../study.md#the-store) shows how.",
+                "## What was run",
+                "The first columns are all that a result depends on. Their hash names the cell, so that a "
+                "changed setting is a new cell and never overwrites another.",
+                _table(("column", "written", "meaning"), settings),
+                "`quantisation_weights`, `quantisation_activations` and `quantisation_batch_norm` are the "
+                "settings of the quantisation: [the section](study-file.md#quantisation) of the study file.",
+                "## What came out, and where",
+                _table(("column", "type", "meaning"), results),
+                "## What the multiplier costs",
+                "`records.csv` and exports of a study with a section `[cost]` have `cost_area`, `cost_delay`, "
+                "`cost_energy`, `cost_transistors` and more, and `cost_image_*` for the energy of an image: "
+                "the library's unit of area, ns, pJ a product, nJ an image.",
+            ]
+        )
+        + "\n"
+    )
 
 
 def python(package: str) -> str:

@@ -12,7 +12,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import claim_sections as claims
 import cost_sections as costs
+import robust_sections as robust
 import study_sections as sections
 from in_short import in_short
 
@@ -177,7 +179,7 @@ def speed() -> str:
         return ""
     rows = [
         [
-            f"{r['network']}, {r['variant']}",
+            ", ".join(filter(None, (r["network"], r["variant"], r.get("isa")))),
             f"{r['forward_images_per_s']:,.0f}",
             f"{r['forward_ratio']:.2f}",
             f"{r['gradient_images_per_s']:,.0f}",
@@ -197,7 +199,7 @@ def speed() -> str:
         _table(headings, rows)
         + f"\n\n`make bench` on {body['processor']}, {body['networks'][0]['threads']} threads, "
         f"{body['isa']}, torch {body['torch']}; every row of a network was measured in turn with "
-        f"the others. Peak memory of `axhil accuracy`: {memory}."
+        f"the others. Peak memory of `axhil accuracy`: {memory}. [What bounds it](speed.md)."
     )
 
 
@@ -217,6 +219,53 @@ script, never this page.
 The CIFAR-10 networks are under-trained for want of a GPU (15 and 10 epochs; the paper's reach
 93.5 and 93.8 %), and CIFAR-10 here is a JPEG-recompressed copy. Read their columns for the order
 and size of the losses, not for the level.
+
+## Is any of them more robust?
+
+An attack gives an upper bound on robust accuracy, so a single attack, however many images it is run
+on, cannot show that a network is robust. [The adaptive suite](attacks.md#suites) is several attacks
+along the gradients of four sources and one without a gradient, and an image counts only if it
+survives all of them.
+
+{survivors}
+
+### The smallest budget that breaks an image
+
+{smallest}
+
+The steps of DRUM(3) are the reason why one budget says so little. Between two of its codes a larger
+budget gives the attacker nothing, and at the next one it gives more than was asked for.
+
+Where the effect sits: with DRUM(3) in the first layer alone images bear more, with DRUM(3)
+everywhere but there they bear less. The first layer rounds the perturbation away; the others only
+add errors. The rule gives no verdict for either. On so fine a list of budgets it is strict: it
+counts an image as missed by the own gradient if another one found the smallest budget that breaks
+it, though the own may do so a step later, and so counts too many even of the accurate multiplier.
+So the gain of the first layer is one to look into with more images and attacks, not one to claim.
+
+### Claims of three papers, network by network
+
+{matrix}
+
+The first five are of *Exploring DNN Robustness Against Adversarial Attacks Using Approximate
+Multipliers* (arXiv 2404.11665); claims of robustness are judged by suites alone, whatever single
+attacks showed. [Study by study](#the-papers-claims-one-by-one) they stand further down. The sixth
+is of *Is Approximation Universally Defensive Against Adversarial Attacks in Deep Neural Networks?*
+(Siddique and Hoque, DATE 2022), the last of *Defensive Approximation: Securing CNNs using
+Approximate Computing* (Guesmi et al., ASPLOS 2021). Both are judged by their abstracts and on our
+multipliers: theirs are others, of the latter in floating point.
+
+Images that PGD breaks on the network with the accurate multiplier, and that both get right without
+an attack: of these so many fool the other network too, % with Wilson 95 % intervals.
+
+{transferred}
+
+### Our suite beside the reference implementation
+
+{reference}
+
+`python -m benchmarks.reference`: the standard version of pyautoattack and ours, on the same float
+networks and images. ResNet-20 has the weights of akamaster/pytorch_resnet_cifar10.
 
 ## Which differences are more than chance
 
@@ -247,9 +296,8 @@ it survives all four.
 {strongest}
 
 What survives all four is explained neither by the straight-through gradient nor by the steps that
-it does not see. Four attacks are harder on an approximate network than on the accurate one, whose
-own slope and straight-through gradient are one and the same but for rounding. It is no proof of
-robustness either: more steps, restarts and attacks without any gradient were not tried.
+it does not see. It is still no robustness: PGD with 50 small steps from one start is a weak attack
+on a staircase, and what it leaves [the adaptive suite](#is-any-of-them-more-robust) breaks.
 
 ### Where ours differs from the paper, and why
 
@@ -346,6 +394,11 @@ def page() -> str:
         in_short=in_short(),
         clean_accuracy=clean_accuracy(),
         clean_differences=clean_differences(),
+        survivors=robust.survivors(),
+        smallest=robust.smallest(),
+        matrix=claims.matrix(),
+        transferred=claims.transferred(),
+        reference=robust.reference(),
         findings=sections.findings(),
         claims=sections.claims(),
         strongest=sections.strongest(),

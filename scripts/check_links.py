@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look for dead links in the built site, and for links of the repository to files that are not there.
+"""Look for dead links in the built site, and for links to files that the repository lacks.
 
 Usage: python scripts/check_links.py SITE
 

@@ -10,7 +10,8 @@ Of a page, in order and in one folder that starts as a copy of docs/examples:
   right below it is what it prints.
 
 `...` stands for any text in a line, alone for any lines: times, paths, versions. A block behind
-`<!-- recorded: FILE -->` takes too long: its text is in FILE, relative to the repository.
+`<!-- recorded: FILE -->` takes too long: its text is in FILE, relative to the repository. So does a
+program behind `<!-- takes minutes -->`, of which only the imports are run.
 
 Usage: python scripts/console.py [--write] [PAGE ...]; --write puts what was printed into the pages.
 """
@@ -18,6 +19,7 @@ Usage: python scripts/console.py [--write] [PAGE ...]; --write puts what was pri
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import os
 import re
@@ -36,7 +38,7 @@ WIDTH = 100
 """Columns of the terminal whose screens the pages show."""
 
 _FENCE = re.compile(
-    r"(?P<recorded><!-- recorded: (?P<record>\S+) -->\n+)?"
+    r"(?:<!-- (?:recorded: (?P<record>\S+)|(?P<long>takes minutes)) -->\n+)?"
     r"^```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?[^\n]*\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -51,6 +53,7 @@ class Block:
         language: behind the fence.
         title: the file that it is, or empty.
         record: the file that holds its text, or empty.
+        long: whether it takes minutes.
         body: what is between the fences.
         start: where the body begins in the page.
     """
@@ -58,6 +61,7 @@ class Block:
     language: str
     title: str
     record: str
+    long: bool
     body: str
     start: int
 
@@ -78,15 +82,27 @@ def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page."""
     return [
         Block(
-            fence["language"], fence["title"] or "", fence["record"] or "", fence["body"],
+            fence["language"], fence["title"] or "", fence["record"] or "", bool(fence["long"]),
+            fence["body"],
             fence.start("body"),
         )
         for fence in _FENCE.finditer(page.read_text())
     ]  # fmt: skip
 
 
+_ORIGIN = re.compile(r"(?:simulated in \S+ s, kept as|taken from the cache,) \S+")
+"""Pages share a cache, so that what one simulates another finds there."""
+
+
+_PROGRESS = re.compile(r"^\S.* \d+ %  .* left(?:  .*)?\n", re.MULTILINE)
+"""What a slow machine prints while it is at work."""
+
+
 def agrees(expected: str, printed: str) -> bool:
     """Whether a text is the expected one, `...` standing for anything."""
+    expected, printed = (
+        _ORIGIN.sub("simulated", _PROGRESS.sub("", text)) for text in (expected, printed)
+    )
     lines = [
         r"(?:.*\n)*?"
         if line.strip() == "..."
@@ -114,7 +130,7 @@ def _forked(action: Callable[[], object], folder: Path) -> str:
                 code = 0
             except SystemExit as stopped:
                 code = stopped.code if isinstance(stopped.code, int) else 1
-            except BaseException:  # noqa: BLE001  (shown as the interpreter would)
+            except BaseException:  # shown as the interpreter would
                 sys.excepthook(*sys.exc_info())
             sys.stdout.flush()
             sys.stderr.flush()
@@ -125,14 +141,14 @@ def _forked(action: Callable[[], object], folder: Path) -> str:
 
 
 def _axhil(words: list[str]) -> None:
-    from axhil import cli
-
     sys.argv = words
-    cli.main()
+    importlib.import_module("axhil.cli").main()
 
 
 def _run(command: str, folder: Path) -> str:
-    if command.startswith("axhil ") and not _SHELL.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", command)):
+    if command.startswith("axhil ") and not _SHELL.search(
+        re.sub(r"'[^']*'|\"[^\"]*\"", "", command)
+    ):
         return _forked(lambda: _axhil(shlex.split(command)), folder)
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -141,12 +157,26 @@ def _run(command: str, folder: Path) -> str:
     return done.stdout
 
 
+def _is_output(program: Block, below: Block, page: Path) -> bool:
+    """Whether a block is what the program right above it prints."""
+    between = page.read_text()[program.start + len(program.body) : below.start]
+    return not program.long and re.fullmatch(r"```\s*```text\n", between) is not None
+
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
+
 def _program(code: str, folder: Path) -> str:
     def execute() -> None:
         sys.path.insert(0, str(folder))
         exec(compile(code, "page", "exec"), {"__name__": "__main__"})
 
     return _forked(execute, folder)
+
+
+def _imports(block: Block) -> str:
+    tree = ast.parse(block.body)
+    return "\n".join(ast.unparse(one) for one in tree.body if isinstance(one, _IMPORTS))
 
 
 def run(page: Path) -> Iterator[tuple[Block, list[tuple[str, str, str]]]]:
@@ -163,7 +193,7 @@ def run(page: Path) -> Iterator[tuple[Block, list[tuple[str, str, str]]]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "examples"
         shutil.copytree(EXAMPLES, folder)
-        for block, below in zip(fenced, [*fenced[1:], None], strict=True):
+        for block, below in zip(fenced, [*fenced[1:], None], strict=False):
             if block.record:
                 continue
             if block.title:
@@ -171,13 +201,16 @@ def run(page: Path) -> Iterator[tuple[Block, list[tuple[str, str, str]]]]:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(block.body)
             elif block.language == "console":
-                yield block, [
-                    (command, expected, _run(command, folder))
-                    for command, expected in block.steps
-                ]
+                yield (
+                    block,
+                    [
+                        (command, expected, _run(command, folder))
+                        for command, expected in block.steps
+                    ],
+                )
             elif block.language == "python":
-                printed = _program(block.body, folder)
-                if below and below.language == "text":
+                printed = _program(_imports(block) if block.long else block.body, folder)
+                if below and _is_output(block, below, page):
                     yield below, [("", below.body, printed)]
                 elif printed:
                     yield block, [(block.body, "", printed)]
@@ -217,28 +250,33 @@ def write(page: Path) -> None:
     """Put what a run prints into a page, where it is not what the page shows."""
     text = page.read_text()
     for block, steps in reversed(list(run(page))):
-        body = block.body
-        for command, expected, printed in steps:
-            if agrees(expected, printed):
-                continue
-            shown = f"{_trimmed(printed)}\n" if printed else ""
-            for varying, elision in _VARYING:
-                shown = varying.sub(elision, shown)
-            if block.language == "console":
-                (head,) = [
-                    part
-                    for part in re.split(r"^(?=\$ )", block.body, flags=re.MULTILINE)
-                    if part.startswith("$ ") and _command(part) == command and part.endswith(expected)
-                ][:1]
-                body = body.replace(head, head[: len(head) - len(expected)].rstrip("\n") + "\n" + shown)
-            elif block.language == "text":
-                body = shown
+        shown = [_shown(expected, printed) for _, expected, printed in steps]
+        if block.language == "console":
+            heads = [_head(part) for part in re.split(r"^(?=\$ )", block.body, flags=re.M)[1:]]
+            body = "".join(head + new for head, new in zip(heads, shown, strict=True))
+        elif block.language == "text":
+            body = shown[0]
+        else:
+            continue
         text = text[: block.start] + body + text[block.start + len(block.body) :]
     page.write_text(text)
 
 
-def _command(part: str) -> str:
-    return next(Block("console", "", "", part, 0).steps)[0]
+def _shown(expected: str, printed: str) -> str:
+    """What to print on the page for an output: as it is there where that still holds."""
+    if agrees(expected, printed):
+        return expected
+    text = f"{_trimmed(printed)}\n" if printed else ""
+    for varying, elision in _VARYING:
+        text = varying.sub(elision, text)
+    return text
+
+
+def _head(part: str) -> str:
+    """The lines of a step that hold its command."""
+    found = re.match(r"\$ (?:.*\\\n)*.*\n?", part)
+    assert found is not None
+    return found[0]
 
 
 def main() -> None:

@@ -102,6 +102,8 @@ def words(random: Random) -> Iterator[Case]:
         ("metrics", "{}"), ("plan", "lenet5", "-m", "{}"), ("compare", "exact", "{}"),
         ("convert", "exact", "out/{}.csv"), ("convert", "{}", "out/x.csv"), ("rtl", "{}"),
         ("plan", "{}"), ("accuracy", "{}", "-m", "exact"), ("inspect", "{}"), ("verify", "{}"),
+        ("compare", "in/mul.v", "exact", "--unsigned", "--junit", "out/{}.xml"),
+        ("compare", "{}", "in", "--wave", "out/{}.vcd"),
         ("accuracy", "lenet5", "-m", "exact", "--data", "{}"), ("study", "run", "{}"),
         ("study", "status", "{}"), ("study", "report", "{}"), ("mutate", "{}"), ("train", "{}"),
         ("retrain", "{}", "-m", "exact"), ("retrain", "lenet5", "-m", "{}"),

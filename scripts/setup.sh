@@ -42,6 +42,8 @@ pip_install scikit-build-core nanobind cmake ninja
 # torch first and by its pin: an unconstrained resolver run may pick a build with CUDA inside.
 pip_install torch
 pip_install --no-build-isolation --editable '.[dev]'
+# Its metadata ask for a requests of 2020, which it imports nowhere that the tests come to.
+pip_install --no-deps torchattacks
 
 if ! command -v iverilog >/dev/null 2>&1; then
   apt_install iverilog || {

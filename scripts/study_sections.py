@@ -43,6 +43,13 @@ TEST_SETS = tuple(
     for name in ("lenet5_mnist", "resnet50_cifar10", "vgg19_cifar10")
 )
 STRONGEST = ("lenet5_1000", "lenet5_transfer", "lenet5_slope")
+SUITES = ("lenet5_adaptive", "lenet5_smallest")
+"""Where an image has to survive every attack."""
+EXTRA = {
+    "examples": "Adversarial examples, and what each network says",
+    "staircase": "Robust accuracy over eps, and what products have of a growing pixel",
+}
+"""Pictures that records alone do not make: those of the studies that have them."""
 Point = tuple[str, str, str, float]
 """Multiplier, attack, norm, eps."""
 
@@ -85,15 +92,16 @@ def _title(name: str) -> str:
 def reports() -> dict[Path, str]:
     """The full report of every study, by the file it goes to."""
     found = {}
-    for name, results in studies((*WHITE_BOX, *STRONGEST[1:])).items():
+    for name, results in studies((*WHITE_BOX, *STRONGEST[1:], *SUITES)).items():
         pictures = {
             f"{one.title}: robust accuracy over eps; bands are Wilson 95 % intervals": (
                 f"{_stem(one, results)}.png"
             )
             for one in results
         }
-        if (DOCS / "studies" / name / "examples.png").is_file():
-            pictures["Adversarial examples, and what each network says"] = "examples.png"
+        for stem, caption in EXTRA.items():
+            if (DOCS / "studies" / name / f"{stem}.png").is_file():
+                pictures[caption] = f"{stem}.png"
         pictures["Error of every product of the multipliers"] = "../../figures/tables.png"
         file = f"../../records/studies/{name}.parquet"
         text = report_markdown(
@@ -105,7 +113,7 @@ def reports() -> dict[Path, str]:
 
 def draw() -> None:
     """Draw the curves of every study anew, with few colours: the files are in the repository."""
-    for name, results in studies((*WHITE_BOX, *STRONGEST[1:])).items():
+    for name, results in studies((*WHITE_BOX, *STRONGEST[1:], *SUITES)).items():
         for one in results:
             path = DOCS / "studies" / name / f"{_stem(one, results)}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -216,7 +224,8 @@ def _flags(results: Results) -> dict[Point, str]:
     }
 
 
-def _gradient(one: Results) -> str:
+def gradient_of(one: Results) -> str:
+    """Whose gradient an attack follows."""
     return one.threat_model if one.gradient == "float32" else one.gradient
 
 
@@ -247,7 +256,7 @@ class Gradients:
 def gradients() -> Gradients | None:
     """Every multiplier under four gradients; None before all of them are recorded."""
     found = [one for results in studies(STRONGEST).values() for one in results]
-    flags = {_gradient(one): _flags(one) for one in found}
+    flags = {gradient_of(one): _flags(one) for one in found}
     if len(flags) < 4:
         return None
     points = [

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -71,6 +71,13 @@ class Test:
     measure: Measure
     difference: PairedDifference
     adjusted: float
+
+    @property
+    def reversed(self) -> Test:
+        """The same from the other's side."""
+        lost = self.difference
+        difference = replace(lost, gained=lost.lost, lost=lost.gained)
+        return replace(self, point=self.other, other=self.point, difference=difference)
 
     @property
     def real(self) -> bool:
@@ -149,9 +156,11 @@ class Found:
         )
 
     def test(self, point: Point, other: Point, measure: Measure) -> Test | None:
-        """The one of a point against another; None where there is none."""
-        wanted = (point.label, other.label, measure)
-        return next((t for t in self.tests if (t.point, t.other, t.measure) == wanted), None)
+        """The one of a point against another, or the other way round; None where there is none."""
+        for test in self.tests:
+            if test.measure == measure and {test.point, test.other} == {point.label, other.label}:
+                return test if test.point == point.label else test.reversed
+        return None
 
     def dominating(self, other: Point) -> Point:
         """The point of the front that is as good as another in everything, and cheapest.
@@ -185,11 +194,11 @@ class Found:
         return self.exact
 
     def _kept(self, point: Point) -> bool:
-        limits = self.judge.limits
-        for measure, most in limits.items():
+        """Whether a point keeps the limits on held-out images."""
+        for measure, most in self.judge.limits.items():
             value, exact = point.value(measure), self.exact.value(measure)
-            over = value - exact - most / 100 if measure in ACCURACIES else value / exact - most / 100
-            if over > 1e-9:
+            over = value - exact if measure in ACCURACIES else value / exact
+            if round(over - most / 100, 9) > 0:
                 return False
         return True
 
@@ -197,7 +206,7 @@ class Found:
         """JSON-able: sensitivities, points, tests, the front by its labels."""
         space = self.sensitivity.space
         return {
-            **self.facts,
+            **dict(self.facts),
             "objectives": list(self.objectives),
             "limits": dict(self.judge.limits),
             "layers": list(space.layers),
@@ -235,6 +244,4 @@ class Found:
                 "searched": point.searched.get(measure),
                 "correct": point.held_out.flags[measure],
             }
-        return {**body, **point.prices}
-
-
+        return body | dict(point.prices)

@@ -18,7 +18,7 @@ import numpy as np
 from axhil.hwsim.cost import Cells, Costs, costs, exact_inferences, inference
 from axhil.hwsim.cost.energy import ORDERS
 from axhil.hwsim.files import DATA_LIMIT, json_of, read_bytes, write_atomically
-from axhil.study.costs import on_network, target_of
+from axhil.study.costs import on_network, operand_images, target_of
 from axhil.study.engine.experiment import quantisation_of
 from axhil.study.spec import Cost, Measure
 from axhil.study.storage.cells import typed
@@ -123,7 +123,7 @@ def kept_prices(
         "weights_sha256": subject.weights_sha256,
         "calibration": subject.calibration,
         "quantisation": quantisation_of(subject.prepared.settings),
-        "operands": images.sha256 if energy else "",
+        "operands": operand_images(images).sha256 if energy else "",
         "layers": list(space.layers),
         "choices": [[one.name, choice.digest]
                     for one, choice in zip(space.multipliers, space.choices, strict=True)],

@@ -10,23 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from axhil.attacks import attack_title
 from axhil.hwsim.multipliers import Assignment
 from axhil.hwsim.tools.yosys import require_yosys
-from axhil.study.engine.experiment import Experiment
+from axhil.study.engine.experiment import Experiment, quantisation_of
 from axhil.study.engine.run import Machine, experiments_of
 from axhil.study.errors import StudyError
 from axhil.study.spec import ACCURACIES, Cost, Measure, StudySpec
 from axhil.study.storage.store import CellStore
+from axhil.zoo import Images
 
 from .errors import SearchError
 from .evolution import evolved
 from .front import Found, Point
 from .measures import Judge
-from .prices import Prices, kept_prices
+from .prices import kept_prices
 from .sensitivity import Sensitivity
 from .space import EXACT, Genes, Space
 from .trials import Trial, Trials, accuracies, grid_of
@@ -87,44 +89,26 @@ def search(
         1 + len(space.choices) + alone + wanted.rounds * wanted.proposals
     ) + final.rows * (1 + len(space.choices) + wanted.finalists)
 
-    (exact,) = trials([Assignment.parse(EXACT)])
-    judge = Judge(
-        space,
-        wanted.objectives,
-        wanted.limits,
-        {measure: exact.accuracy(measure).value for measure in exact.flags},
-        prices,
-    )
-    sensitivity = Sensitivity.measured(space, trials, judge.exact)
-    tried = _rounds(judge, sensitivity, trials, spec)
-    finalists = _finalists(judge, tried, wanted.finalists)
-    points = _points(judge, tried, finalists, final)
-    eps = "" if wanted.eps is None else (
-        f", {attack_title(wanted.attack, wanted.norm)} at eps {wanted.eps:g}"
-    )  # fmt: skip
-    return Found(
-        title=f"{subject.network.name}, {len(held_out):,} held-out images of {held_out.name}{eps}",
-        judge=judge,
-        sensitivity=sensitivity,
-        points=points,
-        facts={
-            "network": subject.network.name,
-            "weights_sha256": subject.weights_sha256,
-            "data": held_out.name,
-            "images": len(held_out),
-            "data_sha256": held_out.sha256,
-            "search_images": len(images),
-            "search_data_sha256": images.sha256,
-            "attack": None if wanted.eps is None else wanted.attack,
-            "norm": wanted.norm,
-            "eps": wanted.eps,
-            "threat_model": grid.threat_model,
-            "seed": spec.seed,
-            "assignments": space.size,
-            "trials": len(trials.cells),
-            "target": None if prices is None else prices.target,
-        },
-    )
+    with engine.ready():
+        (exact,) = trials([Assignment.parse(EXACT)])
+        judge = Judge(
+            space,
+            wanted.objectives,
+            wanted.limits,
+            {measure: exact.accuracy(measure).value for measure in exact.flags},
+            prices,
+        )
+        sensitivity = Sensitivity.measured(space, trials, judge.exact)
+        tried = _rounds(judge, sensitivity, trials, spec)
+        finalists = _finalists(judge, tried, wanted.finalists)
+        points = _points(judge, tried, finalists, final)
+    facts = {
+        **_facts(spec, final, trials),
+        "assignments": space.size,
+        "trials": len(trials.cells),
+        "target": None if prices is None else prices.target,
+    }
+    return Found(_title(spec, held_out), judge, sensitivity, points, facts)
 
 
 def searched(spec: StudySpec, machine: Machine) -> Experiment:
@@ -224,6 +208,38 @@ def _points(
         uniform=True,
     )
     return (alone, *points)
+
+
+def _title(spec: StudySpec, images: Images) -> str:
+    assert spec.search is not None
+    wanted, name = spec.search, spec.networks[0]
+    title = f"{name}, {len(images):,} held-out images of {images.name}"
+    if wanted.eps is None:
+        return title
+    return f"{title}, {attack_title(wanted.attack, wanted.norm)} at eps {wanted.eps:g}"
+
+
+def _facts(spec: StudySpec, held_out: Trials, searched_on: Trials) -> dict[str, Any]:
+    """What was evaluated, for the record."""
+    assert spec.search is not None
+    wanted, subject = spec.search, held_out.subject
+    attacked = wanted.eps is not None
+    return {
+        "network": subject.network.name,
+        "weights_sha256": subject.weights_sha256,
+        "calibration": subject.calibration,
+        "quantisation": quantisation_of(subject.prepared.settings),
+        "data": held_out.images.name,
+        "images": len(held_out.images),
+        "data_sha256": held_out.images.sha256,
+        "search_images": len(searched_on.images),
+        "search_data_sha256": searched_on.images.sha256,
+        "attack": wanted.attack if attacked else None,
+        "norm": wanted.norm if attacked else None,
+        "eps": wanted.eps,
+        "threat_model": held_out.grid.threat_model,
+        "seed": spec.seed,
+    }
 
 
 def _priced(judge: Judge) -> list[Measure]:

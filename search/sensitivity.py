@@ -23,7 +23,7 @@ _PRIOR = 1.0
 """Weight of an entry of the table beside a trial."""
 
 _FAR = 0.05
-"""Loss of accuracy at which a trial counts half: far from the exact network losses do not add up."""
+"""Loss of accuracy at which a trial counts half: far from the exact network they do not add up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +66,7 @@ class Sensitivity:
             for measure, table in self.changes.items()
         }
 
-    def corrected(
-        self, genes: Sequence[Genes], known: Mapping[Measure, Values]
-    ) -> Sensitivity:
+    def corrected(self, genes: Sequence[Genes], known: Mapping[Measure, Values]) -> Sensitivity:
         """The table that fits trials of whole assignments too.
 
         Args:

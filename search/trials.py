@@ -96,18 +96,18 @@ class Trials:
     def rows(self) -> int:
         """Rows through the network of one trial."""
         exact = Assignment.parse("exact")
-        return sum(one.rows for one in Experiment(self.subject, self.images, [exact], self.grid).units)
+        return sum(
+            one.rows for one in Experiment(self.subject, self.images, [exact], self.grid).units
+        )
 
 
 def grid_of(spec: StudySpec) -> Grid:
     """The attack and budgets of a search, with the study's threat model, gradient, seed, batch."""
     assert spec.search is not None
     wanted, grid = spec.search, spec.grid(spec.threat_models[0])
+    attack, budgets = wanted.attack, (0.0, *filter(None, [wanted.eps]))
     if wanted.eps is None:
-        attack, budgets = WITHOUT_ATTACK, (0.0,)
-        grid = replace(grid, worst_iterate=False)
-    else:
-        attack, budgets = wanted.attack, (0.0, wanted.eps)
+        attack, grid = WITHOUT_ATTACK, replace(grid, worst_iterate=False)
     return replace(grid, attacks=(attack,), norms=(wanted.norm,), budgets={wanted.norm: budgets})
 
 

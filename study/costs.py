@@ -87,6 +87,11 @@ def target_of(wanted: Cost) -> Target:
     return Cells(Library(Path(wanted.liberty)), avoided=wanted.dont_use)
 
 
+def operand_images(images: Images) -> Images:
+    """Those of a set that operands are taken from: the first of each class, a hundred at most."""
+    return images.select(min(_MOST_IMAGES, len(images)))
+
+
 def on_network(
     made: Costs,
     subject: Subject,
@@ -104,7 +109,7 @@ def on_network(
         jobs: threads; None is one per processor core.
         progress: see `Progress`.
     """
-    pixels, _ = images.select(min(_MOST_IMAGES, len(images))).batch()
+    pixels, _ = operand_images(images).batch()
     name = subject.network.name
     loads = {
         code: workload(

@@ -13,26 +13,12 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from action_samples import ACTION, SCRIPTS, Run
+from gate_samples import WRONG, make_repository
 from vcdvcd import VCDVCD
-
-from axhil.hwsim import Lut, Operands
-from axhil.hwsim.formats import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
-
-MUL = """\
-module mul(input [3:0] a, b, output [7:0] p);
-  wire [7:0] rows [0:3];
-  genvar i;
-  generate for (i = 0; i < 4; i = i + 1) begin : row
-    assign rows[i] = b[i] ? a << i : 8'd0;
-  end endgenerate
-  assign p = rows[0] + rows[1] + rows[2] + rows[3];
-endmodule
-"""
-WRONG = MUL.replace("a << i", "a << 1")  # a 1 for an i
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +41,7 @@ def runner(wheel, tmp_path_factory):
 
 @pytest.fixture
 def repository(tmp_path):
-    for folder in ("rtl", "tables"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "rtl" / "mul.v").write_text(MUL)
-    products = [[a * b for b in range(16)] for a in range(16)]
-    write_table(Lut(products, *Operands.parse("u4")), tmp_path / "tables" / "mul.npz")
+    make_repository(tmp_path)
     return tmp_path
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -348,68 +347,3 @@ def test_verilog_that_never_settles_is_given_up_in_the_time_that_was_said(refuse
     )
     said = refused("compare", "mul.v", "exact", "--unsigned", "--time-limit", "1")
     assert "no sign of life for 1 s" in said
-
-
-# The workflow for users.
-
-WORKFLOW = ROOT / "docs" / "examples" / "rtl-gate.yml"
-
-
-def step(name):
-    """The script of a step of the example."""
-    text = WORKFLOW.read_text()
-    block = re.search(rf"- name: {name}\n(?:.*\n)*?        run: \|\n((?:          .*\n)+)", text)
-    return "".join(line[10:] for line in block[1].splitlines(keepends=True))
-
-
-@pytest.mark.parametrize(
-    ("codes", "verdict"), [({"a": 0, "b": 0}, 0), ({"a": 0, "b": 1}, 1), ({"a": 2, "b": 0}, 1)]
-)  # fmt: skip  (a row each)
-def test_the_example_workflow_fails_exactly_when_a_comparison_does(tmp_path, codes, verdict):
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    stub = tools / "axhil"
-    # What the script sees of axhil: a report on stdout and the exit code.
-    stub.write_text(
-        "#!/bin/sh\n"
-        + "".join(
-            f'test "$3" = rtl/{name}.v && {{ echo "report of {name}"; exit {code}; }}\n'
-            for name, code in codes.items()
-        )
-        + "exit 9\n"
-    )  # fmt: skip  (the shell script reads top to bottom)
-    stub.chmod(0o755)
-    (tmp_path / "tables").mkdir()
-    for name in codes:
-        (tmp_path / "tables" / f"{name}.npz").touch()
-    summary = tmp_path / "summary.md"
-    done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", step("Compare")],
-        cwd=tmp_path,
-        env={
-            "PATH": f"{tools}:/usr/bin:/bin",
-            "SIGNED": "--signed",
-            "GITHUB_STEP_SUMMARY": str(summary),
-        },
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == verdict, done.stderr
-    report = (tmp_path / "out" / "comparison.md").read_text()
-    assert summary.read_text() == report
-    words = {0: "unchanged", 1: "**changed**", 2: "**cannot be compared**"}
-    for name, code in codes.items():
-        assert f"- {name}: {words[code]}" in report
-        assert (f"report of {name}" in report) == (code != 0)
-
-
-def test_the_example_workflow_can_comment_and_nothing_more():
-    text = WORKFLOW.read_text()
-    permissions = re.search(r"^permissions:\n((?:  .*\n)+)", text, re.MULTILINE)[1]
-    assert dict(line.split(": ") for line in permissions.split("\n") if line) == {
-        "  contents": "read",
-        "  pull-requests": "write",
-    }
-    assert "pull_request_target" not in text
-    assert not (ROOT / ".github" / "workflows" / WORKFLOW.name).exists()

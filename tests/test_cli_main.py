@@ -177,7 +177,7 @@ def test_help_lists_every_command_once_under_its_panel(axhil):
             panels.setdefault(panel, []).append(match[1])
     assert panels == {
         "Tables": ["lut", "compare", "convert", "metrics", "cost", "inspect", "rtl"],
-        "Networks": ["accuracy", "eval", "plan", "train", "study"],
+        "Networks": ["accuracy", "eval", "plan", "search", "retrain", "train", "study"],
         "Gates": ["verify", "mutate", "faults", "cosim"],
         "About": ["info"],
     }

@@ -334,3 +334,13 @@ def test_calibration_refuses_no_images_and_activations_that_are_not_finite(model
         prepare(model, images[:0])
     with pytest.raises(EmulationError, match="conv1: an activation is not finite"):
         prepare(model, torch.full_like(images, torch.nan))
+
+
+def test_measured_costs_are_those_of_the_paths_and_measured_once(model, images):
+    prepared = prepare(model, images)
+    fast, slow = (prepared.plan(DRUM, backend=b, measured=True) for b in ("auto", "gather"))
+    assert all(a.cost * 3 < b.cost for a, b in zip(fast, slow, strict=True))
+    assert prepared.plan(DRUM, measured=True) == fast
+    ((layer, *_), (plain, *_)) = fast, prepared.plan(DRUM)
+    assert layer.path == plain.path
+    assert layer.cost != plain.cost

@@ -81,6 +81,12 @@ def test_every_batch_size_gives_the_oracles_sums(isa, rng, batch, least):
     check(table, x, random_codes(rng, (9, 5, 3, 3)), padding=(1, 1))
 
 
+@pytest.mark.parametrize("kernel", [(1, 1), (1, 2), (2, 2)])
+def test_padded_images_of_one_pixel_give_the_oracles_sums(isa, rng, kernel):
+    x = random_codes(rng, (70, 3, 1, 1))
+    check(random_table(rng, 100), x, random_codes(rng, (5, 3, *kernel)), padding=(1, 2))
+
+
 @pytest.mark.parametrize("width", range(2, 9))
 @pytest.mark.parametrize("signed", [True, False])
 def test_every_width_and_signedness_gives_the_oracles_sums(isa, rng, width, signed):

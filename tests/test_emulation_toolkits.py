@@ -90,7 +90,6 @@ def test_art_attacks_it(case):
 
 
 def test_torchattacks_attacks_it(case):
-    """It asks for a release of requests that is no longer to be had, so CI is without it."""
     torchattacks = pytest.importorskip("torchattacks")
     network, x, y, right = case
     attack = torchattacks.APGD(network, eps=EPS, steps=20)

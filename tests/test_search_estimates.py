@@ -117,7 +117,9 @@ def front(one: Judge) -> set[tuple[int, ...]]:
     return {
         g
         for g, p in points.items()
-        if not any(q != p and all(a <= b for a, b in zip(q, p, strict=True)) for q in points.values())
+        if not any(
+            q != p and all(a <= b for a, b in zip(q, p, strict=True)) for q in points.values()
+        )
     }
 
 

@@ -21,6 +21,7 @@ from axhil.hwsim.cost import cells, exact
 from axhil.search import search
 from axhil.study.engine.run import Machine
 from axhil.study.spec import checked
+from axhil.study.storage.store import CellStore
 from axhil.zoo import embedded_split
 
 WORDS = (
@@ -99,7 +100,8 @@ def test_the_front_is_non_dominated_and_no_worse_than_any_uniform_network(undist
 
     def dominated(label: str) -> bool:
         return any(
-            other != points[label] and all(a >= b for a, b in zip(other, points[label], strict=True))
+            other != points[label]
+            and all(a >= b for a, b in zip(other, points[label], strict=True))
             for other in points.values()
         )
 
@@ -217,6 +219,24 @@ def test_a_search_that_makes_no_sense_is_refused_in_a_sentence(options, sentence
     assert sentence in refused("search", "lenet5", *options)
 
 
+def test_a_study_is_run_and_then_searched_in_one_folder(axhil, tmp_path):
+    (tmp_path / "both.toml").write_text(
+        'name = "both"\nnetworks = ["lenet5"]\nimages = 20\nmultipliers = ["exact", "drum(3)"]\n'
+        'attacks = ["fgsm"]\nnorms = ["linf"]\n[budgets]\nlinf = [0.0, 0.1]\n'
+        '[search]\nobjectives = ["clean", "robust"]\nattack = "fgsm"\neps = 0.1\nimages = 10\n'
+        "rounds = 1\n"
+    )
+    code, out, err = axhil("study", "run", "both.toml")
+    assert code == 0, err
+    assert "FGSM L∞: robust accuracy" in out and "The front: lenet5" in out
+    folder = tmp_path / "out" / "both"
+    assert (folder / "report.html").is_file() and (folder / "front.html").is_file()
+    # What the study evaluated, the search takes from the store.
+    cells = CellStore(folder).cells()
+    settings = [one.settings for one in cells if one.settings.multiplier in ("exact", "drum(3)")]
+    assert sorted(one.images for one in settings) == [10, 10, 20, 20]
+
+
 def test_a_study_file_says_what_to_search_for(refused, tmp_path):
     (tmp_path / "none.toml").write_text('name = "x"\nnetworks = ["lenet5"]\n')
     assert "expected a section [search]" in refused("search", tmp_path / "none.toml")
@@ -224,9 +244,7 @@ def test_a_study_file_says_what_to_search_for(refused, tmp_path):
         'name = "x"\nnetworks = ["lenet5", "vgg19"]\n[search]\nobjectives = ["clean", "area"]\n'
     )
     assert "expected one network" in refused("search", tmp_path / "two.toml")
-    (tmp_path / "key.toml").write_text(
-        'name = "x"\nnetworks = ["lenet5"]\n[search]\nround = 3\n'
-    )
+    (tmp_path / "key.toml").write_text('name = "x"\nnetworks = ["lenet5"]\n[search]\nround = 3\n')
     assert "unknown key search.round: did you mean rounds?" in refused(
         "search", tmp_path / "key.toml"
     )

@@ -22,8 +22,8 @@ from axhil.study.storage.store import CellStore, read_cells, write_cells
 
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records" / "studies"
 
-# Cells of each file, and a hash over their sorted keys, by the program of format 2.
-COMMITTED = {
+# Cells of each file, and a hash over their sorted keys: by the program of format 2, ...
+OF_FORMAT_2 = {
     "cifar10_1000": (28, "108093acc54b14cb"),
     "lenet5_1000": (42, "7883af4c5f28d827"),
     "lenet5_slope": (28, "b4de0006bff72d71"),
@@ -31,6 +31,11 @@ COMMITTED = {
     "paper_lenet5": (42, "cfe862a23ecc4ee5"),
     "paper_resnet50": (42, "f4ce8feb6aba3ed7"),
     "paper_vgg19": (42, "0ba940ed269324f5"),
+}
+# ... and by that of format 3, in which an attack is a name with its settings.
+COMMITTED = OF_FORMAT_2 | {
+    "lenet5_adaptive": (6, "01636e931d931b5d"),
+    "lenet5_smallest": (4, "6498fa996203c025"),
 }
 HASHED_BY_FORMAT_2 = (
     "network", "weights_sha256", "calibration", "layers", "data", "data_sha256", "images",
@@ -56,8 +61,13 @@ def test_a_committed_record_keeps_its_keys(name):
     keys = sorted(one.settings.key for one in read_cells(path))
     digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
     assert (len(keys), digest) == COMMITTED[name]
+
+
+@pytest.mark.parametrize("name", OF_FORMAT_2)
+def test_a_record_of_format_2_has_the_keys_that_its_program_gave(name):
+    path = RECORDS / f"{name}.parquet"
     rows = pq.ParquetFile(path).read().to_pylist()
-    assert {key_of_format_2(row) for row in rows} == set(keys)
+    assert {key_of_format_2(row) for row in rows} == {one.settings.key for one in read_cells(path)}
 
 
 @pytest.mark.parametrize("name", COMMITTED)

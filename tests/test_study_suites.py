@@ -45,6 +45,25 @@ def test_a_suite_gives_the_same_bits_for_any_jobs_and_for_budgets_that_come_late
         assert cell.broken_by[0] == ("",) * 12
 
 
+def test_a_suite_that_was_stopped_goes_on_to_the_same_bits(tmp_path):
+    """Once within a cell, once between two: what is finished stays, the rest is done again."""
+    one = experiment(0.0, 0.3)
+    undisturbed = run(one, CellStore(tmp_path / "undisturbed"))
+    store = CellStore(tmp_path / "stopped")
+    for whole_cells in (0, 1):
+
+        def stop(done, total, _now, least=whole_cells * one.units[0].rows):
+            if done > least:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run(one, store, progress=stop)
+        assert len(store.cells()) == whole_cells
+    resumed = run(one, store)
+    assert [cell.correct for cell in resumed] == [cell.correct for cell in undisturbed]
+    assert [cell.broken_by for cell in resumed] == [cell.broken_by for cell in undisturbed]
+
+
 def test_the_four_sources_are_built_beside_the_attacked_network():
     one = experiment(0.1)
     worker = CellWorker(one.subject, one.images, "cpu")

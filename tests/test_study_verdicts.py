@@ -13,11 +13,13 @@ from torch import nn
 from axhil.attacks import Borrowed, Suite, evaluate, parse_attack
 from axhil.attacks.suites import Member
 from axhil.report.markdown import report_markdown
-from axhil.report.robustness import taken_away, verdict_tables
+from axhil.report.robustness import smallest_tables, taken_away, verdict_tables
 from axhil.study.errors import StudyError
 from axhil.study.results import Results
 from axhil.study.smallest import (
     area_under_curve,
+    bisected,
+    mean_budget,
     median_budget,
     paired_budgets,
     smallest_budgets,
@@ -48,6 +50,8 @@ def test_smallest_budgets_median_and_area_are_those_of_the_curve():
     assert smallest_budgets(one).tolist() == [0.0, 0.1, 0.2, 0.2, np.inf]
     assert median_budget(one) == 0.2
     assert median_budget(broken_at([4, 4, 1])) == np.inf
+    # What survives to the last budget, 0.3, bears 0.4 at least.
+    assert mean_budget(one) == pytest.approx((0.0 + 0.1 + 0.2 + 0.2 + 0.4) / 5)
     # accuracies 4/5, 3/5, 1/5, 1/5
     assert area_under_curve(one) == pytest.approx(0.1 * (0.7 + 0.4 + 0.2))
 
@@ -118,6 +122,12 @@ def test_report_and_tables_show_verdicts_rule_and_what_was_taken_away():
     results = Results("lenet5", "whitebox", cells, 8)
     (table,) = verdict_tables(results)
     assert [row[1].text for row in table.rows] == ["reference", "less robust"]
+    (smallest,) = smallest_tables(results)
+    exact, own = ([entry.text for entry in row] for row in smallest.rows)
+    assert exact == ["ACC", "0.2", "0.2000", "0.1500", "0", "–", "–", "–", "–"]
+    # 38 images at 0.1, one wrong as it is, one that bears 0.3; ranks and signs agree.
+    assert own[:7] == ["DR3", "0.1", ">= 0.1050", "0.0550", "1", "1", "39"]
+    assert float(own[8]) < 1e-6
     (taken,) = taken_away(results)
     assert [entry.text for entry in taken.rows[2]] == ["DR3", "wrong without attack", "1", "1", "1"]
     assert [entry.text for entry in taken.rows[3]] == ["DR3", "apgd", "38", "38", "38"]
@@ -125,6 +135,7 @@ def test_report_and_tables_show_verdicts_rule_and_what_was_taken_away():
     (_, said) = results.as_dict()["verdicts"]
     assert (said["label"], said["verdict"], said["median_eps"]) == ("DR3", "less robust", 0.1)
     assert (said["bears_more"], said["bears_less"]) == (1, 39)
+    assert said["p_wilcoxon_holm"] < 0.001 > said["p_sign_holm"]
     text = report_markdown([results], title="x")
     assert "## Verdict: LeNet-5, white-box" in text
     assert RULE[:60] in text
@@ -144,6 +155,15 @@ def test_who_broke_what_survives_the_store_and_budgets_that_come_later(tmp_path)
     # An attack may be weaker at a larger budget: what fell at a smaller one stays broken.
     late = broken_at([4], budgets=(0.2, 0.3))
     assert joined([broken_at([1], budgets=(0.0, 0.1)), late]).correct == ("1", "0", "0", "0")
+
+
+def test_smallest_budgets_are_looked_for_by_suites_alone():
+    assert bisected(["adaptive", "autoattack(bisection=true)"]) == [
+        "adaptive(bisection=true)",
+        "autoattack(bisection=true)",
+    ]
+    with pytest.raises(StudyError, match="--smallest: expected suites, adaptive or autoattack, "):
+        bisected(["adaptive", "pgd"])
 
 
 class Steep(nn.Module):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,13 @@ def test_missing_weights_say_where_to_get_them(monkeypatch):
 def test_an_unknown_network_gets_a_sentence(name, sentence):
     with pytest.raises(EmulationError, match=sentence):
         network(name)
+
+
+def test_a_network_of_the_current_folder_is_found_as_a_console_script_starts(tmp_path, monkeypatch):
+    (tmp_path / "here_axhil.py").write_text("from torch import nn\nnet = lambda: nn.Linear(2, 2)\n")
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    monkeypatch.chdir(tmp_path)
+    assert len(list(network("python:here_axhil:net").build().parameters())) == 2
 
 
 def test_torchvision_and_python_networks_are_found(tmp_path, monkeypatch):

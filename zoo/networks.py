@@ -10,11 +10,11 @@ of the widely used CIFAR-10 checkpoints load.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -161,8 +161,9 @@ def _from_python(path: str) -> Callable[[], nn.Module]:
         f"expected python:<module>:<factory>, a function without arguments that returns an "
         f"nn.Module; python:{path}"
     )
-    if os.getcwd() not in sys.path:  # as under `python -m`; a console script leaves it out
-        sys.path.append(os.getcwd())
+    folder = str(Path.cwd())  # searched as under `python -m`; a console script leaves it out
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
     except (Exception, SystemExit) as error:  # a user's module may raise anything

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <stdexcept>
 
 #include "pool.hpp"
@@ -25,6 +26,8 @@ struct Layer::Call {
   int first, images;                   // of the batch
   int Hp, Wp, channels;                // all groups'
   int run, runs;                       // channels of an item; items of an image
+  int out_width;
+  std::size_t row, column;             // as of Images
   std::uint8_t* codes;
   const std::uint32_t* place;          // of every position of an image, bytes
   Survey* survey;                      // of every item
@@ -88,6 +91,18 @@ void Layer::fill(const Call& c, long item) const {
     ops_->remap(map(), mapped, channels * area);
     codes = mapped;
   }
+  if (c.row) {
+    std::uint8_t* to = c.codes + c.column * g_.kw * channel + image * c.out_width;
+    if (c.Hp * c.Wp == 1) {
+      for (int i = 0; i < channels; ++i) to[i * c.column] = codes[i];
+      return;
+    }
+    for (int i = 0; i < channels; ++i, to += c.column * g_.kw, codes += area) {
+      ops_->spread({codes, c.in.H, c.in.W, to + g_.ph * c.row, c.row, c.column, g_.kw, c.out_width,
+                    g_.pw, g_.dw});
+    }
+    return;
+  }
   std::uint8_t* to = c.codes + static_cast<std::size_t>(image) * c.Hp * c.Wp * c.channels;
   if (area == 1) {
     std::memcpy(to + c.place[0] + channel, codes, channels);
@@ -98,6 +113,20 @@ void Layer::fill(const Call& c, long item) const {
   } else {
     ops_->transpose({codes, channels, static_cast<int>(area), to + channel, c.place});
   }
+}
+
+// Before codes are laid out, from some of the first image.
+Layer::Sample Layer::sample(const Input& in) const {
+  const std::size_t count = static_cast<std::size_t>(g_.C) * g_.groups * in.H * in.W * (in.N > 0);
+  const std::size_t step = count / 1024 + 1;
+  int used = 0, all = 0;
+  bool negative = false;
+  for (std::size_t i = 0; i < count; i += step, ++all) {
+    const float code = in.x ? in.x[i] * in.inv_scale : static_cast<std::int8_t>(in.codes[i]);
+    used += code >= 0.5f || code <= -0.5f;
+    negative |= code <= -0.5f;
+  }
+  return {negative, used / std::max(1.0, static_cast<double>(all))};
 }
 
 void Layer::run(const Input& in, const Output& out, int threads) const {
@@ -113,8 +142,16 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
   const double work = static_cast<double>(area) * in.N * g_.O * segments_ * channels_ +
                       20.0 * in.N * in.H * in.W * c.channels;
   threads = work < kWork ? 1 : threads;
-  const int together = static_cast<int>(
-      std::clamp<long>(kPixels * threads / area, 1, std::max(in.N, 1)));
+  // Windows that are images are rows of one pixel; others' rows lie as far apart as theirs do.
+  const bool whole = area == 1 && in.H * in.W == 1 && !g_.ph && !g_.pw;
+  long together = std::max(1L, kPixels * threads / area);
+  const bool rows = (whole || g_.sh * g_.sw == 1) &&
+                    wants_rows(area * std::min<long>(together, in.N), sample(in));
+  if (rows) {
+    const long lines = 64 / std::gcd(64, OW);
+    together = (together + lines - 1) / lines * lines;
+  }
+  together = std::clamp<long>(together, 1, std::max(in.N, 1));
   const std::size_t plane = static_cast<std::size_t>(c.Hp) * c.Wp;
   if (plane * together > UINT32_MAX / 64 || plane * c.channels > UINT32_MAX) {
     throw std::invalid_argument("expected images of fewer codes; split the image");
@@ -127,10 +164,13 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     }
   }
   c.place = place.data();
-  const std::size_t bytes = plane * c.channels * together;
+  c.out_width = OW;
+  // Whole cache lines of codes, an odd number of them, or rows would fall on the same sets.
+  const auto pitch = [&](std::size_t pixels) { return pixels % 64 ? pixels : pixels | 64; };
+  const std::size_t bytes =
+      c.channels * (rows ? pitch(together * OW) * c.Hp * g_.kw : plane * together);
   // Units of products are read whole, beyond the last code.
-  c.codes = buffer.get<std::uint8_t>(bytes + 64);
-  if (g_.ph || g_.pw) std::memset(c.codes, map() ? map()[0] : 0, bytes);
+  c.codes = buffer.get<std::uint8_t>(bytes + kPanel * kLooked);
   std::vector<Survey> surveys(static_cast<std::size_t>(c.runs) * together);
   c.survey = surveys.data();
 
@@ -142,12 +182,30 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
   images.out.area = static_cast<int>(area);
   images.out.image_stride = static_cast<std::size_t>(area) * g_.O;
   images.out.relu = out.relu;
+  images.out.run = static_cast<int>(rows ? OW : area);
   for (int i = 0; i < segments_; ++i) {
     const int row = joined_ ? i : i / g_.kw, column = joined_ ? 0 : i % g_.kw;
     images.offset.push_back(row * g_.dh * c.Wp + column * g_.dw);
   }
-  for (c.first = 0; c.first < in.N; c.first += together) {
-    c.images = std::min(together, in.N - c.first);
+  for (c.first = 0; c.first < in.N; c.first += static_cast<int>(together)) {
+    c.images = static_cast<int>(std::min<long>(together, in.N - c.first));
+    images.out.images = rows ? c.images : in.N;
+    c.row = images.row = rows ? pitch(static_cast<std::size_t>(c.images) * OW) : 0;
+    c.column = images.column = c.row * c.Hp;
+    if (const long pixels = area * c.images; images.pixels != pixels) {
+      images.pixels = pixels;
+      // Elsewhere in the last, fewer images.
+      if (g_.ph || g_.pw) std::memset(c.codes, map() ? map()[0] : 0, bytes);
+      images.pixel.resize(rows ? 0 : pixels);
+      auto next = images.pixel.begin();
+      for (int n = 0; next != images.pixel.end(); ++n) {
+        for (int oh = 0; oh < OH; ++oh) {
+          for (int ow = 0; ow < OW; ++ow) {
+            *next++ = static_cast<std::uint32_t>((n * c.Hp + oh * g_.sh) * c.Wp + ow * g_.sw);
+          }
+        }
+      }
+    }
     const long items = static_cast<long>(c.runs) * c.images;
     parallel_for(threads, items, [&](long item) { fill(c, item); });
     images.codes_used = {};
@@ -159,27 +217,18 @@ void Layer::run(const Input& in, const Output& out, int threads) const {
     images.density = static_cast<double>(images.codes_used.used) /
                      (static_cast<double>(in.H) * in.W * c.channels * c.images);
     images.out.out = static_cast<float*>(out.data) + c.first * images.out.image_stride;
-    const long pixels = area * c.images;
-    if (images.pixel.size() != static_cast<std::size_t>(pixels)) {
-      images.pixel.clear();
-      for (long p = 0; p < pixels; ++p) {
-        const long n = p / area, oh = p % area / OW, ow = p % OW;
-        images.pixel.push_back(
-            static_cast<std::uint32_t>((n * c.Hp + oh * g_.sh) * c.Wp + ow * g_.sw));
-      }
-    }
     images.codes = c.codes;
     images.stride = c.channels;
     images.positions = static_cast<long>(plane) * c.images;
-    if (segments_ > 1 || g_.sh * g_.sw == 1 || g_.kw > 1) {
+    if (rows || segments_ > 1 || g_.sh * g_.sw == 1 || g_.kw > 1) {
       compute(images);
       continue;
     }
     Images used = images;
-    used.positions = pixels;
-    auto* to = used_buffer.get<std::uint8_t>(pixels * images.stride + 64);
-    parallel_for(threads, (pixels + 255) / 256, [&](long item) {
-      for (long p = 256 * item; p < std::min(pixels, 256 * (item + 1)); ++p) {
+    used.positions = images.pixels;
+    auto* to = used_buffer.get<std::uint8_t>(images.pixels * images.stride + 64);
+    parallel_for(threads, (images.pixels + 255) / 256, [&](long item) {
+      for (long p = 256 * item; p < std::min(images.pixels, 256 * (item + 1)); ++p) {
         std::memcpy(to + p * images.stride, c.codes + images.pixel[p] * images.stride,
                     images.stride);
         used.pixel[p] = static_cast<std::uint32_t>(p);

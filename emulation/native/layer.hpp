@@ -4,7 +4,8 @@
 //
 // Codes lie with the channels of a position side by side, zero padding included, so that a window
 // is a handful of runs of channels: its segments. Where channels are few, a whole row of a window
-// is one. Where a 1x1 layer skips most positions, the others are copied out.
+// is one. Where a 1x1 layer skips most positions, the others are copied out. Or pixels lie side by
+// side: a row of windows meets with each of its columns a row of codes, of all images.
 #pragma once
 
 #include <cstddef>
@@ -80,9 +81,11 @@ class Layer {
   struct Images {
     const std::uint8_t* codes;
     std::size_t stride;                // bytes of a position: of all groups' channels
-    long positions;
+    long positions, pixels;            // of the input, of the output
     int width;                         // positions of a row
     int out_width;
+    std::size_t row, column;           // codes of a row and of a column of rows; 0: channels lie
+                                       // side by side
     std::vector<std::uint32_t> pixel;  // the first position of every output pixel's window
     std::vector<std::uint32_t> offset; // of every segment, positions from there
     Survey codes_used;                 // of the codes, without padding
@@ -94,6 +97,12 @@ class Layer {
   virtual void compute(const Images& images) const = 0;
   // What codes are replaced by; null: nothing, and they are surveyed.
   virtual const std::uint8_t* map() const { return nullptr; }
+  struct Sample {
+    bool negative;                     // whether some code is
+    double density;                    // how many of them are not 0
+  };
+  // Whether so many pixels of such codes are to lie side by side.
+  virtual bool wants_rows(long, Sample) const { return false; }
 
   // `images`' target of up to 32 channels of one group.
   Target target(const Images& images, int channel, int channels, const std::int32_t* add) const;
@@ -113,6 +122,7 @@ class Layer {
 
  private:
   struct Call;
+  Sample sample(const Input& in) const;
   void fill(const Call& call, long item) const;
 };
 

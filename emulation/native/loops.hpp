@@ -88,6 +88,13 @@ inline Words low64(Words a, Words b) { return __builtin_shuffle(a, b, Words{0, 1
 inline Words high64(Words a, Words b) { return __builtin_shuffle(a, b, Words{2, 3, 6, 7}); }
 #endif
 
+// Rows of four 32-bit elements in each 16-byte part: transposed, part by part.
+inline void transpose4(Words* r) {
+  const Words a = low32(r[0], r[1]), b = low32(r[2], r[3]);
+  const Words c = high32(r[0], r[1]), d = high32(r[2], r[3]);
+  r[0] = low64(a, b), r[1] = high64(a, b), r[2] = low64(c, d), r[3] = high64(c, d);
+}
+
 // ---- Codes -------------------------------------------------------------------------------------
 
 // Round half to even of a value that the clamp has made small (below 2^22); the lower bits of the
@@ -466,7 +473,7 @@ inline void product_step(const ProductArgs& a, int p) {
 #pragma GCC unroll 12
     for (int i = 0; i < kPixels; ++i) {
       std::uint32_t unit;
-      std::memcpy(&unit, x[i] + 4 * u, 4);
+      std::memcpy(&unit, x[i] + a.offset_of[u], 4);
       const Words pixel = Words{} + unit;
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) sum[i][j] = dot(sum[i][j], pixel, weights[j]);
@@ -500,9 +507,9 @@ struct Place {
 inline void place(const Target& t, long pixel, int count, Place& to) {
   to.runs = 0;
   while (count > 0) {
-    const long image = pixel / t.area, at = pixel % t.area;
-    const int now = static_cast<int>(count < t.area - at ? count : t.area - at);
-    to.run[to.runs++] = {image * t.image_stride + at, now};
+    const long run = pixel / t.run, at = pixel % t.run;
+    const int now = static_cast<int>(count < t.run - at ? count : t.run - at);
+    to.run[to.runs++] = {run % t.images * t.image_stride + run / t.images * t.run + at, now};
     pixel += now;
     count -= now;
   }
@@ -525,6 +532,17 @@ inline void emit(const Target& t, int channel, const Place& to, Words sum) {
     save(out + to.run[0].at, sum);
     return;
   }
+#if AXHIL_VECTOR_BYTES == 64
+  unsigned lane = 0;
+  for (int r = 0; r < to.runs; ++r) {
+    const unsigned end = lane + to.run[r].count;
+    _mm512_mask_storeu_epi32(out + to.run[r].at - lane, ((1u << end) - 1) >> lane << lane,
+                             reinterpret_cast<__m512i>(sum));
+    lane = end;
+    // The image's next row: no hardware prefetcher follows as many streams as there are images.
+    if (to.runs > 1) __builtin_prefetch(out + to.run[r].at + t.run, 1);
+  }
+#else
   std::uint32_t values[kWords];
   save(values, sum);
   const std::uint32_t* from = values;
@@ -538,6 +556,7 @@ inline void emit(const Target& t, int channel, const Place& to, Words sum) {
     }
     from += count;
   }
+#endif
 }
 
 // Images of one pixel: channels are in a row.
@@ -558,13 +577,6 @@ inline void store_flat(const Target& t, const std::uint32_t* acc, int lanes, lon
       std::memcpy(out + c, &sum, 4 * count);
     }
   }
-}
-
-// Rows of four 32-bit elements in each 16-byte part: transposed, part by part.
-inline void transpose4(Words* r) {
-  const Words a = low32(r[0], r[1]), b = low32(r[2], r[3]);
-  const Words c = high32(r[0], r[1]), d = high32(r[2], r[3]);
-  r[0] = low64(a, b), r[1] = high64(a, b), r[2] = low64(c, d), r[3] = high64(c, d);
 }
 
 // Sums to one word per lane, in place.
@@ -619,9 +631,10 @@ void store_lanes(const Target& t, const std::uint32_t* acc, long first, int pixe
   }
 }
 
-constexpr Ops make_ops(const char* name) {
+constexpr Ops make_ops(const char* name, decltype(Ops::spread) spread = nullptr,
+                       decltype(Ops::add_planes) add_planes = nullptr) {
   return {name, kUnit, quantize, survey, remap, transpose, compact, widen, build, add, add_all,
-          add_windows, separate, product, store, store_lanes};
+          add_windows, spread, add_planes, separate, product, store, store_lanes};
 }
 
 }  // namespace

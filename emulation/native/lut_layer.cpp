@@ -16,6 +16,10 @@ namespace {
 // Nanoseconds of a core, in proportion: an entry of a row built, a product added to a pixel's or an
 // output channel's sums (whose codes are less often alike), a product looked up by itself.
 constexpr double kBuild = 1 / 25.0, kAdd = 1 / 70.0, kAddAll = 1 / 45.0, kLookUp = 1 / 1.7;
+// A product looked up in planes: of activations below 128, of any; of weights whose products are
+// added one by one, and of small ones. A code laid beside its neighbours.
+constexpr double kPlane[2][2] = {{1 / 64.0, 1 / 78.0}, {1 / 47.0, 1 / 60.0}}, kSpread = 1 / 40.0;
+constexpr double kSmall = 4096;   // spans of products of which four are added as bytes
 constexpr double kDense = 0.8;    // of the codes are not 0
 constexpr int kTile = 2048;       // pixels worth rows of their own
 
@@ -79,7 +83,6 @@ LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t*
   const int size = 1 << width, K = segments_ * channels_;
   int number[256];
   std::fill(number, number + 256, -1);
-  std::vector<std::uint8_t> numbers;  // [m][segment][channel]
   zeros_.resize(g_.O);
   for (int m = 0; m < g_.O; ++m) {
     std::uint32_t sum = 0;
@@ -89,16 +92,18 @@ LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t*
         number[w] = used_++;
         for (int a = 0; a < size; ++a) table_.push_back(table[a * size + w]);
       }
-      numbers.push_back(static_cast<std::uint8_t>(number[w]));
+      numbers_.push_back(static_cast<std::uint8_t>(number[w]));
       sum += static_cast<std::uint32_t>(table[w]);
     }
     zeros_[m] = static_cast<std::int32_t>(sum);
   }
+  fit_planes_ = ops_->add_planes && Planes::fit(table_, size);
+  small_ = Planes::mean_span(table_, size, numbers_) < kSmall;
   blocks_ = block_count((used_ + 7) / 8 * 8);
   for (int at = 0; at < g_.groups * segments_; ++at) {
     for (int b = 0; b < blocks_; ++b) {
       for (int i = 0; i < per_group_; ++i) {
-        const auto row = numbers.begin() +
+        const auto row = numbers_.begin() +
                          (static_cast<std::size_t>(at / segments_) * per_group_ + i) * K +
                          at % segments_ * channels_;
         weights_.insert(weights_.end(), row + block_start(b, blocks_),
@@ -111,7 +116,7 @@ LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t*
       for (int lane = 0; lane < kLanes; ++lane) {
         const int m = chunk % chunks() * kLanes + lane_channel(lane);
         const std::size_t row = static_cast<std::size_t>(chunk / chunks()) * per_group_ + m;
-        lanes_.push_back(m < per_group_ ? numbers[row * K + k] : 0);
+        lanes_.push_back(m < per_group_ ? numbers_[row * K + k] : 0);
       }
     }
   }
@@ -145,20 +150,54 @@ int LutLayer::block_count(int size) const {
   return (channels_ + taps - 1) / taps;
 }
 
+const Planes& LutLayer::planes(bool full) const {
+  std::call_once(once_[6 + full], [&] {
+    planes_[full] = std::make_unique<Planes>(table_, 1 << width_, full ? 256 : 128, numbers_, g_.O,
+                                             segments_ * channels_);
+  });
+  return *planes_[full];
+}
+
+LutLayer::Way LutLayer::cheapest(long pixels, bool full, double density, int together) const {
+  const auto up = [](long n, long unit) {
+    return static_cast<double>((n + unit - 1) / unit * unit);
+  };
+  const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
+  const double costs[] = {
+      up(per_group_, kLanes) *
+          (size * kBuild + pixels * (few_ ? 1.0 / (used_ > 255 ? 1 : together) : density) * kAdd),
+      up(pixels, kLanes) * (used_ * kBuild + per_group_ * kAddAll),
+      static_cast<double>(pixels) * per_group_ * kLookUp,
+      up(pixels, kLooked) * (kSpread + per_group_ * kPlane[full][small_])};
+  return static_cast<Way>(std::min_element(costs, costs + (fit_planes_ ? 4 : 3)) - costs);
+}
+
+bool LutLayer::wants_rows(long pixels, Sample codes) const {
+  return cheapest(pixels, codes.negative, codes.density, 1) == kPlanesAdd;
+}
+
 void LutLayer::compute(const Images& images) const {
-  const long pixels = static_cast<long>(images.pixel.size());
+  const long pixels = images.pixels;
   const bool full = is_full(images.codes_used);
-  const auto up = [](long n) { return static_cast<double>((n + kLanes - 1) / kLanes * kLanes); };
   const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
   const int together = used_ > 255 ? 1 : pixels_together(images);
-  const double adds =
-      up(per_group_) * (size * kBuild + pixels * (few_ ? 1.0 / together : images.density) * kAdd);
-  const double added = up(pixels) * (used_ * kBuild + per_group_ * kAddAll);
-  const double looked_up = static_cast<double>(pixels) * per_group_ * kLookUp;
+  const Way way = images.row ? kPlanesAdd : cheapest(pixels, full, images.density, together);
 
-  if (looked_up < std::min(adds, added)) {
+  if (images.row) {
+    const Planes& made = planes(full);
+    std::vector<std::uint32_t> offset_of(segments_ * channels_);
+    for (int t = 0; t < segments_ * channels_; ++t) {
+      const int c = t % g_.C, dx = t / g_.C % g_.kw, dy = t / g_.C / g_.kw;
+      offset_of[t] =
+          static_cast<std::uint32_t>((c * g_.kw + dx) * images.column + dy * g_.dh * images.row);
+    }
+    const long step = vector_step(images), rows = (pixels + step - 1) / step;
+    const long panels = (rows + kPanel - 1) / kPanel * (step / kLooked);
+    parallel_for(images.threads, panels * g_.groups * chunks(),
+                 [&](long item) { planes_add(images, made, offset_of.data(), item); });
+  } else if (way == kLookUp) {
     parallel_for(images.threads, g_.O, [&](long item) { look_up(images, item); });
-  } else if (added < adds) {
+  } else if (way == kChannelsAdd) {
     by_weight();
     const long chunk = (pixels + kLanes - 1) / kLanes * g_.groups;
     const int parts = static_cast<int>(
@@ -255,7 +294,7 @@ LutLayer::Lists LutLayer::lists(const Images& images, int size) const {
 // A tile of pixels, 32 channels.
 void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, int tiles) const {
   static thread_local Buffer acc_buffer, row_buffer;
-  const long pixels = static_cast<long>(images.pixel.size());
+  const long pixels = images.pixels;
   const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
   const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
   const long first = pixels * tile / tiles;
@@ -302,7 +341,7 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
 void LutLayer::windows_add(const Images& images, const Windows& windows, long item,
                            int tiles) const {
   static thread_local Buffer acc_buffer, row_buffer;
-  const long all = static_cast<long>(images.pixel.size()) / windows.pixels;
+  const long all = images.pixels / windows.pixels;
   const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
   const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
   const long first = all * tile / tiles;
@@ -344,7 +383,7 @@ void LutLayer::windows_add(const Images& images, const Windows& windows, long it
 // 32 pixels, a part of one group's channels.
 void LutLayer::channels_add(const Images& images, long item, int parts) const {
   static thread_local Buffer acc_buffer, row_buffer, lane_buffer;
-  const long pixels = static_cast<long>(images.pixel.size());
+  const long pixels = images.pixels;
   const int part = static_cast<int>(item % parts);
   const int group = static_cast<int>(item / parts % g_.groups);
   const long first = item / parts / g_.groups * kLanes;
@@ -392,6 +431,42 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
   ops_->store_lanes(target(images, m_begin, m_end - m_begin, none.data()), acc, first, count);
 }
 
+// A panel of pixels, 32 channels. Where rows are whole vectors, it is of neighbouring rows, whose
+// windows share codes.
+void LutLayer::planes_add(const Images& images, const Planes& planes,
+                          const std::uint32_t* offset_of, long item) const {
+  static thread_local Buffer buffer;
+  const int m = static_cast<int>(item % chunks()) * kLanes;
+  const int group = static_cast<int>(item / chunks() % g_.groups);
+  const int channel = group * per_group_ + m, channels = std::min(kLanes, per_group_ - m);
+  const long step = vector_step(images), row = item / chunks() / g_.groups / (step / kLooked);
+  const long column = item / chunks() / g_.groups % (step / kLooked);
+  const long first = row * kPanel * step + column * kLooked;
+  PlaneArgs a{};
+  a.stride = static_cast<std::size_t>(channels) * kLanes;
+  a.vectors =
+      static_cast<int>(std::min<long>(kPanel, (images.pixels - first + step - 1) / step));
+  a.pitch = step == kLooked ? kLooked : images.row;
+  a.codes = images.codes + group * g_.C * g_.kw * images.column + row * kPanel * a.pitch +
+            column * kLooked;
+  auto* acc = buffer.get<std::uint32_t>(kPanel * kLooked * kLanes);
+  for (int b = 0; b < planes.blocks(); ++b) {
+    a.overwrite = b == 0;
+    a.offset_of = offset_of + planes.start(b);
+    for (int i = 0; i < channels; ++i) {
+      a.acc = acc + i * kLanes;
+      planes.point(a, channel + i, b);
+      ops_->add_planes(a);
+    }
+  }
+  const Target to = target(images, channel, channels, planes.lacking() + channel);
+  for (int half = 0; half < 2 * a.vectors; ++half) {
+    const long at = first + half / 2 * step + half % 2 * kLanes;
+    ops_->store_lanes(to, acc + half * a.stride, at,
+                      static_cast<int>(std::min<long>(kLanes, images.pixels - at)));
+  }
+}
+
 // One output channel, look-up by look-up.
 // Floor: two loads and an addition a product.
 void LutLayer::look_up(const Images& images, long item) const {
@@ -400,7 +475,7 @@ void LutLayer::look_up(const Images& images, long item) const {
   const std::size_t channel = static_cast<std::size_t>(m / per_group_) * channels_;
   const std::int32_t none = 0;
   const Target to = target(images, m, 1, &none);
-  const long pixels = static_cast<long>(images.pixel.size());
+  const long pixels = images.pixels;
   for (long first = 0; first < pixels; first += kLanes) {
     const int count = static_cast<int>(std::min<long>(kLanes, pixels - first));
     std::int32_t sum[kLanes] = {};

@@ -7,7 +7,8 @@
 // row serves 2 or 4 neighbouring pixels: what their windows share is added once. Where pixels are
 // few and output channels many it is the other way round: for a tap and a weight code, the products
 // with 32 pixels' activations, and an output channel adds a row per tap. Where both are few, as in
-// depthwise layers, products are looked up one by one.
+// depthwise layers, products are looked up one by one. Where an instruction looks bytes up, a
+// weight's products lie in registers, and the codes of pixels side by side pick from them.
 #pragma once
 
 #include <array>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "layer.hpp"
+#include "planes.hpp"
 
 namespace axhil {
 
@@ -28,6 +30,7 @@ class LutLayer final : public Layer {
 
  protected:
   void compute(const Images& images) const override;
+  bool wants_rows(long pixels, Sample codes) const override;
 
  private:
   // What rows are made of: entries less `offset`, bits 0 to 15 and, where any has them, 16 to 31.
@@ -39,6 +42,9 @@ class LutLayer final : public Layer {
     int pitch() const { return size + 1; }
   };
   struct Lists;
+  enum Way { kPixelsAdd, kChannelsAdd, kLookUp, kPlanesAdd };
+  Way cheapest(long pixels, bool full, double density, int together) const;
+  const Planes& planes(bool full) const;
   const Columns& by_activation(bool full) const;
   const Columns& by_weight() const;
   template <class Product>
@@ -67,19 +73,29 @@ class LutLayer final : public Layer {
   void pixels_add(const Images& images, const Lists& lists, long item, int tiles) const;
   void windows_add(const Images& images, const Windows& windows, long item, int tiles) const;
   void channels_add(const Images& images, long item, int parts) const;
+  // Pixels from one vector of a panel to the next.
+  static long vector_step(const Images& images) {
+    const long row = images.out.images * images.out_width;
+    return row % kLooked ? kLooked : row;
+  }
+  void planes_add(const Images& images, const Planes& planes, const std::uint32_t* offset_of,
+                  long item) const;
   void look_up(const Images& images, long item) const;
 
   const int width_;
   std::vector<std::int32_t> table_;      // [used weight][1 << width], by activation
   int used_ = 0;                         // different weights
+  bool fit_planes_ = false, small_ = false;  // products of most weights
   int blocks_ = 0;                       // of channels, with rows of all used weights
-  std::vector<std::uint8_t> weights_;    // [group][segment][block][m][channel], numbers of used
+  std::vector<std::uint8_t> numbers_;    // [m][segment][channel], of used weights
+  std::vector<std::uint8_t> weights_;    // [group][segment][block][m][channel], as numbers_
   std::vector<std::uint8_t> lanes_;      // [group][chunk][segment][channel][kLanes]
   std::vector<std::int32_t> zeros_;      // [m]: the sum where every code is 0
   // Built when first needed: most layers only ever see one kind of activations.
-  mutable std::once_flag once_[6];
+  mutable std::once_flag once_[8];
   mutable Columns columns_[3];           // by activation below 128, by any, by weight
   mutable Windows windows_[3];           // of 1, 2 and 4 pixels
+  mutable std::unique_ptr<Planes> planes_[2];  // of activations below 128, of any
 };
 
 }  // namespace axhil

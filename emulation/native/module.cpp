@@ -5,6 +5,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -12,6 +13,8 @@
 
 #include "baseline.hpp"
 #include "lut_layer.hpp"
+#include "pool.hpp"
+#include "pooling.hpp"
 #include "product_layer.hpp"
 
 namespace nb = nanobind;
@@ -151,6 +154,27 @@ NB_MODULE(_kernel, m) {
         new (self) axhil::ProductLayer(geometry(weights, stride, padding, dilation, groups),
                                        find_ops(isa), u.data(), v.data(), width, weights.data());
       });
+  const auto pooling = [](void (*loop)(const axhil::Pooling&)) {
+    return [loop](const Array<float, 4>& large, const Array<float, 4>& small,
+                  const std::optional<Array<std::uint8_t, 4>>& which, int threads) {
+      const auto planes = static_cast<long>(large.shape(0) * large.shape(1));
+      const auto height = static_cast<int>(large.shape(2)), width = static_cast<int>(large.shape(3));
+      const std::size_t area = std::size_t(height) * width, squares = height / 2 * (width / 2);
+      require(small.size() == planes * squares && (!which || which->size() == small.size()),
+              "the pooled shape differs");
+      const nb::gil_scoped_release release;
+      // A task is some 64 KiB.
+      const long run = std::max<long>(1, 16384 / std::max<long>(1, area));
+      axhil::parallel_for(threads, (planes + run - 1) / run, [&](long item) {
+        const long first = item * run;
+        loop({std::min(run, planes - first), height, width, large.data() + first * area,
+                      small.data() + first * squares,
+                      which ? which->data() + first * squares : nullptr});
+      });
+    };
+  };
+  m.def("pool", pooling(axhil::pool), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
+  m.def("unpool", pooling(axhil::unpool), nb::arg(), nb::arg(), nb::arg(), nb::arg());
   m.def("gather_baseline", [](const Array<const std::int32_t, 2>& table,
                               const Array<const std::uint8_t, 2>& activations,
                               const Array<const std::uint8_t, 2>& weights,

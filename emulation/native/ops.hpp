@@ -10,6 +10,8 @@
 namespace axhil {
 
 constexpr int kLanes = 32;  // lanes of a row: output channels, or pixels
+constexpr int kLooked = 64;  // bytes of a vector of look-ups
+constexpr int kPanel = 4;    // vectors that meet a tap together
 
 // Where lane l of a row stands among its 32 channels: an even and an odd lane share a 32-bit word,
 // and words in order hold channels 0 to 15 below and 16 to 31 above.
@@ -92,6 +94,38 @@ struct AddWindowsArgs {
   bool high;
 };
 
+// One channel of one image, H rows of `width` codes, to the windows' columns: column i of `kernel`
+// has, of every row, the `count` codes that tap i of a row of windows meets, padding left out.
+struct SpreadArgs {
+  const std::uint8_t* from;
+  int height, width;
+  std::uint8_t* to;                // of row 0, column 0
+  std::size_t row, column;         // between rows, between columns
+  int kernel, count, padding, dilation;
+};
+
+// A product to add up: of a tap's codes and a weight.
+struct Tap {
+  std::uint8_t tap, weight;
+};
+
+// Looks products up for the codes of a panel's pixels, byte by byte of the products, and adds them
+// to the sums of one output channel. `group` products are added as bytes first; their lower
+// `radix` bits and the others are a plane each.
+struct PlaneArgs {
+  std::uint32_t* acc;              // [kLanes]; the next pixels' `stride` further on
+  std::size_t stride;
+  bool overwrite;
+  int vectors;                     // of kPanel at most
+  const std::uint8_t* codes;       // of the first vector; the next's `pitch` further on
+  std::size_t pitch;
+  const std::uint32_t* offset_of;  // every tap's, from there
+  const Tap* taps;
+  int count, group, radix;         // 1, 8; 2, 7; 4, 6; 8, 5
+  const std::uint8_t* planes;      // [weight][lower, upper][size]
+  int size;                        // 128, where no code's top bit is set, or 256
+};
+
 // 32-bit units of activations (four bytes or two halves, of one position's channels) times units
 // of weights.
 struct ProductArgs {
@@ -101,16 +135,19 @@ struct ProductArgs {
   const std::uint32_t* item;     // position of each pixel
   const std::uint8_t* x;         // units of position 0
   std::size_t stride;            // between positions, bytes
+  const std::uint32_t* offset_of;  // every unit's, from its pixel's position, bytes
   int units;
   const std::uint8_t* weights;   // [unit][kLanes] units
 };
 
-// Where sums go: pixel i of the output's images, counted through, is element i % area of a channel
-// of image i / area.
+// Where sums go. Pixels are counted through in runs: run r goes to image r % images, there to run
+// r / images of each channel.
 struct Target {
   void* out;                     // of the first image and channel
   std::size_t image_stride;      // elements
-  int area;
+  int area;                      // of a channel
+  int run;                       // pixels: the area, or a row of it
+  long images;                   // beyond any image's number where runs are areas
   int channels;                  // of 32 at most
   const std::int32_t* add;       // [channel], added to the sums first
   const float* scale;            // [channel]; null: int32 output
@@ -135,6 +172,9 @@ struct Ops {
   void (*add)(const AddArgs&);
   void (*add_all)(const AddAllArgs&);
   void (*add_windows)(const AddWindowsArgs&);
+  // Null where no instruction looks up the bytes of a vector at once.
+  void (*spread)(const SpreadArgs&);
+  void (*add_planes)(const PlaneArgs&);
   void (*separate)(std::uint32_t* acc, long items);  // Sums to a word per lane
   void (*product)(const ProductArgs&);
   // acc[pixel][lanes] of pixels first ... first + pixels - 1; has room for 16 pixels more.

@@ -4,11 +4,12 @@
 #ifdef AXHIL_AVX512
 #define AXHIL_VECTOR_BYTES 64
 #include "loops.hpp"
+#include "look_ups.hpp"
 
 namespace axhil {
 
 const Ops* ops_avx512vbmi() {
-  static constexpr Ops kOps = make_ops("avx512vbmi");
+  static constexpr Ops kOps = make_ops("avx512vbmi", spread, add_planes);
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&

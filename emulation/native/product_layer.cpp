@@ -75,18 +75,25 @@ void ProductLayer::compute(const Images& images) const {
     codes = halves;
   }
   const Weights& shared = weights(joined_ ? pixels_together(images) : 1);
-  const long windows = static_cast<long>(images.pixel.size()) / shared.pixels;
+  std::vector<std::uint32_t> offset_of;  // a window's units, bytes
+  for (const std::uint32_t segment : images.offset) {
+    for (int u = 0; u < shared.units; ++u) {
+      offset_of.push_back(
+          static_cast<std::uint32_t>(segment * images.stride * 4 / ops_->unit + 4 * u));
+    }
+  }
+  const long windows = images.pixels / shared.pixels;
   const int tiles = static_cast<int>((windows + kTile - 1) / kTile);
   parallel_for(images.threads, static_cast<long>(g_.groups) * chunks() * tiles,
-               [&](long item) { multiply(images, shared, codes, item, tiles); });
+               [&](long item) { multiply(images, shared, codes, offset_of.data(), item, tiles); });
 }
 
 // A tile of windows, 32 channels.
 void ProductLayer::multiply(const Images& images, const Weights& weights, const void* codes,
-                            long item, int tiles) const {
+                            const std::uint32_t* offset_of, long item, int tiles) const {
   static thread_local Buffer acc_buffer;
   auto* acc = acc_buffer.get<std::uint32_t>((kTile + 16) * kLanes);
-  const long windows = static_cast<long>(images.pixel.size()) / weights.pixels;
+  const long windows = images.pixels / weights.pixels;
   const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
   const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
   const long first = windows * tile / tiles;
@@ -100,17 +107,15 @@ void ProductLayer::multiply(const Images& images, const Weights& weights, const 
   a.pixels = count;
   a.item = place;
   a.stride = images.stride * bytes;
-  for (int s = 0; s < segments_; ++s) {
-    for (int begin = 0; begin < weights.units; begin += kUnits) {
-      a.x = static_cast<const std::uint8_t*>(codes) + images.offset[s] * a.stride +
-            group * channels_ * bytes + begin * 4;
-      a.units = std::min(kUnits, weights.units - begin);
-      const std::size_t unit =
-          (static_cast<std::size_t>(chunk) * segments_ + s) * weights.units + begin;
-      a.weights = weights.lanes.data() + unit * kLanes * 4;
-      ops_->product(a);
-      a.overwrite = false;
-    }
+  a.x = static_cast<const std::uint8_t*>(codes) + group * channels_ * bytes;
+  const int units = segments_ * weights.units;
+  for (int begin = 0; begin < units; begin += kUnits) {
+    a.offset_of = offset_of + begin;
+    a.units = std::min(kUnits, units - begin);
+    a.weights =
+        weights.lanes.data() + (static_cast<std::size_t>(chunk) * units + begin) * kLanes * 4;
+    ops_->product(a);
+    a.overwrite = false;
   }
   const int channel = group * per_group_ + m;
   ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), bias_.data() + channel),

@@ -29,8 +29,8 @@ class ProductLayer final : public Layer {
     std::vector<std::uint8_t> lanes;     // [group][chunk][segment][unit][kLanes] units
   };
   const Weights& weights(int pixels) const;
-  void multiply(const Images& images, const Weights& weights, const void* codes, long item,
-                int tiles) const;
+  void multiply(const Images& images, const Weights& weights, const void* codes,
+                const std::uint32_t* offset_of, long item, int tiles) const;
 
   bool negative_;                        // whether some u is
   std::uint8_t map_[256];

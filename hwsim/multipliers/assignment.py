@@ -261,9 +261,7 @@ def _parts(text: str) -> list[tuple[str | None, str]]:
 
 
 def _spelt(parts: Sequence[tuple[str | None, str]]) -> str:
-    return ",".join(
-        word if pattern is None else f"{pattern}={word}" for pattern, word in parts
-    )
+    return ",".join(word if pattern is None else f"{pattern}={word}" for pattern, word in parts)
 
 
 def _divided(item: str) -> tuple[str | None, str]:

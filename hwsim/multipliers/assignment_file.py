@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An assignment as a file, which stands wherever a multiplier does: `-m chosen.toml`.
 
-    [layers]                     # patterns and multipliers; the first that matches wins
-    "conv1" = "drum(4)"
-    "fc*" = "mul.v[K=3]"         # files are relative to this one
+It has one table, `[layers]`, of lines such as `"conv*" = "drum(4)"`: patterns and multipliers of
+which the first that matches wins. Files in it are relative to its own folder.
 """
 
 import json

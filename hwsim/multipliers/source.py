@@ -261,7 +261,7 @@ def read_toml(path: Path) -> VerilogSource:
     for key in body:
         if key == "layers":
             raise HwsimError(
-                f"{path}: expected one multiplier, got an assignment by layer, which is for networks"
+                f"{path}: expected a multiplier, got an assignment by layer, which is for networks"
             )
         if key not in _KEYS:
             raise HwsimError(

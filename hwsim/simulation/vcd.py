@@ -32,10 +32,11 @@ def merged(dumps: Mapping[str, str]) -> str:
         for line in body.splitlines():
             if line.startswith("#"):
                 time = int(line[1:]) * (scale // finest)
+                changes[time] += []  # the last moment has none, and is where the dump ends
             elif line and not line.startswith("$"):
                 value, code = line.rsplit(" ", 1) if line[0] in "bBrRsS" else (line[0], line[1:])
                 changes[time].append(f"{value}{' ' * (line[0] in 'bBrRsS')}{prefix}{code}")
-    moments = "".join(f"#{time}\n" + "\n".join(changes[time]) + "\n" for time in sorted(changes))
+    moments = "".join("\n".join([f"#{time}", *changes[time], ""]) for time in sorted(changes))
     power = len(str(finest)) - 1
     unit = f"{10 ** (power % 3)}{_UNITS[power // 3]}"
     return f"$timescale {unit} $end\n{heads}$enddefinitions $end\n{moments}"

@@ -161,7 +161,8 @@ def _harness(
 
 
 def _compile(name: str, files: Sequence[Path], *, folder: Path) -> None:
-    command = ["iverilog", "-g2012", "-s", TOP, "-o", _PROGRAM, *map(str, files)]
+    sources = [str(file.resolve()) for file in files]
+    command = ["iverilog", "-g2012", "-s", TOP, "-o", _PROGRAM, *sources]
     done = run_icarus(command, name=name, folder=folder)
     if done.code:
         raise HwsimError(f"{name}: the Verilog does not compile: {first_error(done.stderr)}")

@@ -20,6 +20,7 @@ from axhil.emulation import Prepared
 from axhil.emulation.prepared import root_of
 from axhil.hwsim.lut import Lut
 from axhil.hwsim.multipliers import Assignment
+from axhil.hwsim.multipliers.by_gates import computed
 from axhil.study.storage.records import Record
 
 from ..panels import by_panel
@@ -71,7 +72,8 @@ def steps_of(prepared: Prepared, lut: Lut, inputs: Tensor) -> NDArray[np.float64
     quantizer = prepared.quantised(first, lut.activation, lut.weight).activation
     codes = quantizer.encode(inputs).numpy().astype(np.int64)
     values = taken_for(lut)[lut.activation.pattern(codes)]
-    return (values - values[0]) * float(quantizer.scale)
+    steps: NDArray[np.float64] = (values - values[0]) * float(quantizer.scale)
+    return steps
 
 
 def first_inputs(prepared: Prepared, images: Tensor) -> Tensor:
@@ -114,8 +116,8 @@ def staircase_figure(
     layer = next(iter(prepared.traces))
     for number, label in enumerate(labels):
         one = named[label].at(layer)
-        lut = None if one is None or isinstance(one, str) else one.table()
-        if lut is None:
+        lut = None if one is None or isinstance(one, str) else computed(one)
+        if not isinstance(lut, Lut):  # in float, in exact arithmetic, or of too many bits
             continue
         look = looks(number)
         bottom.plot(

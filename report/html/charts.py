@@ -93,7 +93,7 @@ def _chart(title: str, records: Sequence[Record], labels: Sequence[str], *, salt
 
 
 def front_charts(rows: Sequence[Sequence[Front]]) -> list[Chart]:
-    """Draw one chart for every merit and cost; pointing at a choice shows its detail, if it has one.
+    """Draw one chart for every merit and cost; pointing at a choice shows its detail, if any.
 
     Args:
         rows: see `fronts.fronts`.

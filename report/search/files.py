@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a search found, as files: JSON, Markdown, picture, page, and every assignment of the front."""
+"""What a search found, as files: JSON, Markdown, picture, page, assignments."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,11 +47,13 @@ def write_found(found: Found, folder: Path, words: Mapping[str, str]) -> list[Pa
     paths = [folder / f"{STEM}.json", folder / f"{STEM}.md"]
     write_atomically(paths[0], (json.dumps(found.as_dict(), indent=1) + "\n").encode())
     write_atomically(paths[1], markdown(found).encode())
-    paths += save_figure(pareto_figure(front_rows(found), title=found.title.replace(", ", "\n")), folder / STEM)
+    figure = pareto_figure(front_rows(found), title=found.title.replace(", ", "\n"))
+    paths += save_figure(figure, folder / STEM)
     paths.append(write_cells([one.held_out.cell for one in found.points], folder / "cells.parquet"))
     chosen = folder / "chosen.toml"
     for point in found.front:
-        path = folder / "assignments" / f"{point.label}.toml"
+        name = re.sub(r"[^\w.(),=-]+", "_", point.label)
+        path = folder / "assignments" / f"{name}.toml"
         _write_assignment(found, point, path, words)
         paths.append(path)
     _write_assignment(found, found.chosen, chosen, words)

@@ -16,7 +16,7 @@ _TITLES = {
 
 
 def front_rows(found: Found) -> list[list[Front]]:
-    """A row for each accuracy, in it a front for each price; of two of a kind one over the other."""
+    """A row for each accuracy, in it a front for each price; two of a kind are one front."""
     merits = [one for one in found.objectives if one in ACCURACIES]
     prices = [one for one in found.objectives if one not in ACCURACIES]
     if not merits:

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from axhil.search.front import Found, Point
-from axhil.study.spec import ACCURACIES, Measure
+from axhil.search.front import Found, Point, Test
+from axhil.study.spec import Measure
 
 from ..table import NONE, Entry, Mark, Table, number, percent, rows_of
 from ..titles import listed, plural, points
 
 RULE = (
     "On the front: no other point is as good in every objective and better in one, on images that "
-    "the search never saw. Differences from the exact network and p-values are those of exact "
-    "McNemar tests on these images; ▲ and ▼, and p after Holm's correction over all tests of the "
-    "search, mark what chance does not explain at 5 %. Energy of the exact network is that of the "
-    "best exact circuit."
+    "the search never saw; ± is the longer side of the Wilson 95 % interval. Differences are in "
+    "points on the same images; * marks those that chance does not explain by McNemar's exact "
+    "test, at 5 % for all tests of the search together (Holm). Energy and area of the exact "
+    "network are those of the best exact circuit."
 )
 """How to read the tables."""
 
@@ -47,20 +47,33 @@ def front(found: Found) -> Table:
     """The front, the cheapest first; what is chosen stands out."""
     headings, rows = ["", *_headings(found), "better than"], []
     for point in found.front:
-        worse = [one.label for one in found.uniform if one is not point and _beats(found, point, one)]
+        worse = [
+            one.label for one in found.uniform if one is not point and _beats(found, point, one)
+        ]
         mark: Mark = "strong" if point is found.chosen else ""
         rows.append(
-            [Entry(point.label, mark=mark), *_entries(found, point), listed(worse) if worse else NONE]
+            [
+                Entry(point.label, mark=mark),
+                *_entries(found, point),
+                listed(worse) if worse else NONE,
+            ]
         )
     align = "l" + "r" * (len(headings) - 2) + "l"
-    return Table("The front", tuple(headings), rows_of(rows), subject=found.title, align=align, multipliers=True)
+    return Table(
+        "The front",
+        tuple(headings),
+        rows_of(rows),
+        subject=found.title,
+        align=align,
+        multipliers=True,
+    )
 
 
 def others(found: Found) -> Table:
     """What is not on the front, and which point of it is as good in everything, and cheapest."""
     headings = ["", *_headings(found), "no better than"]
-    tested = [f"{measure} of it, p" for measure in found.measures]
-    rows = []
+    tested = [f"{measure} of it" for measure in found.measures]
+    rows: list[list[Entry | str]] = []
     for point in found.points:
         if point in found.front:
             continue
@@ -71,16 +84,7 @@ def others(found: Found) -> Table:
                 point.label,
                 *_entries(found, point),
                 better.label,
-                *(
-                    NONE
-                    if test is None
-                    else Entry(
-                        f"{points(test.difference.value)}, {test.adjusted:.2g}",
-                        value=100 * test.difference.value,
-                        mark=_mark(test.difference.value, real=test.real),
-                    )
-                    for test in tests
-                ),
+                *map(_difference, tests),
             ]
         )
     align = "l" + "r" * (len(headings) - 2) + "l" + "r" * len(tested)
@@ -88,9 +92,10 @@ def others(found: Found) -> Table:
 
 
 def assignments(found: Found) -> Table:
-    """Which multiplier is in which layer, of the points of the front."""
+    """Which multiplier is in which layer, of the points of the front that have several."""
     layers = found.sensitivity.space.layers
-    rows = [[point.label, *(point.layers[layer] for layer in layers)] for point in found.front]
+    mixed = [point for point in found.front if not point.uniform]
+    rows = [[point.label, *(point.layers[layer] for layer in layers)] for point in mixed]
     return Table("Assignments", ("", *layers), rows_of(rows), align="l" * (1 + len(layers)))
 
 
@@ -107,8 +112,8 @@ def summary(found: Found) -> str:
     facts = found.facts
     return (
         f"{plural(facts['trials'], 'assignment')} of {found.sensitivity.space.size:.3g} tried on "
-        f"{plural(facts['search_images'], 'image')}, {plural(len(found.points), 'point')} evaluated "
-        f"on {facts['images']:,} others. Chosen: {chosen.label}, {', '.join(parts)}: the cheapest "
+        f"{plural(facts['search_images'], 'image')}, {len(found.points)} of them evaluated on "
+        f"{facts['images']:,} others. Chosen: {chosen.label}, {', '.join(parts)}: the cheapest "
         "point of the front that loses nothing beyond chance."
     )
 
@@ -133,16 +138,7 @@ def _entries(found: Found, point: Point) -> list[Entry]:
     entries = []
     for measure in found.measures:
         entries.append(percent(point.accuracy(measure)))
-        test = found.test(point, found.exact, measure)
-        entries.append(
-            NONE
-            if test is None
-            else Entry(
-                points(test.difference.value),
-                value=100 * test.difference.value,
-                mark=_mark(test.difference.value, real=test.real),
-            )
-        )
+        entries.append(_difference(found.test(point, found.exact, measure)))
     for measure, price in point.prices.items():
         entries.append(number(price, ",.0f" if price >= 1000 else ".1f"))
         entries.append(number(100 * price / found.exact.prices[measure], ".1f"))
@@ -154,12 +150,15 @@ def _beats(found: Found, point: Point, other: Point) -> bool:
     return all(one <= two for one, two in pairs) and any(one < two for one, two in pairs)
 
 
-def _mark(difference: float, *, real: bool) -> Mark:
-    if not real:
-        return ""
-    return "gain" if difference > 0 else "loss"
+def _difference(test: Test | None) -> Entry:
+    """A paired difference in points, starred where it is real."""
+    if test is None:
+        return NONE
+    value = test.difference.value
+    return Entry(f"{points(value)}{'*' if test.real else ''}", value=100 * value)
 
 
 def all_tables(found: Found) -> Sequence[Table]:
-    """In the order in which they are read."""
-    return [*sensitivities(found), front(found), others(found), assignments(found)]
+    """In the order in which they are read, without those that have no rows."""
+    tables = [*sensitivities(found), front(found), others(found), assignments(found)]
+    return [table for table in tables if table.rows]

@@ -14,8 +14,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,16 +104,22 @@ class RayCluster:
         self, experiment: Experiment, units: Sequence[Unit], store: CellStore, meter: Meter
     ) -> None:
         """See `Engine`; what a cell raised is raised here."""
+        with self.ready():
+            self._work(experiment, units, store, meter)
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """See `Engine`; a cluster that is there already stays."""
         ray = self._ray
         if ray.is_initialized():
-            self._work(experiment, units, store, meter)
+            yield
             return
         before, handler = _descendants(), signal.getsignal(signal.SIGTERM)
         try:
             self._connect()
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, handler)  # not Ray's, which hides who ended it
-            self._work(experiment, units, store, meter)
+            yield
         finally:
             started = _descendants() - before
             ray.shutdown()

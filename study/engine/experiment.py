@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
@@ -234,6 +235,9 @@ class Engine(Protocol):
     ) -> None:
         """Compute what the store lacks of these units, and put it there."""
 
+    def ready(self) -> AbstractContextManager[None]:
+        """Around several calls: what they need alike is started once."""
+
 
 def run(
     experiment: Experiment,
@@ -288,6 +292,10 @@ class Threads:
 
     def __init__(self, jobs: int = 1, device: str = "cpu") -> None:
         self._jobs, self._device = jobs, device
+
+    def ready(self) -> AbstractContextManager[None]:
+        """See `Engine`: threads start with each call."""
+        return nullcontext()
 
     def __call__(
         self, experiment: Experiment, units: Sequence[Unit], store: CellStore, meter: Meter
