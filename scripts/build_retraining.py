@@ -75,7 +75,7 @@ each behind the layers that are corrected already.
 Accuracy in %, the number of test images behind each label, with Wilson 95 % intervals; p of the
 exact McNemar test between the two, Holm-corrected over a network's multipliers.
 
-DRUM and scaleTRIM have errors of either sign that nearly cancel, so there is little to take off.
+For DRUM and scaleTRIM there is little to gain: no difference is beyond chance.
 What it does for a multiplier whose errors do not cancel is in the next table: of the truncated
 array's loss it takes back most on LeNet-5. It can also do harm. Under the broken array, products
 shrink and with them all activations, so that a mean that is right again stands beside sums that
@@ -96,8 +96,8 @@ EvoApproxLib's mul8u_17C8 from 12.48 % to 91.80 % by the straight-through estima
 by the gradient of the table. The set-ups differ: their network has 11 million parameters to
 ResNet-20's 0.27 million and uses the original CIFAR-10, ours JPEG images of quality 75; their
 codes are unsigned with zero points, ours signed (unsigned circuits are taken
-[likewise](concepts/quantisation.md#other-operands)); they retrain for tens of epochs, we for
-{effort}.
+[likewise](concepts/quantisation.md#other-operands)). Ours
+retrain for {effort}.
 
 ## Adversarial training
 
@@ -177,7 +177,7 @@ def retraining(found: dict[str, dict[str, Any]]) -> str:
                 _percent(flags[circuit, method]) if (circuit, method) in flags else "not measured"
                 for method in METHODS
             ]
-            rows.append([f"{network_title(network)}, `{shown}`", *cells])
+            rows.append([f"{network_title(network)}, {shown}", *cells])
     return _table(["accuracy, %", *METHODS.values()], rows)
 
 
