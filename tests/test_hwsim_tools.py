@@ -138,6 +138,8 @@ def test_a_simulator_ends_with_an_interrupt(settles_never, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     script = (
+        # A shell's background job ignores interrupts, and so would what it starts.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys; from pathlib import Path\n"
         "from axhil.hwsim import Circuit, Operand, tabulate\n"
         "circuit = Circuit.of('mine', 'mine', [Path(sys.argv[1])], Operand(4, False))\n"
