@@ -262,9 +262,7 @@ def adversarial() -> str:
         f"{main_table}\n\n{paired}\n\nAdaptive suite ([attacks](attacks.md)), L-inf, {count:,} "
         f"images of {record['data']}: an image is robust only if it survives every member. Trained "
         f"on {how['train_images']:,} images for {how['recipe']['epochs']} epochs under "
-        f"`{how['attack']}` at eps {how['eps']:g}. A robust image takes all of it, seconds of "
-        "a core, hence the number of images; `scripts/measure_adversarial.py --images 1000` goes "
-        "on where the record ends."
+        f"`{how['attack']}` at eps {how['eps']:g}."
     )
 
 
