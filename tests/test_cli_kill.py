@@ -12,7 +12,7 @@ import pytest
 from process_samples import inside
 
 PATIENCE = 120
-LIMIT = 5.0  # seconds after which no simulator lives
+LIMIT = 2.0  # seconds after which no simulator lives
 
 # It never settles, so there is always something to kill.
 RESTLESS = """
