@@ -7,7 +7,7 @@ products of the codes; batch norms see these sums, and stay what they are. The b
     straight-through:  that of the float convolution of what the codes stand for
     slope:H            that of the table's own secants along either operand, see `slope`
 
-The scale of the activations is trained by the gradient of K. Esser et al., "Learned step size
+The scale of the activations is trained by the gradient of S. K. Esser et al., "Learned step size
 quantization", ICLR 2020, or calibrated anew between epochs from what enters the layers then.
 """
 
