@@ -51,8 +51,8 @@ the network's own peak learning rate (`--epochs`, `--peak-lr`, `--images`).
   H codes to either side, along the activation for what is passed on and along the weight for the
   weights, after C. Meng et al., DATE 2025, who smooth a multiplier before they differentiate it.
   Singular terms of the slope below 1/256 of the largest are left out.
-* **Scales** of activations are learned, by the gradient of S. Esser et al., "Learned step size
-  quantization", ICLR 2020; or, with `--scales calibrated`, set anew after each epoch by what
+* **Scales** of activations are learned, by the gradient of S. K. Esser et al., "Learned step
+  size quantization", ICLR 2020; or, with `--scales calibrated`, set anew after each epoch by what
   enters the layers then.
 * **The file** holds float weights under the network's own keys and `activation_range` of each
   layer, two numbers; every command takes it by `--weights`. The record beside it says how it was
