@@ -8,7 +8,7 @@ there is not computed but carried over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ from .errors import AttackError
 from .grid import Block, sweep
 from .judging import Judge
 from .network import device_of
-from .suites import CLEAN, Member, Suite
+from .suites import CLEAN, Member, Suite, foreign
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,14 +109,17 @@ class _Watched(nn.Module):
         return result
 
 
-def rounds(suite: Suite, budgets: int) -> int:
-    """How often each image is attacked at most.
+def suite_rows(suite: Suite, budgets: int) -> int:
+    """Rows through networks for each image at most.
 
     Args:
         suite: the suite.
         budgets: number of budgets above 0.
     """
-    return budgets.bit_length() if suite.bisection else budgets
+    if not suite.bisection:
+        return budgets * suite.steps
+    own = sum(one.attack.steps + 1 for one in suite.members if not foreign(one.name))
+    return budgets.bit_length() * (suite.steps + own)
 
 
 def assault(
@@ -132,6 +135,9 @@ def assault(
     Budgets are tried one after the other from the smallest, each on what the smaller ones left. A
     suite with `bisection` halves the list for each image instead, which is fewer attacks where
     budgets are many, and finds the same where an attack is never weaker at a larger budget.
+
+    What others broke after everything along the network's own gradient had failed is then attacked
+    along that one alone, at larger budgets: missed at one budget is not missed at all of them.
 
     Args:
         suite: the suite.
@@ -155,32 +161,36 @@ def assault(
     members = _distinct(suite, sources)
     crew = _Crew(members, sources, judge, targets, on_rows)
     order = targets.positive[targets.budgets[targets.positive].argsort(stable=True)]
-    # (N,): the place in the order of the smallest budget that breaks an image, and who did it.
-    count = len(targets.images)
-    first, by = torch.full((count,), len(order)), torch.full((count,), -1)
-    if suite.bisection:
-        safe = torch.full((count,), -1)
-        for _ in range(rounds(suite, len(order))):
-            open_ = targets.columns[(first - safe)[targets.columns] > 1]
-            middle = (safe[open_] + first[open_]) // 2
-            found = crew.attack(order[middle], open_)
-            broken = found >= 0
-            first[open_[broken]], by[open_[broken]] = middle[broken], found[broken]
-            safe[open_[~broken]] = middle[~broken]
-    else:
-        for place, row in enumerate(order.tolist()):
-            left = targets.columns[by[targets.columns] < 0]
-            found = crew.attack(torch.full((len(left),), row), left)
-            broken = left[found >= 0]
-            first[broken], by[broken] = place, found[found >= 0]
+    count, last = len(targets.images), len(order)
+    everyone = range(len(members))
+    along_own = [number for number in everyone if not foreign(members[number].name)]
+    # (N,) each: the place in the order of the smallest budget that breaks an image, and who did
+    # it; by any member, and by those along the network's own gradient.
+    first, by = torch.full((count,), last), torch.full((count,), -1)
+    own, own_by = first.clone(), by.clone()
+
+    def smallest(known: Tensor, safe: Tensor, numbers: Sequence[int]) -> None:
+        """Attack what survives at `safe` until the place after that is the known one."""
+        while len(columns := targets.columns[(known - safe)[targets.columns] > 1]):
+            here = safe[columns]
+            place = (here + known[columns]) // 2 if suite.bisection else here + 1
+            found = crew.attack(numbers, order[place], columns)
+            for at, who, those in ((first, by, everyone), (own, own_by, along_own)):
+                nearer = torch.isin(found, torch.tensor(those)) & (place < at[columns])
+                at[columns[nearer]], who[columns[nearer]] = place[nearer], found[nearer]
+            safe[columns[found < 0]] = place[found < 0]
+
+    smallest(first, torch.full((count,), -1), everyone)
+    smallest(own, first.clone(), along_own)
     names = [member.name for member in members]
     right = set(targets.columns.tolist())
     result = [["" if n in right else CLEAN for n in range(count)] for _ in targets.budgets]
     for place, row in enumerate(order.tolist()):
         carried = targets.columns[(first <= place)[targets.columns]]
         judge.predictions[row, carried] = judge.predictions[order[first[carried]], carried]
+        who = torch.where(own <= place, own_by, by)
         for column in carried.tolist():
-            result[row][column] = names[int(by[column])]
+            result[row][column] = names[int(who[column])]
     return tuple(map(tuple, result))
 
 
@@ -214,10 +224,11 @@ class _Crew:
         if rows:
             self._on_rows(rows)
 
-    def attack(self, rows: Tensor, columns: Tensor) -> Tensor:
+    def attack(self, numbers: Sequence[int], rows: Tensor, columns: Tensor) -> Tensor:
         """Attack images, each at a budget of its own.
 
         Args:
+            numbers: of the members that do, in order.
             rows: (R,) int64, positions of the budgets.
             columns: (R,) int64, positions of the images, each once.
 
@@ -225,7 +236,8 @@ class _Crew:
             (R,) int64: the number of the member that broke it, -1 where none did.
         """
         by = torch.full((len(columns),), -1)
-        for number, member in enumerate(self._members):
+        for number in numbers:
+            member = self._members[number]
             network = self._networks[member.source]
             left = torch.arange(len(by))[by < 0]
             if len(left) == 0:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .assault import Targets, assault, rounds, single
+from .assault import Targets, assault, single, suite_rows
 from .attack import Attack, TransferAttack
 from .checks import (
     AttackWarning,
@@ -61,8 +61,9 @@ class Evaluation:
         clean_predictions: (N,) int64, classes given to the clean images.
         predictions: (budgets, N) int64, classes given to the attacked images; of the worst
             iterate, the class that broke the image first.
-        broken_by: of a suite, for each budget and image the member that broke it first, "clean"
-            where it is misclassified as it is, or "" where it survived all; empty for others.
+        broken_by: of a suite, for each budget and image the member that broke it at the smallest
+            budget, or, once one along the network's own gradient does, that one; "clean" where it
+            is misclassified as it is, or "" where it survived all; empty for others.
         zero_gradient: (N,) bool, no usable gradient at the clean image (`norms.powerless`); all
             False for an attack that needs none.
         excess: (budgets,) float64, the furthest an attacked image lay beyond eps as the attack
@@ -132,7 +133,7 @@ def network_rows(
     if positive == 0:
         return clean
     if isinstance(attack, Suite):
-        return clean + samples * attack.steps * rounds(attack, positive)
+        return clean + samples * suite_rows(attack, positive)
     steps = attack_rows(attack, budgets=positive, samples=samples)
     looks = positive * samples * (attack.steps if worst_iterate else 1)
     return clean + steps + looks

@@ -60,19 +60,19 @@ class Member:
 
 @cache
 def foreign(name: str) -> bool:
-    """Whether a member, by its name, does without the attacked network's own gradient.
+    """Whether what broke an image does without the attacked network's own gradient.
 
-    >>> foreign("apgd"), foreign("apgd@float"), foreign("square")
-    (False, True, True)
+    >>> foreign("apgd"), foreign("apgd@float"), foreign("square"), foreign("clean")
+    (False, True, True, False)
     """
     attack, borrowed, _ = name.partition("@")
-    return bool(borrowed) or not parse_attack(attack).needs_gradient
+    return name not in ("", CLEAN) and (bool(borrowed) or not parse_attack(attack).needs_gradient)
 
 
 def hidden(broken_by: Sequence[Sequence[str]]) -> Tensor:
-    """Which images are broken, but by nothing along the network's own gradient.
+    """Which images are broken, but by nothing along the network's own gradient up to that budget.
 
-    Members along it come first in a suite, so who broke an image first tells.
+    Members along it come first in a suite, and are tried at larger budgets on what they missed.
 
     Args:
         broken_by: see `Evaluation`.
@@ -80,9 +80,7 @@ def hidden(broken_by: Sequence[Sequence[str]]) -> Tensor:
     Returns:
         (budgets, N) bool.
     """
-    return torch.tensor(
-        [[who not in ("", CLEAN) and foreign(who) for who in row] for row in broken_by]
-    )
+    return torch.tensor([[foreign(who) for who in row] for row in broken_by])
 
 
 @dataclass(frozen=True)

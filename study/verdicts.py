@@ -29,7 +29,8 @@ from .storage.cells import Cell
 VerdictName = Literal["more robust", "less robust", "gradient masked", "cannot be told"]
 
 HIDDEN_SHARE = 0.05
-"""Share of the images that a network's own gradient may miss before it counts as masked."""
+"""Share of the images that a network's own gradient may miss at its worst budget, beyond what that
+of the accurate network misses at its own worst, before it counts as masked."""
 HIDDEN_IMAGES = 2
 """And their least number: a single one may sit on the boundary."""
 
@@ -39,9 +40,10 @@ RULE = (
     "larger (smaller) budgets image by image, beyond what chance explains, and nowhere the other "
     "way round; tests are exact McNemar at each budget, and Wilcoxon signed-rank and sign over the "
     "smallest breaking budgets, at 5 % for all multipliers together (Holm). It is gradient masked, "
-    f"unless less robust, if {100 * HIDDEN_SHARE:.0f} % of the images or more have no usable "
-    "gradient, or survive everything along the network's own gradient at some budget and are "
-    "broken along another network's or without any. Otherwise it cannot be told."
+    f"unless less robust, if {100 * HIDDEN_SHARE:.0f} % of the images or more, beyond the share "
+    "of the accurate one, have no usable gradient, or survive everything along the network's own "
+    "gradient at some budget and are broken there along another's or without any. It cannot be "
+    "told if the accurate one is masked, or signs differ, or nothing is more than chance."
 )
 
 
@@ -57,7 +59,7 @@ class Verdict:
         median: of the smallest budget that breaks an image; infinite where half survive all.
         mean: of the same, where what survives all counts as broken one step beyond the last.
         hidden: largest share of the images, over the budgets, that only others' gradients or none
-            at all broke, 0 to 1.
+            at all break there, 0 to 1.
         budgets: its smallest breaking budgets against the accurate multiplier's; None: it is that.
         adjusted: the p-values of Wilcoxon and sign test after Holm's correction; None likewise.
     """
@@ -141,7 +143,7 @@ def verdicts(cells: Sequence[Cell], reference: str | None) -> list[Verdict]:
                 area=area_under_curve(cell),
                 median=median_budget(cell),
                 mean=mean_budget(cell),
-                hidden=hidden_share(cell),
+                hidden=hidden_share(cell)[0],
                 budgets=None if tested is None else tested.budgets,
                 adjusted=tail,
             )
@@ -149,19 +151,35 @@ def verdicts(cells: Sequence[Cell], reference: str | None) -> list[Verdict]:
     return found
 
 
-def hidden_share(cell: Cell) -> float:
-    """Largest share of images, over the budgets, that the own gradient missed and others broke."""
-    return float(hidden(cell.broken_by).double().mean(1).max()) if cell.broken_by else 0.0
+def hidden_share(cell: Cell) -> tuple[float, float]:
+    """Largest share of images that the own gradient misses at a budget where others break them.
+
+    Returns:
+        The share, 0 to 1, and that budget.
+    """
+    shares: list[float] = hidden(cell.broken_by).double().mean(1).tolist()
+    return max(zip(shares, cell.settings.budgets, strict=True), key=lambda one: one[0])
 
 
-def masked(cell: Cell) -> str:
-    """Why a network's gradient counts as masked; empty where it does not."""
-    if cell.zero_gradient >= HIDDEN_SHARE:
+def masked(cell: Cell, exact: Cell | None = None) -> str:
+    """Why a network's gradient counts as masked; empty where it does not.
+
+    Args:
+        cell: under a suite.
+        exact: that of the accurate multiplier, which it is compared with; None: it is that.
+    """
+    zero = exact.zero_gradient if exact else 0.0
+    if cell.zero_gradient - zero >= HIDDEN_SHARE:
         return f"{cell.zero_gradient:.0%} of the images have no usable gradient"
-    share = hidden_share(cell)
-    if share >= HIDDEN_SHARE and share * cell.settings.images >= HIDDEN_IMAGES:
-        return f"the own gradient missed {share:.0%} of the images that others broke"
-    return ""
+    share, eps = hidden_share(cell)
+    usual = hidden_share(exact)[0] if exact else 0.0
+    if round(share - usual, 9) < max(HIDDEN_SHARE, HIDDEN_IMAGES / cell.settings.images):
+        return ""
+    beside = f" (of the accurate multiplier {usual:.0%} at most)" if exact else ""
+    return (
+        f"{share:.0%} of the images survive the own gradient at eps {eps:g} and fall to "
+        f"others{beside}"
+    )
 
 
 @dataclass(frozen=True)
@@ -209,12 +227,13 @@ def _judged(
     ]
     gains = [name for name, gain in decided if gain]
     losses = [name for name, gain in decided if not gain]
-    if losses and not gains:
-        if why := masked(exact):
-            return "cannot be told", f"of the accurate multiplier {why}"
+    doubt = masked(exact)
+    if losses and not gains and not doubt:
         return "less robust", f"fewer at {', '.join(losses)}"
-    if why := masked(cell):
+    if not (losses and not gains) and (why := masked(cell, exact)):
         return "gradient masked", why
+    if doubt:
+        return "cannot be told", f"of the accurate multiplier {doubt}"
     if gains and not losses:
         return "more robust", f"more at {', '.join(gains)}"
     if gains:

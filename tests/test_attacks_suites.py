@@ -151,6 +151,28 @@ def test_the_record_names_who_broke_each_image_first(case):
             assert bool(model(x_adv).argmax(1) != y[index]) == (name == who)
 
 
+@pytest.mark.parametrize("bisection", [False, True])
+def test_what_others_broke_counts_for_the_own_gradient_where_that_succeeds(case, bisection):
+    """Held against the members along the own gradient alone, at each budget."""
+    model, x, y, sources = case
+    names = [(NAMES[1][0], "own"), ("pgd(steps=3,rel_step=0.5,loss=margin)", "float"), NAMES[4]]
+    budgets = [0.02 * n for n in range(13)]
+    found, alone = (
+        evaluate(model, x, y, one, budgets=budgets, sources=sources, batch_size=7)
+        for one in (
+            suite_of(names=names, bisection=bisection),
+            suite_of(names=names[:1], bisection=bisection),
+        )
+    )
+    missed = suites.hidden(found.broken_by)
+    # Bisection may pass over a budget where an attack is weaker at a larger one.
+    differ = missed != (alone.correct & ~found.correct)
+    assert differ.float().mean() <= (0.03 if bisection else 0.0)
+    assert missed.any(1).sum() > 3
+    # Missed at one budget, but not at all that are larger.
+    assert (missed.any(0) & ~missed[-1]).any()
+
+
 def test_bisection_finds_the_same_smallest_budgets_with_fewer_attacks(case):
     model, x, y, sources = case
     budgets = [0.02 * n for n in range(13)]

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from axhil.attacks import Norm
 from axhil.attacks.checks import rising_accuracy
+from axhil.attacks.suites import foreign
 
 from ..errors import StudyError
 
@@ -205,7 +206,9 @@ class Cell:
         cost: figures of the multiplier's hardware by name, where a study has them; see
             `hwsim.cost.record`. No result depends on them, and the store does not keep them.
         broken_by: of a suite of attacks, for each budget and image the member that broke it, see
-            `attacks.Evaluation`; empty for others.
+            `attacks.Evaluation`; empty for others. Records from before members along the own
+            gradient were tried at larger budgets on what they had missed name who broke an image
+            at its smallest one throughout, so they count too many as missed.
     """
 
     settings: CellSettings
@@ -278,4 +281,8 @@ def joined(parts: Sequence[Cell]) -> Cell:
 
 
 def _carried(smaller: tuple[str, ...], larger: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(before or now for before, now in zip(smaller, larger, strict=True))
+    """Who broke each image, at a budget after a smaller one: see `attacks.Evaluation`."""
+    return tuple(
+        now if now and foreign(before) and not foreign(now) else before or now
+        for before, now in zip(smaller, larger, strict=True)
+    )
