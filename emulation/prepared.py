@@ -163,7 +163,7 @@ class Prepared:
         *,
         layers: Layers = "all",
         backend: str = AUTO,
-        gradient: str = "float32",
+        gradient: str | GradientRule = "float32",
         accumulator: Accumulator | None = None,
         device: str | torch.device = "cpu",
     ) -> EmulatedNetwork:
@@ -180,7 +180,7 @@ class Prepared:
             gradient: what the backward pass is; the forward pass is the same. ``float32`` or
                 ``bfloat16``: straight-through, in this precision. ``slope:H``: by the table's own
                 slope over H codes to either side, see `slope`; layers of exact arithmetic have
-                no other slope than the straight-through one.
+                no other slope than the straight-through one. Or what it is read to.
             accumulator: of few bits, in every layer with a table or an `External`; None: no sum
                 overflows.
             device: where to build it; `to` moves it afterwards, at the cost of building it anew.
@@ -195,7 +195,7 @@ class Prepared:
                 slope of a multiplier that has no table.
         """
         chosen = self._resolve(multiplier, layers)
-        rule = parse_gradient(gradient)
+        rule = gradient if isinstance(gradient, GradientRule) else parse_gradient(gradient)
         emulated = self._built(chosen, rule, accumulator, torch.device(device), backend)
         if self.settings.bias_correction:
             for name, bias in self._corrected(chosen, accumulator).items():
@@ -412,7 +412,7 @@ def _backward(rule: GradientRule, mapped: Mapped, weight_zero: int) -> Precision
             f"{mapped.name} has no table whose slope could be taken; use its table, or the "
             "straight-through gradient float32"
         )
-    return SlopeTerms.of(mapped, window=rule.window, less=weight_zero)
+    return SlopeTerms.of(mapped, window=rule.window, less=weight_zero, most=rule.terms)
 
 
 def _errs(mapped: Mapped) -> bool:

@@ -65,6 +65,16 @@ def test_the_terms_add_up_to_the_slope_as_far_as_float32_goes(multiplier):
         assert 1 < len(terms.u) <= 45
 
 
+def test_of_few_terms_the_largest_are_taken():
+    lut = golden(Catalogued.parse("scaletrim(4,8)"))
+    slope = slope_table(lut, window=16)
+    few = SlopeTerms.of(lut, window=16, most=4)
+    left, values, right = np.linalg.svd(slope)
+    best = (left[:, :4] * values[:4]) @ right[:4]  # Eckart and Young, 1936
+    np.testing.assert_allclose((few.u.T @ few.v).numpy(), best, atol=1e-5 * values[0])
+    assert np.linalg.norm(best - slope) < 0.03 * np.linalg.norm(slope)
+
+
 def test_a_table_of_zeros_has_no_slope():
     terms = SlopeTerms.of(Lut(np.zeros((256, 256), np.int32), *S8), window=1)
     assert not (terms.u.T @ terms.v).any()

@@ -36,10 +36,13 @@ class GradientRule:
         precision: of the products of a straight-through gradient.
         window: half-width of the secant, codes, where the table's own slope is taken; None:
             straight-through.
+        terms: how many separable terms of that slope at most, the largest; None: as many as
+            float32 can tell.
     """
 
     precision: Precision = "float32"
     window: int | None = None
+    terms: int | None = None
 
 
 def parse_gradient(text: str) -> GradientRule:

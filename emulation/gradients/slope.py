@@ -87,6 +87,7 @@ class SlopeTerms:
         along: Along = "activation",
         share: float = _FLOAT32_SHARE,
         less: int = 0,
+        most: int | None = None,
     ) -> SlopeTerms:
         """Take a table's slope apart by its singular values.
 
@@ -97,10 +98,11 @@ class SlopeTerms:
             share: of the largest singular value, below which the others are left out; by default
                 as far as float32 can tell.
             less: what is taken off every slope.
+            most: how many terms at most.
         """
         table = slope_table(lut, window=window, along=along) - less
         left, values, right = np.linalg.svd(table, full_matrices=False)
-        rank = max(int(np.sum(values > values[0] * share)), 1)
+        rank = max(int(np.sum(values[:most] > values[0] * share)), 1)
         root = np.sqrt(values[:rank])
         return cls(
             torch.from_numpy((left[:, :rank] * root).T.astype(np.float32)),
