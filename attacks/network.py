@@ -34,7 +34,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    training = [module for module in model.modules() if module.training]
+    training = _training(model)
     for module in training:
         module.training = False
     try:
@@ -42,6 +42,19 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def _training(model: nn.Module) -> list[nn.Module]:
+    """Its modules in training mode; `modules` makes up names, which takes as long as a layer."""
+    found: list[nn.Module] = []
+    left: list[nn.Module | None] = [model]
+    while left:
+        module = left.pop()
+        if module is not None:
+            left += module._modules.values()
+            if module.training:
+                found.append(module)
+    return found
 
 
 def device_of(model: nn.Module, default: torch.device) -> torch.device:

@@ -11,6 +11,7 @@ batch shares its positions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod, sqrt
 
@@ -96,6 +97,7 @@ class Square:
         radius = per_row(budgets.to(x0), x0)
         propose = _linf_proposal if self.norm is Norm.LINF else _l2_proposal
         start = _stripes if self.norm is Norm.LINF else _tiles
+        least = 1 if self.norm is Norm.LINF else 3
         ends = x0.clone()
 
         def margins(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,14 +106,15 @@ class Square:
 
         rows, x, y = torch.arange(len(x0), device=x0.device), x0, labels
         best, broken = margins(x0, y)  # an image that is misclassified as it is stays so
-        draws = torch.empty(0)
+        chunk = _Chunk.none(x0)
         for query in range(self._queries):
             if broken.any():
                 ends[rows] = x
-                keep = ~broken
-                rows, x, x0, y = rows[keep], x[keep], x0[keep], y[keep]
-                radius, best, samples = radius[keep], best[keep], samples[keep.cpu()]
-                draws = draws[keep.cpu()] if len(draws) else draws
+                keep = (~broken).nonzero()[:, 0]
+                rows, x, x0, y, radius, best = (
+                    one.index_select(0, keep) for one in (rows, x, x0, y, radius, best)
+                )
+                samples, chunk = samples[keep.to(samples.device)], chunk.of(keep)
             if len(rows) == 0:
                 break
             if query == 0:
@@ -120,11 +123,8 @@ class Square:
             else:
                 place = (query - 1) % _CHUNK
                 if place == 0:
-                    stream = _FIRST_STREAM + 1 + (query - 1) // _CHUNK
-                    drawn = uniforms(seed, samples, _CHUNK * (5 + shape[0]), stream=stream)
-                    draws = drawn.reshape(len(rows), _CHUNK, -1)
-                share = SHARE / 2 ** sum(query - 1 > after for after in _HALVINGS)
-                tried, settle = propose(x, x0, radius, draws[:, place].to(x.device), share)
+                    chunk = _Chunk.drawn(seed, samples, query, x0, least=least)
+                tried, settle = propose(x, x0, radius, chunk.at(place))
             margin, broken = margins(tried, y)
             better = (margin > best) | broken
             x = settle(better) if query else tried
@@ -152,24 +152,79 @@ def _side(share: float, shape: torch.Size, *, least: int) -> tuple[int, int]:
     return min(side, height), min(side, width)
 
 
-def _corner(u: Tensor, v: Tensor, window: tuple[int, int], shape: torch.Size) -> tuple[Tensor, ...]:
-    """Random first row and column of a window, (N,) int64 each."""
-    return tuple(
-        (one * (full - part + 1)).long()
-        for one, part, full in zip((u, v), window, shape[-2:], strict=True)
-    )
+@dataclass(frozen=True)
+class _Query:
+    """What one query draws.
+
+    Attributes:
+        window: height and width.
+        corners: (N, 4) int64, first row and column of the window, then of a second one.
+        turned: (N,) bool, whether bumps lie side by side.
+        signs: (N, C) float32, -1 or 1.
+    """
+
+    window: tuple[int, int]
+    corners: Tensor
+    turned: Tensor
+    signs: Tensor
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """The draws of several queries, made together: next to a small network each call shows."""
+
+    windows: tuple[tuple[int, int], ...]
+    corners: Tensor  # (N, queries, 4)
+    turned: Tensor  # (N, queries)
+    signs: Tensor  # (N, queries, C)
+
+    @classmethod
+    def none(cls, x0: Tensor) -> _Chunk:
+        """No queries."""
+        empty = torch.empty(len(x0), 0, device=x0.device)
+        return cls((), empty, empty, empty)
+
+    @classmethod
+    def drawn(cls, seed: int, samples: Tensor, first: int, x0: Tensor, *, least: int) -> _Chunk:
+        """Draw those from the first on; windows shrink along the paper's schedule."""
+        height, width = x0.shape[-2:]
+        stream = _FIRST_STREAM + 1 + (first - 1) // _CHUNK
+        u = uniforms(seed, samples, _CHUNK * (5 + x0.shape[1]), stream=stream)
+        u = u.reshape(len(samples), _CHUNK, -1)
+        halvings = (
+            sum(query - 1 > after for after in _HALVINGS) for query in range(first, first + _CHUNK)
+        )
+        windows = tuple(_side(SHARE / 2**often, x0.shape, least=least) for often in halvings)
+        places = torch.tensor([2 * [height - h + 1, width - w + 1] for h, w in windows])
+        parts = ((u[..., :4] * places).long(), u[..., 4] >= 0.5, _signs(u[..., 5:]))
+        return cls(windows, *(part.to(x0.device) for part in parts))
+
+    def of(self, rows: Tensor) -> _Chunk:
+        """Those of some rows, (R,) int64."""
+        parts = (self.corners, self.turned, self.signs)
+        return _Chunk(self.windows, *(part.index_select(0, rows) for part in parts))
+
+    def at(self, place: int) -> _Query:
+        """One query's."""
+        return _Query(
+            self.windows[place],
+            self.corners[:, place],
+            self.turned[:, place],
+            self.signs[:, place],
+        )
 
 
 def _inside(
-    corner: tuple[Tensor, ...], window: tuple[int, int], shape: torch.Size
+    corner: Tensor, window: tuple[int, int], shape: torch.Size
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(N, 1, H, W) bool: the pixels of each row's window; and each pixel's place in it."""
-    top, left = corner
-    down = torch.arange(shape[-2], device=top.device) - top[:, None]
-    right = torch.arange(shape[-1], device=top.device) - left[:, None]
+    """(N, 1, H, W) float32, 1 in each row's window, else 0; and each pixel's place in it."""
+    down, right = (
+        torch.arange(full, device=corner.device) - first[:, None]
+        for full, first in zip(shape[-2:], corner.unbind(1), strict=True)
+    )
     down_inside, right_inside = down.clamp(0, window[0] - 1), right.clamp(0, window[1] - 1)
-    rows, columns = down == down_inside, right == right_inside
-    return (rows[:, :, None] & columns[:, None, :])[:, None], down_inside, right_inside
+    rows, columns = (down == down_inside).float(), (right == right_inside).float()
+    return (rows[:, :, None] * columns[:, None, :])[:, None], down_inside, right_inside
 
 
 def _stripes(x0: Tensor, radius: Tensor, seed: int, samples: Tensor) -> Tensor:
@@ -183,23 +238,20 @@ Settle = Callable[[Tensor], Tensor]
 """From (N,) bool, which rows of a proposal are taken, to the next iterates."""
 
 
-def _linf_proposal(
-    x: Tensor, x0: Tensor, radius: Tensor, draw: Tensor, share: float
-) -> tuple[Tensor, Settle]:
+def _linf_proposal(x: Tensor, x0: Tensor, radius: Tensor, query: _Query) -> tuple[Tensor, Settle]:
     """L-inf: one square moves to eps above or below the image, channel by channel.
 
     In place, as most squares are of a few pixels: next to a small network each pass over whole
     images shows.
     """
     n, c = x.shape[:2]
-    window = _side(share, x.shape, least=1)
-    top, left = _corner(draw[:, 0], draw[:, 1], window, x.shape)
-    corner = top * x.shape[3] + left
-    places = corner[:, None] + _places(tuple(x.shape[1:]), window).to(x.device)  # (N, C k)
+    corner = query.corners[:, 0] * x.shape[3] + query.corners[:, 1]
+    first = _places(tuple(x.shape[1:]), query.window).to(x.device)
+    places = corner[:, None] + first  # (N, C k)
     pixels = x.view(n, -1)
     before = pixels.gather(1, places)
     clean = x0.view(n, -1).gather(1, places).view(n, c, -1)
-    moved = (clean + radius[..., 0] * _signs(draw[:, 5:])[:, :, None]).clamp_(0.0, 1.0).view(n, -1)
+    moved = (clean + radius[..., 0] * query.signs[:, :, None]).clamp_(0.0, 1.0).view(n, -1)
     pixels.scatter_(1, places, moved)
 
     def settle(taken: Tensor) -> Tensor:
@@ -256,29 +308,31 @@ def _tiles(x0: Tensor, radius: Tensor, seed: int, samples: Tensor) -> Tensor:
     return (x0 + _scaled(delta, radius)).clamp_(0.0, 1.0)
 
 
-def _l2_proposal(
-    x: Tensor, x0: Tensor, radius: Tensor, draw: Tensor, share: float
-) -> tuple[Tensor, Settle]:
+def _l2_proposal(x: Tensor, x0: Tensor, radius: Tensor, query: _Query) -> tuple[Tensor, Settle]:
     """L2: the length that one window has, and what is left of eps, goes into a bump in another."""
-    window = _side(share, x.shape, least=3)
-    corner = _corner(draw[:, 0], draw[:, 1], window, x.shape)
-    square, down, right = _inside(corner, window, x.shape)
-    other, _, _ = _inside(_corner(draw[:, 2], draw[:, 3], window, x.shape), window, x.shape)
+    window = query.window
+    square, down, right = _inside(query.corners[:, :2], window, x.shape)
+    other, _, _ = _inside(query.corners[:, 2:], window, x.shape)
     delta = x - x0
     # Bumps one above the other or, in a square window, side by side: one look-up for both.
     bumps = _bumps(*window)
     if window[0] == window[1]:
         bumps = torch.stack((bumps, bumps.T))
-        down = down + window[0] * (draw[:, 4, None] >= 0.5)
+        down = down + window[0] * query.turned[:, None]
     places = (down * window[1])[:, :, None] + right[:, None, :]
     pattern = bumps.to(x.device).take(places)[:, None]
     own = delta * square
     # Each channel of the window gets a bump, and keeps part of what it was.
-    placed = pattern * _signs(draw[:, 5:])[:, :, None, None]
+    placed = pattern * query.signs[:, :, None, None]
     placed = (placed + own / per_row(l2_norm(own).clamp_min(LEAST_NORM), own)) * square
-    rest = delta * ~(square | other)
+    rest = delta * (1.0 - torch.maximum(square, other))
     # The length of both windows and what is left of eps.
     length = (radius.square() - per_row(l2_norm(rest).square(), x)).clamp_min(0.0).sqrt()
     delta = rest + _scaled(placed, length)
     tried = (x0 + _scaled(delta, radius)).clamp_(0.0, 1.0)
-    return tried, lambda taken: torch.where(per_row(taken, x), tried, x)
+
+    def settle(taken: Tensor) -> Tensor:
+        rows = taken.nonzero()[:, 0]
+        return x.index_copy_(0, rows, tried.index_select(0, rows))
+
+    return tried, settle

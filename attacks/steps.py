@@ -13,8 +13,8 @@ from torch import Tensor
 
 from .norms import Norm, direction, per_row, project
 
-# Large tensors are written in place and bounds kept: next to a small network each pass over the
-# batch shows.
+# Large tensors are written in place and bounds kept, and rows are selected by number rather than by
+# a mask: next to a small network each pass over the batch shows.
 
 
 class Walk(Protocol):
@@ -92,9 +92,10 @@ class FixedSteps:
 
     def keep(self, rows: Tensor) -> None:
         """See `Walk`."""
+        places = rows.nonzero()[:, 0]
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
-                setattr(self, name, value[rows])
+                setattr(self, name, value.index_select(0, places))
 
 
 class AdaptiveSteps(FixedSteps):
@@ -167,4 +168,6 @@ class AdaptiveSteps(FixedSteps):
 
 def _overwrite(kept: Tensor, new: Tensor, rows: Tensor) -> None:
     """Copy these rows, (N,) bool, in place."""
-    torch.where(per_row(rows, new), new, kept, out=kept)
+    places = rows.nonzero()[:, 0]
+    if len(places):
+        kept.index_copy_(0, places, new if len(places) == len(new) else new.index_select(0, places))
