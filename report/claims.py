@@ -2,7 +2,8 @@
 """The paper's claims, each held against the data at hand.
 
 A claim about a size is judged by intervals that hold for all its comparisons together, not by the
-largest difference seen: the largest of many is large by chance too.
+largest difference seen: the largest of many is large by chance too. A claim of robustness is judged
+by a suite of attacks alone: a single attack that fails says nothing of the network.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from axhil.attacks import attack_title
 from axhil.study import paper
 from axhil.study.comparisons import LEVEL, Comparison, difference_interval, fewest_changed
 from axhil.study.results import Results
 from axhil.study.statistics import PairedDifference, holm, paired_difference
+from axhil.study.verdicts import verdicts
 
 from .panels import where
 from .table import Entry, Table, rows_of
@@ -72,21 +75,21 @@ def judge(results: Results) -> list[Verdict]:
         return []
     clean = {c.record.cell.label: c.difference for c in results.comparisons if c.clean}
     attacked = [c for c in results.comparisons if not c.clean]
-    verdicts: list[Verdict] = []
+    found: list[Verdict] = []
     if clean:
-        verdicts.append(_clean_loss(clean))
+        found.append(_clean_loss(clean))
     if attacked:
-        verdicts += [_any_gain(attacked, len(results.comparisons)), _gain_size(attacked)]
+        found += _robust(results, attacked)
     flags = {label: record.correct for label, record in results.clean.items()}
     if paper.WORST in flags and len(flags) > 2:
-        verdicts.append(_worst(flags, _lowest_under_attack(results)))
+        found.append(_worst(flags, _lowest_under_attack(results)))
     near = {label: one for label, one in clean.items() if label in paper.NEAR}
     if near:
         own = [c for c in attacked if c.record.cell.label in paper.NEAR]
         count = sum(c.survives for c in own)
         more = f"; under attack {count} of {plural(len(own), 'difference')} survive" if own else ""
-        verdicts.append(_near(near, more))
-    return verdicts
+        found.append(_near(near, more))
+    return found
 
 
 def judge_clean(correct: Mapping[str, str], reference: str = "ACC") -> list[Verdict]:
@@ -104,11 +107,11 @@ def judge_clean(correct: Mapping[str, str], reference: str = "ACC") -> list[Verd
         for label, flags in correct.items()
         if label != reference
     }
-    verdicts = [_clean_loss(clean)]
+    found = [_clean_loss(clean)]
     if paper.WORST in clean and len(clean) > 1:
-        verdicts.append(_worst(correct))
+        found.append(_worst(correct))
     near = {label: one for label, one in clean.items() if label in paper.NEAR}
-    return [*verdicts, _near(near)] if near else verdicts
+    return [*found, _near(near)] if near else found
 
 
 def _in_points(difference: PairedDifference, family: int) -> tuple[float, float]:
@@ -150,51 +153,79 @@ def _clean_loss(clean: Mapping[str, PairedDifference]) -> Verdict:
     )
 
 
-def _any_gain(attacked: Sequence[Comparison], family: int) -> Verdict:
+ROBUST = "An approximate multiplier can be more robust than the accurate one"
+GAIN = f"The gain in robust accuracy reaches {paper.LARGEST_ROBUST_GAIN:g} points"
+
+
+def _robust(results: Results, attacked: Sequence[Comparison]) -> list[Verdict]:
+    """The claims of robustness, by the suite that decides; without one they cannot be told."""
+    judged = [one for one in verdicts(results.cells, results.reference) if one.budgets is not None]
+    if not judged:
+        texts = (_gains(attacked, len(results.comparisons)), _largest(attacked)[0])
+        tail = "; no suite of attacks was run, and single ones support no claim of robustness"
+        samples = attacked[0].difference.samples
+        return [
+            Verdict(claim, "cannot be told", _sentence(text + tail, samples))
+            for claim, text in zip((ROBUST, GAIN), texts, strict=True)
+        ]
+    names = {one.name for one in judged}
+    outcome: Outcome = "cannot be told"
+    if "more robust" in names:
+        outcome = "holds"
+    elif names == {"less robust"}:
+        outcome = "does not hold"
+    title = attack_title(judged[0].cell.settings.attack, judged[0].cell.settings.norm)
+    said = "; ".join(f"{one.cell.label} {one.name} ({one.reason})" for one in judged)
+    samples = judged[0].cell.settings.images
+    cells = [one.cell for one in judged]
+    own = [c for c in attacked if any(c.record.cell is cell for cell in cells)]
+    return [
+        Verdict(ROBUST, outcome, _sentence(f"under {title}: {said}", samples)),
+        _gain_size(own),
+    ]
+
+
+def _gains(attacked: Sequence[Comparison], family: int) -> str:
     samples = attacked[0].difference.samples
     gains = [c for c in attacked if c.difference.value > 0]
     surviving = [c for c in gains if c.survives]
     if surviving:
         who = list(dict.fromkeys(c.record.cell.label for c in surviving))
-        text = (
+        return (
             f"under attack {len(surviving):,} of {len(attacked):,} comparisons are gains that "
             f"survive ({', '.join(few(who))})"
         )
-    else:
-        first = fewest_changed(family)
-        text = (
-            f"under attack {len(gains):,} of {len(attacked):,} comparisons are gains and none "
-            f"survives; in this family of {family:,} that takes a net gain of "
-            f"{plural(first, 'image')} ({100 * first / samples:.1f} points) or more"
-        )
-    return Verdict(
-        "An approximate multiplier can be more robust than the accurate one",
-        "holds" if surviving else "cannot be told",
-        _sentence(text, samples),
+    first = fewest_changed(family)
+    return (
+        f"under attack {len(gains):,} of {len(attacked):,} comparisons are gains and none "
+        f"survives; in this family of {family:,} that takes a net gain of "
+        f"{plural(first, 'image')} ({100 * first / samples:.1f} points) or more"
     )
 
 
-def _gain_size(attacked: Sequence[Comparison]) -> Verdict:
-    limit = paper.LARGEST_ROBUST_GAIN - _ROUNDING
+def _largest(attacked: Sequence[Comparison]) -> tuple[str, list[tuple[float, float]]]:
+    """The largest difference in favour, in words, and the intervals of all, in points."""
     intervals = [_in_points(c.difference, len(attacked)) for c in attacked]
     best, (lowest, highest) = max(
         zip(attacked, intervals, strict=True), key=lambda pair: pair[0].difference.value
     )
-    outcome: Outcome = "cannot be told"
-    if max(low for low, _ in intervals) > limit:
-        outcome = "holds"
-    elif max(high for _, high in intervals) < limit:
-        outcome = "does not hold"
     text = (
         f"the largest difference in favour is {best.record.cell.label}'s at {where(best.record)}: "
         f"{points(best.difference.value)} points ({_images(best.difference)}; between "
         f"{lowest:+.1f} and {highest:+.1f}; Holm p {best.adjusted:.2g})"
     )
-    return Verdict(
-        f"The gain in robust accuracy reaches {paper.LARGEST_ROBUST_GAIN:g} points",
-        outcome,
-        _sentence(text, best.difference.samples),
-    )
+    return text, intervals
+
+
+def _gain_size(attacked: Sequence[Comparison]) -> Verdict:
+    limit = paper.LARGEST_ROBUST_GAIN - _ROUNDING
+    text, intervals = _largest(attacked)
+    outcome: Outcome = "cannot be told"
+    if max(low for low, _ in intervals) > limit:
+        outcome = "holds"
+    elif max(high for _, high in intervals) < limit:
+        outcome = "does not hold"
+    return Verdict(GAIN, outcome, _sentence(text, attacked[0].difference.samples))
 
 
 def _worst(correct: Mapping[str, str], more: str = "") -> Verdict:

@@ -30,8 +30,9 @@ TITLES = {"lenet5": "LeNet-5, MNIST", "resnet20": "ResNet-20, CIFAR-10",
           "resnet50": "ResNet-50, CIFAR-10", "vgg19": "VGG-19, CIFAR-10"}  # fmt: skip
 STRENGTH = ("fgsm", "pgd", "bim", "apgd", "autoattack", "adaptive")
 """Attacks from weak to strong: a network is judged under the strongest that is on record."""
-MOST_IMAGES_FIRST = 1_000
-"""Fewer images cannot tell multipliers apart, so that they are not ranked by them."""
+LEAST_IMAGES = {"single": 1_000, "suite": 100}
+"""Fewer images cannot tell multipliers apart, so that they are not ranked by them; under a suite, which
+costs a thousand times as much, more are seldom to be had."""
 LEVEL = 0.05
 
 
@@ -117,9 +118,11 @@ def _strength(cell: Cell) -> int:
     return STRENGTH.index(name) if name in STRENGTH else -1
 
 
-def _weight(group: Sequence[Cell]) -> tuple[int, int]:
-    """A strong suite before a weak one; of single attacks the one on most multipliers."""
-    return (0 if group[0].broken_by else len(group), _strength(group[0]))
+def _weight(group: Sequence[Cell]) -> tuple[int, ...]:
+    """A strong suite before a weak one, then most images; of single attacks that on most multipliers."""
+    if group[0].broken_by:
+        return (_strength(group[0]), group[0].settings.images)
+    return (len(group), _strength(group[0]))
 
 
 def cells() -> list[Cell]:
@@ -131,7 +134,7 @@ def cells() -> list[Cell]:
         for cell in read_cells(path)
         if cell.settings.threat_model == "whitebox"
         and cell.settings.gradient == "float32"
-        and cell.settings.images >= MOST_IMAGES_FIRST
+        and cell.settings.images >= LEAST_IMAGES["suite" if cell.broken_by else "single"]
         and cell.settings.norm == "linf"
         and 0.0 in cell.settings.budgets
     ]

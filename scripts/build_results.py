@@ -229,6 +229,13 @@ survives all of them.
 
 {survivors}
 
+### Other networks, multipliers and norms
+
+A survivor of the suite costs thousands of passes through the network, so these are of fewer images,
+and at budgets where few are left.
+
+{elsewhere}
+
 ### The smallest budget that breaks an image
 
 {smallest}
@@ -255,8 +262,8 @@ is of *Is Approximation Universally Defensive Against Adversarial Attacks in Dee
 Approximate Computing* (Guesmi et al., ASPLOS 2021). Both are judged by their abstracts and on our
 multipliers: theirs are others, of the latter in floating point.
 
-Images that PGD breaks on the network with the accurate multiplier, and that both get right without
-an attack: of these so many fool the other network too, % with Wilson 95 % intervals.
+Images that PGD (L∞) breaks on the network with the accurate multiplier, and that both get right
+without an attack: of these so many fool the other network too, % with Wilson 95 % intervals.
 
 {transferred}
 
@@ -265,7 +272,8 @@ an attack: of these so many fool the other network too, % with Wilson 95 % inter
 {reference}
 
 `python -m benchmarks.reference`: the standard version of pyautoattack and ours, on the same float
-networks and images. ResNet-20 has the weights of akamaster/pytorch_resnet_cifar10.
+networks and images; akamaster is akamaster/pytorch_resnet_cifar10, its weights. Single images
+at the boundary fall to the random starts of the one and not to those of the other.
 
 ## Which differences are more than chance
 
@@ -395,6 +403,7 @@ def page() -> str:
         clean_accuracy=clean_accuracy(),
         clean_differences=clean_differences(),
         survivors=robust.survivors(),
+        elsewhere=robust.elsewhere(),
         smallest=robust.smallest(),
         matrix=claims.matrix(),
         transferred=claims.transferred(),

@@ -9,13 +9,20 @@ from typing import Any
 
 import study_sections as sections
 
+from axhil.attacks import Norm
 from axhil.report.markdown import markdown_table, plain
 from axhil.report.robustness import smallest_tables, taken_away, verdict_tables
 from axhil.report.table import Table, rows_of
 from axhil.report.titles import network_title
 from axhil.study.comparisons import difference_interval
 from axhil.study.results import Results
-from axhil.study.statistics import PairedDifference, holm, paired_difference, proportion
+from axhil.study.statistics import (
+    PairedDifference,
+    Proportion,
+    holm,
+    paired_difference,
+    proportion,
+)
 from axhil.study.verdicts import RULE, suite_cells
 
 REFERENCE = sections.DOCS / "records" / "reference"
@@ -30,6 +37,11 @@ def results_of(name: str) -> Results | None:
     """Those of a recorded study of one network; None before it is on record."""
     found = sections.studies((name,)).get(name)
     return found[0] if found else None
+
+
+def under_suites() -> list[Results]:
+    """The recorded studies under a suite at several budgets, in the order of their list."""
+    return [one for parts in sections.studies(sections.UNDER_SUITES).values() for one in parts]
 
 
 def _grid(table: Table) -> str:
@@ -76,10 +88,7 @@ def survivors() -> str:
         body.append(
             [
                 f"{row.eps:g}",
-                *(
-                    f"{100 * one.value:.1f} ({100 * one.low:.1f} to {100 * one.high:.1f})"
-                    for one in shares
-                ),
+                *map(_interval, shares),
                 f"{difference.gained}, {difference.lost}",
                 f"{100 * difference.value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
                 f"{p:.2g}",
@@ -102,6 +111,42 @@ def survivors() -> str:
             plain(RULE),
         )
     )
+
+
+def elsewhere() -> str:
+    """The other networks, multipliers and norms under the suite, and what each attack took away."""
+    parts = []
+    for results in under_suites()[1:]:
+        rows = pairs_of(results)
+        found = [paired_difference(one.exact, one.own) for one in rows]
+        adjusted = holm([one.p_value for one in found])
+        body = []
+        for row, difference, p in zip(rows, found, adjusted, strict=True):
+            low, high = difference_interval(difference, family=len(rows))
+            shares = (proportion(one.count("1"), len(one)) for one in (row.exact, row.own))
+            body.append(
+                [
+                    row.label,
+                    f"{row.eps:g}",
+                    *map(_interval, shares),
+                    f"{difference.gained}, {difference.lost}",
+                    f"{100 * difference.value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
+                    f"{p:.2g}",
+                ]
+            )
+        headings = ("multiplier", "eps", "ACC, %", "its own, %", "gained, lost", "points",
+                    "p (Holm)")  # fmt: skip
+        norm = Norm(results.cells[0].settings.norm).symbol
+        parts += [
+            f"#### {results.title}, {norm}, {results.images:,} images",
+            markdown_table(Table("", headings, rows_of(body), align="lrrrrrr")),
+            *map(_grid, (*verdict_tables(results), *taken_away(results))),
+        ]
+    return "\n\n".join(parts)
+
+
+def _interval(share: Proportion) -> str:
+    return f"{100 * share.value:.1f} ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
 def _by_hand(label: str, eps: float) -> str:
@@ -141,7 +186,7 @@ def reference() -> str:
         pairs = list(zip(body["ours"], body["theirs"], strict=True))
         rows.append(
             [
-                network_title(body["network"]),
+                network_title(body["network"]) + _whose_weights(body),
                 f"{body['eps']:g}",
                 f"{body['images']:,}",
                 f"{body['clean'].count('1'):,}",
@@ -155,3 +200,9 @@ def reference() -> str:
     headings = ("network, float", "eps, L∞", "images", "right, clean", "survive ours", "theirs",
                 "only ours, only theirs", "CPU s, ours", "theirs")  # fmt: skip
     return markdown_table(Table("", headings, rows_of(rows), align="lrrrrrrrr")) if rows else ""
+
+
+def _whose_weights(body: dict[str, Any]) -> str:
+    """Whether a network has other weights than those whose clean accuracy is on record."""
+    ours = {json.loads(path.read_text())["weights_sha256"] for path in sections.TEST_SETS}
+    return "" if body["weights_sha256"] in ours else ", weights of akamaster"

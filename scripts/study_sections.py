@@ -40,11 +40,22 @@ PAPER = ("paper_lenet5", "lenet5_1000", "paper_resnet50", "paper_vgg19")
 WHITE_BOX = (*PAPER, "cifar10_1000")
 TEST_SETS = tuple(
     DOCS / "records" / f"accuracy_{name}_test.json"
-    for name in ("lenet5_mnist", "resnet50_cifar10", "vgg19_cifar10")
+    for name in ("lenet5_mnist", "resnet20_cifar10", "resnet50_cifar10", "vgg19_cifar10")
 )
 STRONGEST = ("lenet5_1000", "lenet5_transfer", "lenet5_slope")
-SUITES = ("lenet5_adaptive", "lenet5_smallest")
-"""Where an image has to survive every attack."""
+UNDER_SUITES = (
+    "lenet5_adaptive",
+    "lenet5_multipliers",
+    "lenet5_adaptive_l2",
+    "resnet20_adaptive",
+    "resnet50_adaptive",
+    "vgg19_adaptive",
+)
+"""Where an image has to survive every attack, at several budgets."""
+SUITES = (*UNDER_SUITES, "lenet5_smallest")
+TRANSFERS = ("lenet5_transfer", "cifar10_transfer")
+"""Where images are made on another network."""
+NETWORKS = ("lenet5", "resnet20", "resnet50", "vgg19")
 EXTRA = {
     "examples": "Adversarial examples, and what each network says",
     "staircase": "Robust accuracy over eps, and what products have of a growing pixel",
@@ -92,7 +103,7 @@ def _title(name: str) -> str:
 def reports() -> dict[Path, str]:
     """The full report of every study, by the file it goes to."""
     found = {}
-    for name, results in studies((*WHITE_BOX, *STRONGEST[1:], *SUITES)).items():
+    for name, results in studies((*WHITE_BOX, *STRONGEST[1:], TRANSFERS[1], *SUITES)).items():
         pictures = {
             f"{one.title}: robust accuracy over eps; bands are Wilson 95 % intervals": (
                 f"{_stem(one, results)}.png"
@@ -113,7 +124,7 @@ def reports() -> dict[Path, str]:
 
 def draw() -> None:
     """Draw the curves of every study anew, with few colours: the files are in the repository."""
-    for name, results in studies((*WHITE_BOX, *STRONGEST[1:], *SUITES)).items():
+    for name, results in studies((*WHITE_BOX, *STRONGEST[1:], TRANSFERS[1], *SUITES)).items():
         for one in results:
             path = DOCS / "studies" / name / f"{_stem(one, results)}.png"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A claim is called true or false only where the sample can tell."""
 
+from dataclasses import replace
+
 import pytest
 from study_samples import cell
 
@@ -12,6 +14,27 @@ LOSS, EXISTS, SIZE, WORST, NEAR = range(5)
 
 def flags(right, samples):
     return "1" * right + "0" * (samples - right)
+
+
+def under_suite(one):
+    """The same cell as of a suite of attacks, whose first member broke what is broken."""
+    clean = one.correct[0]
+    rows = tuple(
+        tuple(
+            {"1": ""}.get(flag, "apgd" if right == "1" and row else "clean")
+            for right, flag in zip(clean, flags, strict=True)
+        )
+        for row, flags in enumerate(one.correct)
+    )
+    return replace(
+        one, settings=replace(one.settings, attack="adaptive"), broken_by=rows, zero_gradient=0.0
+    )
+
+
+def suite_results(samples, **right):
+    """The same as below, of a suite."""
+    found = results(samples, **right)
+    return replace(found, cells=tuple(map(under_suite, found.cells)))
 
 
 def results(samples, **right):
@@ -61,18 +84,26 @@ def test_clean_loss_is_held_against_the_papers_seven_points(samples, right, expe
     ],
 )
 def test_a_gain_has_to_survive_and_its_size_has_to_be_sure(samples, gained, exists, size):
-    found = judge(results(samples, ACC=(samples, 0), DR3=(samples, gained)))
+    right = {"ACC": (samples, 0), "DR3": (samples, gained)}
+    found = judge(suite_results(samples, **right))
     if (samples, gained) == (20, 0):
         # No image changed of 20: the interval is 9 points to either side.
         assert (
             "+0.0 points (0 gained and 0 lost of 20; between -8.9 and +8.9" in found[SIZE].evidence
         )
     assert (found[EXISTS].outcome, found[SIZE].outcome) == (exists, size)
+    # A single attack that fails says nothing of the network.
+    for one in judge(results(samples, **right))[EXISTS : SIZE + 1]:
+        assert one.outcome == "cannot be told"
+        assert "; no suite of attacks was run, and single ones support no claim of" in one.evidence
 
 
 def test_a_loss_under_attack_is_no_gain():
-    found = judge(results(1000, ACC=(1000, 500), DR3=(1000, 100)))
-    assert found[EXISTS].outcome == "cannot be told"
+    right = {"ACC": (1000, 500), "DR3": (1000, 100)}
+    (_, exists, *_) = judge(suite_results(1000, **right))
+    assert exists.outcome == "does not hold"
+    assert exists.evidence.startswith("Under Adaptive suite L∞: DR3 less robust (fewer at eps ")
+    found = judge(results(1000, **right))
     assert "0 of 1 comparisons are gains and none survives" in found[EXISTS].evidence
     # Of two comparisons: 7 images give p = 2^-6, twice that is below 5 %; 6 images do not.
     assert "takes a net gain of 7 images (0.7 points) or more" in found[EXISTS].evidence
@@ -106,9 +137,9 @@ def test_scaletrim_is_near_where_its_whole_interval_is(samples, lost, expected):
 
 def test_more_comparisons_make_a_claim_harder_to_settle():
     one = {"ACC": (100, 0), "DR3": (100, 23)}
-    assert judge(results(100, **one))[SIZE].outcome == "holds"
+    assert judge(suite_results(100, **one))[SIZE].outcome == "holds"
     many = {f"m{i}": (100, 0) for i in range(60)}
-    assert judge(results(100, **one, **many))[SIZE].outcome == "cannot be told"
+    assert judge(suite_results(100, **one, **many))[SIZE].outcome == "cannot be told"
 
 
 def test_every_verdict_says_what_one_image_is_worth():
