@@ -158,7 +158,8 @@ const Planes& LutLayer::planes(bool full) const {
   return *planes_[full];
 }
 
-LutLayer::Way LutLayer::cheapest(long pixels, bool full, double density, int together) const {
+LutLayer::Way LutLayer::cheapest(long pixels, bool full, double density, int together,
+                                 bool planes) const {
   const auto up = [](long n, long unit) {
     return static_cast<double>((n + unit - 1) / unit * unit);
   };
@@ -169,11 +170,11 @@ LutLayer::Way LutLayer::cheapest(long pixels, bool full, double density, int tog
       up(pixels, kLanes) * (used_ * kBuild + per_group_ * kAddAll),
       static_cast<double>(pixels) * per_group_ * kLookUp,
       up(pixels, kLooked) * (kSpread + per_group_ * kPlane[full][small_])};
-  return static_cast<Way>(std::min_element(costs, costs + (fit_planes_ ? 4 : 3)) - costs);
+  return static_cast<Way>(std::min_element(costs, costs + (planes && fit_planes_ ? 4 : 3)) - costs);
 }
 
 bool LutLayer::wants_rows(long pixels, Sample codes) const {
-  return cheapest(pixels, codes.negative, codes.density, 1) == kPlanesAdd;
+  return cheapest(pixels, codes.negative, codes.density, 1, true) == kPlanesAdd;
 }
 
 void LutLayer::compute(const Images& images) const {
@@ -181,7 +182,9 @@ void LutLayer::compute(const Images& images) const {
   const bool full = is_full(images.codes_used);
   const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
   const int together = used_ > 255 ? 1 : pixels_together(images);
-  const Way way = images.row ? kPlanesAdd : cheapest(pixels, full, images.density, together);
+  // Codes that lie as for planes are of no other use.
+  const Way way =
+      images.row ? kPlanesAdd : cheapest(pixels, full, images.density, together, false);
 
   if (images.row) {
     const Planes& made = planes(full);

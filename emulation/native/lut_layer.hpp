@@ -43,7 +43,7 @@ class LutLayer final : public Layer {
   };
   struct Lists;
   enum Way { kPixelsAdd, kChannelsAdd, kLookUp, kPlanesAdd };
-  Way cheapest(long pixels, bool full, double density, int together) const;
+  Way cheapest(long pixels, bool full, double density, int together, bool planes) const;
   const Planes& planes(bool full) const;
   const Columns& by_activation(bool full) const;
   const Columns& by_weight() const;
