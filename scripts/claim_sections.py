@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import study_sections as sections
 from robust_sections import pairs_of, results_of, under_suites
@@ -19,7 +20,7 @@ from axhil.study.comparisons import LEVEL
 from axhil.study.results import Results
 from axhil.study.statistics import Proportion, holm, paired_difference, proportion
 from axhil.study.storage.cells import Cell
-from axhil.study.verdicts import verdicts
+from axhil.study.verdicts import VerdictName, verdicts
 
 ALMOST = 0.01
 """A loss of accuracy that counts as almost none: the 0.06 % of the paper is less than one image."""
@@ -27,7 +28,7 @@ ALMOST = 0.01
 
 FIFTY_THREE = 0.525
 """And what the paper's 53 % is at least."""
-MOST_IMAGES = 100
+LEAST_IMAGES = 100
 """Fewer are looked at under suites alone."""
 Loss = tuple[float, float, str, str]
 """A multiplier's loss, the accurate one's, whose it is and where."""
@@ -40,6 +41,7 @@ class Judged:
     claim: str
     outcome: str
     evidence: str
+    least: float = 0.0  # of shares, where the claim is about one
 
 
 def _losses(results: Results) -> tuple[Loss | None, Loss | None]:
@@ -85,7 +87,7 @@ def universal() -> list[tuple[str, Judged]]:
     studied = {**sections.studies(names), **sections.studies(sections.UNDER_SUITES)}
     for network in sections.NETWORKS:
         own = [one for parts in studied.values() for one in parts if one.network == network]
-        own = [one for one in own if one.images >= MOST_IMAGES or _has_suite(one)]
+        own = [one for one in own if one.images >= LEAST_IMAGES or _has_suite(one)]
         texts = []
         seen = False
         for one in own:
@@ -166,11 +168,12 @@ def transfer_claims() -> list[tuple[str, Judged]]:
         least, label, eps = min(rates, key=lambda rate: rate[0].value)
         outcome = "does not hold" if least.low > 0.5 else "cannot be told"
         text = (
-            f"of the images that PGD (L∞) breaks on ACC the least that fool another multiplier are "
+            f"of {network_title(one.network)}'s images that PGD (L∞) breaks on ACC the least that "
+            f"fool another multiplier are "
             f"{100 * least.value:.0f} % ({label}, eps {eps:g}; {100 * least.low:.0f} to "
             f"{100 * least.high:.0f} %)."
         )
-        judged.append((one.network, Judged(claim, outcome, text)))
+        judged.append((one.network, Judged(claim, outcome, text, least.value)))
     return judged
 
 
@@ -178,12 +181,18 @@ def _under_suite() -> list[tuple[str, Judged]]:
     """The claims of robustness, by verdicts under suites alone."""
     found = []
     for results in (*under_suites(), *filter(None, [results_of("lenet5_smallest")])):
-        found += [
-            (results.network, Judged(one.claim, one.outcome, one.evidence))
-            for one in judge(results)
-            if one.claim in (ROBUST, GAIN)
-        ]
+        for one in judge(results):
+            if one.claim in (ROBUST, GAIN):
+                outcome: str = one.outcome
+                if (one.claim, outcome) == (ROBUST, "holds"):
+                    outcome = f"holds for {', '.join(_more_robust(results))}"
+                found.append((results.network, Judged(one.claim, outcome, one.evidence)))
     return found
+
+
+def _more_robust(results: Results) -> list[str]:
+    judged = verdicts(results.cells, results.reference)
+    return [one.cell.label for one in judged if one.name == "more robust"]
 
 
 def _clean() -> list[tuple[str, Judged]]:
@@ -215,8 +224,9 @@ def _together(outcomes: Sequence[str]) -> str:
     """What several studies of one network say of a claim: what all say, or any that holds."""
     if not outcomes:
         return "not tried"
-    if "holds" in outcomes:
-        return "holds"
+    for outcome in outcomes:
+        if outcome.startswith("holds"):
+            return outcome
     return outcomes[0] if len(set(outcomes)) == 1 else "cannot be told"
 
 
@@ -247,8 +257,9 @@ def matrix() -> str:
 
 
 def plainly() -> str:
-    """What is true of robustness, in one bullet."""
-    parts = []
+    """What is true of robustness, in one bullet with one for each multiplier below it."""
+    parts: list[str] = []
+    names: list[str] = []
     for results in under_suites():
         rows = pairs_of(results)
         found = [paired_difference(one.exact, one.own) for one in rows]
@@ -261,6 +272,7 @@ def plainly() -> str:
                 for row, one, p in zip(rows, found, adjusted, strict=True)
                 if row.label == judged.cell.label
             ]
+            names.append(judged.name)
             parts.append(
                 f"**{judged.cell.label}** on {network_title(results.network)} "
                 f"({results.images:,} images, {Norm(judged.cell.settings.norm).symbol}): "
@@ -269,20 +281,21 @@ def plainly() -> str:
             )
     if not parts:
         return ""
-    moved = min(transfer_claims(), key=lambda one: one[0] != "lenet5", default=None)
-    tail = f" Attacks transfer: on LeNet-5, {plain(moved[1].evidence)}" if moved else ""
     apart = results_of("lenet5_smallest")
+    first = ""
     for one in verdicts(apart.cells, "ACC") if apart else ():
         if one.budgets is not None and one.cell.label.startswith("conv1=DR3"):
-            tail = (
-                f" In LeNet-5's first layer alone DR3 lets {one.budgets.larger} of "
-                f"{one.budgets.samples} images bear more and {one.budgets.smaller} less: "
-                f"{one.name}.{tail}"
+            first = (
+                f" DR3 in LeNet-5's first layer alone: {one.name}; it lets {one.budgets.larger} of "
+                f"{one.budgets.samples} images bear more and {one.budgets.smaller} less."
             )
+    counted = ", ".join(f"{names.count(name)} {name}" for name in get_args(VerdictName))
+    worst = min((one for _, one in transfer_claims()), key=lambda one: one.least, default=None)
+    tail = f" Attacks transfer: {plain(worst.evidence)}" if worst else ""
     listed = "".join(f"\n    * {part}." for part in parts)
     return (
-        "**Does an approximate multiplier make a network robust?** Where an image has to survive "
-        "every attack of the adaptive suite, by the rule, with differences from ACC in points at "
-        "each eps. Larger gains under PGD or BIM alone are attacks that failed; where the sign "
-        f"changes with eps, it follows the steps of the codes.{tail}{listed}"
+        f"**Does an approximate multiplier make a network robust?** Of {len(parts)} networks with one "
+        "in every layer, under the adaptive suite, every attack of which an image has to survive: "
+        f"{counted}.{first} Larger gains under PGD or BIM alone are attacks that failed."
+        f"{tail} In points against ACC, at each eps:{listed}"
     )
