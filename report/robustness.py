@@ -98,9 +98,10 @@ def _budgets(verdict: Verdict) -> list[Entry]:
 
 
 def taken_away(results: Results) -> list[Table]:
-    """Per norm, of each multiplier the images that each member of the suite broke first.
+    """Per norm, of each multiplier the images that each member of the suite took away.
 
-    An image that was broken at a smaller budget counts for the member that broke it there.
+    An image that was broken at a smaller budget counts for the member that broke it there, or, from
+    the budget on where one along the network's own gradient breaks it, for that one.
     """
     tables = []
     cells = [cell for cell in suite_cells(results.cells) if cell.label in results.labels]
@@ -125,7 +126,7 @@ def taken_away(results: Results) -> list[Table]:
                 f"What each attack of {attack_title(own[0].settings.attack, norm)} took away",
                 ("multiplier", "attack", *(f"{eps:.4g}" for eps in budgets)),
                 rows_of(rows),
-                subject="images broken first",
+                subject="images broken",
                 align="ll" + "r" * len(budgets),
                 multipliers=True,
             )

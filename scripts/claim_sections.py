@@ -294,8 +294,8 @@ def plainly() -> str:
     tail = f" Attacks transfer: {plain(worst.evidence)}" if worst else ""
     listed = "".join(f"\n    * {part}." for part in parts)
     return (
-        f"**Does an approximate multiplier make a network robust?** Of {len(parts)} networks with one "
-        "in every layer, under the adaptive suite, every attack of which an image has to survive: "
+        f"**Does an approximate multiplier make a network robust?** Of {len(parts)} networks with "
+        "one in every layer, under the adaptive suite, all of which an image has to survive: "
         f"{counted}.{first} Larger gains under PGD or BIM alone are attacks that failed."
         f"{tail} In points against ACC, at each eps:{listed}"
     )
