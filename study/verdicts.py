@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scipy.stats import fisher_exact
+
 from axhil.attacks.suites import hidden
 
 from .comparisons import LEVEL
@@ -31,8 +33,6 @@ VerdictName = Literal["more robust", "less robust", "gradient masked", "cannot b
 HIDDEN_SHARE = 0.05
 """Share of the images that a network's own gradient may miss at its worst budget, beyond what that
 of the accurate network misses at its own worst, before it counts as masked."""
-HIDDEN_IMAGES = 2
-"""And their least number: a single one may sit on the boundary."""
 
 RULE = (
     "A multiplier is more (less) robust than the accurate one if, under a suite of attacks all of "
@@ -42,8 +42,9 @@ RULE = (
     "smallest breaking budgets, at 5 % for all multipliers together (Holm). It is gradient masked, "
     f"unless less robust, if {100 * HIDDEN_SHARE:.0f} % of the images or more, beyond the share "
     "of the accurate one, have no usable gradient, or survive everything along the network's own "
-    "gradient at some budget and are broken there along another's or without any. It cannot be "
-    "told if the accurate one is masked, or signs differ, or nothing is more than chance."
+    "gradient at some budget and are broken there along another's or without any, more of them "
+    "than chance explains (Fisher's exact test). It cannot be told if the accurate one is masked, "
+    "or signs differ, or nothing is more than chance."
 )
 
 
@@ -173,7 +174,11 @@ def masked(cell: Cell, exact: Cell | None = None) -> str:
         return f"{cell.zero_gradient:.0%} of the images have no usable gradient"
     share, eps = hidden_share(cell)
     usual = hidden_share(exact)[0] if exact else 0.0
-    if round(share - usual, 9) < max(HIDDEN_SHARE, HIDDEN_IMAGES / cell.settings.images):
+    images = cell.settings.images
+    counts = [round(one * images) for one in (share, usual)]
+    table = [[count, images - count] for count in counts]
+    chance = float(fisher_exact(table, alternative="greater").pvalue)
+    if counts[0] - counts[1] < HIDDEN_SHARE * images or chance >= LEVEL:
         return ""
     beside = f" (of the accurate multiplier {usual:.0%} at most)" if exact else ""
     return (
