@@ -133,6 +133,8 @@ class SlopeGradient:
         self._codes, self._scale, self._geometry = codes, scale.view(-1, 1, 1, 1), geometry
         self._u, self._v = terms.u.to(codes.device), terms.v.to(codes.device)
         self._least = least
+        # One term is as large as the network's own weights; more are made anew for every gradient.
+        self._only = InputGradient(self._weight(self._v), geometry) if len(self._v) == 1 else None
 
     def __call__(self, grad: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
         """Compute the gradient.
@@ -150,15 +152,12 @@ class SlopeGradient:
         for u, v in zip(self._u.split(_CHUNK), self._v.split(_CHUNK), strict=True):
             # The terms of an input channel lie side by side, so that groups stay together.
             shape = steps.new_empty(n, c * len(u), h, w)
-            back = InputGradient(self._weight(v), self._geometry)(grad, shape)
+            back = (self._only or InputGradient(self._weight(v), self._geometry))(grad, shape)
             for r, row in enumerate(u):
                 total += back[:, r :: len(u)] * row[places]
         return total
 
     def _weight(self, v: torch.Tensor) -> torch.Tensor:
-        """(O, C // groups * R, kh, kw): the weights that R terms make of the codes.
-
-        Made anew for every gradient: of all terms they would be many times the network.
-        """
+        """(O, C // groups * R, kh, kw): the weights that R terms make of the codes."""
         patterns = self._codes.to(torch.int64) & (v.shape[1] - 1)
         return torch.stack([row[patterns] * self._scale for row in v], dim=2).flatten(1, 2)
