@@ -160,7 +160,7 @@ def bias() -> str:
                     _p(p),
                 ]
             )
-    return _table(["", "as converted", "bias corrected", "p (Holm)"], rows)
+    return _table(["network, multiplier, images", "as converted", "bias corrected", "p (Holm)"], rows)
 
 
 def retraining(found: dict[str, dict[str, Any]]) -> str:
