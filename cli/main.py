@@ -159,7 +159,7 @@ def _run() -> None:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
     except AxhilError as error:
-        _fail(str(error), temporary_trouble())
+        _fail(str(error), *getattr(error, "__notes__", ()), temporary_trouble())
     except OSError as error:
         _fail(_reason(error), temporary_trouble())
     except MemoryError:

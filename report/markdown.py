@@ -213,6 +213,10 @@ def _warnings(some: Sequence[Results]) -> list[str]:
         if sentences:
             listed = "\n".join(f"- {plain(sentence)}" for sentence in sentences)
             parts += [f"### {plain(one.title)}", listed]
+            links = [
+                f"[{code}]({address})" for code, address in findings.explanations(sentences).items()
+            ]
+            parts += [f"Explained: {', '.join(links)}."] if links else []
     if len(parts) == 1:
         return [*parts, "None: no check of the attacks found a reason to doubt them."]
     return [

@@ -160,7 +160,9 @@ def bias() -> str:
                     _p(p),
                 ]
             )
-    return _table(["network, multiplier, images", "as converted", "bias corrected", "p (Holm)"], rows)
+    return _table(
+        ["network, multiplier, images", "as converted", "bias corrected", "p (Holm)"], rows
+    )
 
 
 def retraining(found: dict[str, dict[str, Any]]) -> str:

@@ -136,24 +136,26 @@ def test_dead_links_of_a_site_are_found(tmp_path):
     ]
 
 
-def test_every_warning_and_error_has_its_section():
+def test_every_code_of_a_message_has_its_section_and_every_section_its_message():
     from typing import get_args
 
-    from axhil.attacks.checks import WarningCode
+    from axhil import errors
+    from axhil.attacks import checks
+    from axhil.hwsim.multipliers.tabulating import findings
 
     text = (ROOT / "docs" / "messages.md").read_text()
-    sections = set(re.findall(r"^### (.*)$", text, re.M))
-    assert set(get_args(WarningCode)) <= sections
     bases = set(re.findall(r"class (\w+)\(AxhilError\)", SOURCE))
-    derived = {
-        name
-        for base in bases
-        for name in re.findall(rf"class ([A-Z]\w+)\({base}\)", SOURCE)
-        if not name.startswith("_")
-    }
-    assert {"HwsimError", "StudyError"} <= bases <= sections
-    assert len(derived) >= 5
-    assert all(f"`{name}`" in text for name in derived)
+    derived = re.findall(rf"class ([A-Z]\w+)\((?:{'|'.join(bases)})\)", SOURCE)
+    assert {"HwsimError", "SearchError"} <= bases
+    assert "NewerError" in derived
+    assert all(f"`{name}`" in text for name in (*bases, *derived))
+    codes = [*get_args(checks.WarningCode), *get_args(findings.WarningCode)]
+    codes += re.findall(r'^    code = "(.+)"', SOURCE, re.M)
+    codes += re.findall(r"""\baddress\(['"](.+?)['"]\)""", SOURCE)
+    assert len(codes) == len(set(codes)) > 15
+    assert sorted(re.findall(r"^### (.*)$", text, re.M)) == sorted(codes)
+    page = re.fullmatch(rf"{check_links.FORGE}blob/main/(.*)#x", errors.address("x"))
+    assert (ROOT / page[1]).samefile(ROOT / "docs" / "messages.md")
 
 
 def test_every_label_is_defined_where_a_reader_meets_it():

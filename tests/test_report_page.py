@@ -465,8 +465,11 @@ def test_warnings_of_cells_and_across_attacks_are_told():
         cell(*flags["fgsm"], warnings=("zero-gradient: 3 of 8",)),
         cell(*flags["pgd"], attack="pgd"),
     ]
-    text = Page(page_of(cells)).text
+    page = Page(page_of(cells))
+    text = page.text
     assert "FGSM L∞, zero-gradient (ACC): 3 of 8" in text
+    links = [one["href"].rpartition("#")[2] for one in page.all("a")]
+    assert links == ["warnings", "zero-gradient", "iterated-weaker"]
     assert "ACC linf: iterated-weaker: robust accuracy at eps 0.5 is 50.00% under pgd" in text
     assert "1 cell of 2 with warnings" in text
     assert "None: no check of the attacks found a reason" in Page(page_of([cell()])).text
