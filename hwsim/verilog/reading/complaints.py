@@ -35,8 +35,6 @@ _CONTINUES = re.compile(r"(?:[;,(\[{:=+*/&|^?<>!~-]|\b(?:begin|else|generate|end
 class UncompiledError(HwsimError):
     """Icarus Verilog does not compile it, though every module is there."""
 
-    code = "uncompiled"
-
 
 def refusal(log: str, text: str, *, name: str) -> HwsimError:
     """What is to be raised about Verilog that does not compile; see `complaint`."""
