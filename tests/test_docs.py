@@ -100,7 +100,9 @@ def test_a_page_that_shows_another_output_is_noticed():
     assert not console.agrees("", "a line\n")
 
 
-@pytest.mark.parametrize("script", ["build_results", "build_reference", "build_leaderboard"])
+@pytest.mark.parametrize(
+    "script", ["build_results", "build_reference", "build_leaderboard", "build_notebooks"]
+)
 def test_written_pages_are_what_records_and_code_say(script):
     check = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--check"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
