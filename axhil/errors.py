@@ -3,7 +3,8 @@
 
 from typing import ClassVar
 
-_PAGE = "https://github.com/axhil/axhil/blob/main/docs/messages.md"
+DOCS = "https://github.com/axhil/axhil/blob/main/docs"
+"""Where the documents are."""
 
 
 def address(code: str) -> str:
@@ -12,7 +13,7 @@ def address(code: str) -> str:
     Args:
         code: heading of its section.
     """
-    return f"{_PAGE}#{code}"
+    return f"{DOCS}/messages.md#{code}"
 
 
 def explained(warning: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from axhil.errors import DOCS
 from axhil.study import paper
 from axhil.study.comparisons import LEVEL
 from axhil.study.errors import StudyError
@@ -74,7 +75,8 @@ def report_markdown(
     if not results:
         raise StudyError("expected the results of at least one network, got none")
     some = [one for one in results if one.cells]
-    parts = [f"# {plain(title)}", *(_summary(one) for one in results)]
+    glossary = f"[Labels and terms]({DOCS}/glossary.md)"
+    parts = [f"# {plain(title)}", *(_summary(one) for one in results), glossary]
     parts += [
         f"![{plain(caption)}](<{path}>)\n\n*{plain(caption)}*"
         for caption, path in (pictures or {}).items()

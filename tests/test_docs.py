@@ -170,6 +170,14 @@ def test_every_label_is_defined_where_a_reader_meets_it():
             assert f"| {family}" in table or f", {one.label}" in table, one.label
 
 
+def test_a_page_that_uses_a_label_links_to_the_glossary():
+    labels = re.compile(r"\b(?:ACC|DR\d|MAE|WCE|MRE|LUT|PGD|FGSM|white-box)\b|\bsT\(")
+    for page in (*PAGES, *(ROOT / "docs" / "notebooks").glob("*.md")):
+        if "reference" not in page.parts and page.name not in {"glossary.md", "architecture.md"}:
+            text = page.read_text()
+            assert not labels.search(text) or "glossary.md" in text, page
+
+
 def test_the_readme_stays_short_and_names_the_paper():
     assert len(README.splitlines()) < 200
     for page in (README, (ROOT / "docs" / "index.md").read_text(), CITATION):
