@@ -144,7 +144,7 @@ def smallest_difference(samples: int, family: int) -> str:
         f"{alone} of {plural(samples, 'image')} ({100 * alone / samples:.1f} points) for one "
         f"comparison alone, and {first} ({100 * first / samples:.1f} points) for the first of "
         f"this family of {family:,}, because {family:,} × 2^-{first - 1} < 0.05; once some "
-        "survive, Holm asks a little less of the next."
+        "survive, Holm requires a little less of the next."
     )
     true = detectable_difference(samples, first)
     if true is None:
