@@ -178,6 +178,12 @@ def test_a_page_that_uses_a_label_links_to_the_glossary():
             assert not labels.search(text) or "glossary.md" in text, page
 
 
+def test_every_column_of_a_table_has_a_heading():
+    for page in PAGES:
+        rows = re.findall(r"^(\|.*\|)\n\|[ :|-]+\|$", page.read_text(), re.M)
+        assert not [row for row in rows if re.search(r"\|\s*\|", row)], page
+
+
 def test_the_readme_stays_short_and_names_the_paper():
     assert len(README.splitlines()) < 200
     for page in (README, (ROOT / "docs" / "index.md").read_text(), CITATION):
