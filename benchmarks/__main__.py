@@ -7,10 +7,11 @@ import argparse
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
@@ -21,18 +22,28 @@ from axhil.hwsim.files import write_atomically
 from . import growth, kernel, networks
 from .processor import processor
 
+T = TypeVar("T")
 
-@contextmanager
-def forced(isa: str) -> Iterator[None]:
-    """Kernels made inside use this instruction set."""
-    before = os.environ.get("AXHIL_ISA")
-    os.environ["AXHIL_ISA"] = isa
+
+HELD = {
+    "avx2": ("avx2", "AVX2", "AVX2"),
+    "scalar": ("default", "SSE41", "SSE4_2"),
+}
+"""What holds torch, oneDNN and MKL to an instruction set; others are the best of their machine."""
+
+
+def _with(isa: str, measure: Callable[..., T], *args: Any, **options: Any) -> T:
+    """The result of a process whose kernels, and torch's, use one instruction set."""
+    names = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
+    forced = {"AXHIL_ISA": isa, **dict(zip(names, HELD.get(isa, ()), strict=False))}
+    before = dict(os.environ)
+    os.environ.update(forced)
     try:
-        yield
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+            return apart.submit(measure, *args, **options).result()
     finally:
-        del os.environ["AXHIL_ISA"]
-        if before is not None:
-            os.environ["AXHIL_ISA"] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def main() -> None:
@@ -54,17 +65,14 @@ def main() -> None:
         "load_before": os.getloadavg()[0],
     }
     if native.available() and not options.no_kernel:
-        torch.set_num_threads(1)
         body["kernel"] = []
         for isa in native.supported_isas():
-            with forced(isa):
-                records = kernel.run(threads=1, repeats=options.repeats)
+            records = _with(isa, kernel.run, threads=1, repeats=options.repeats)
             kernel.show(records, console)
             body["kernel"] += records
     body["networks"] = []
     for isa in native.supported_isas() if native.available() else ("none",):
-        with forced(isa):
-            rows = networks.run(names, repeats=options.repeats, threads=options.threads)
+        rows = _with(isa, networks.run, names, repeats=options.repeats, threads=options.threads)
         console.print(networks.table(rows))
         body["networks"] += rows
     memory = {}
@@ -88,4 +96,5 @@ def main() -> None:
     console.print(f"written: {options.out}")
 
 
-main()
+if __name__ == "__main__":
+    main()

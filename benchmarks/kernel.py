@@ -218,6 +218,7 @@ def run(
     records.append({
         "layer": "resnet50", "batch": batch, "threads": threads, "products": products,
         "isa": native.isa(), "machine": platform.machine(), "torch": torch.__version__,
+        "torch_isa": torch.backends.cpu.get_cpu_capability(),
         "seconds": seconds,
         "products_per_second": {name: products / seconds[name] for name in COLUMNS},
     })  # fmt: skip

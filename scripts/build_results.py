@@ -177,30 +177,62 @@ def speed() -> str:
     body = _read("bench.json")
     if body is None:
         return ""
-    rows = [
-        [
-            ", ".join(filter(None, (r["network"], r["variant"], r.get("isa")))),
+    sets = list(dict.fromkeys(r["isa"] for r in body["networks"]))
+    by_row: dict[tuple[str, str], list[str]] = {}
+    for r in body["networks"]:
+        cells = by_row.setdefault((r["network"], r["variant"]), [])
+        cells += [
             f"{r['forward_images_per_s']:,.0f}",
             f"{r['forward_ratio']:.2f}",
-            f"{r['gradient_images_per_s']:,.0f}",
             f"{r['gradient_ratio']:.2f}",
         ]
-        for r in body["networks"]
-    ]
-    headings = [
-        "network, multiplier",
-        "forward images/s",
-        "x float32",
-        "with gradient",
-        "x float32",
-    ]
+    networks = _table(
+        ["network, multiplier"]
+        + [f"{isa}: {column}" for isa in sets for column in ("images/s", "forward", "gradient")],
+        [[", ".join(row), *cells] for row, cells in by_row.items()],
+    )
+    kernels = _table(
+        [
+            "10^9 products/s",
+            *(title for title, _ in KERNELS),
+            "non-negative x gather",
+            "signed x gather",
+        ],
+        [
+            [
+                r["isa"],
+                *(f"{r['products_per_second'][column] / 1e9:.1f}" for _, column in KERNELS),
+                *(
+                    f"{r['products_per_second'][column] / r['products_per_second']['gather']:.1f}"
+                    for column in ("native_non_negative", "native_signed")
+                ),
+            ]
+            for r in body["kernel"]
+            if "seconds" in r
+        ],
+    )
     memory = ", ".join(f"{k} {v / 2**20:,.0f} MiB" for k, v in body["peak_bytes"].items())
     return (
-        _table(headings, rows)
-        + f"\n\n`make bench` on {body['processor']}, {body['networks'][0]['threads']} threads, "
-        f"{body['isa']}, torch {body['torch']}; every row of a network was measured in turn with "
-        f"the others. Peak memory of `axhil accuracy`: {memory}. [What bounds it](speed.md)."
+        "Images a second forward, and rates as multiples of float32 in torch, forward and with the "
+        "gradient of the input. Each instruction set is forced on the kernels and on torch, in one "
+        f"run; every row of a network was measured in turn with the others.\n\n{networks}\n\n"
+        f"The convolutions of ResNet-50, {body['kernel'][0]['batch']} images, one thread: a random "
+        f"table of full rank with non-negative and with signed activations, a nearly exact table "
+        f"with weights as trained ones lie, a plain gather, products without a table, and float32 "
+        f"in torch.\n\n{kernels}\n\n"
+        f"`make bench` on {body['processor']}, {body['networks'][0]['threads']} thread(s), torch "
+        f"{body['torch']}. Peak memory of `axhil accuracy`: {memory}. [What bounds it](speed.md)."
     )
+
+
+KERNELS = (
+    ("non-negative", "native_non_negative"),
+    ("signed", "native_signed"),
+    ("trained", "native_trained"),
+    ("gather", "gather"),
+    ("product", "product"),
+    ("float32", "float32"),
+)
 
 
 PAGE = """# Results

@@ -128,6 +128,26 @@ def test_byte_sums_at_their_limit_do_not_overflow(isa):
             assert (LutKernel(table, w).accumulate(codes) == 300 * span).all()
 
 
+@pytest.mark.parametrize("way", ["listed", "dense", "windows", "by channel"])
+@pytest.mark.parametrize("span", [32767, 32768, 65535])
+def test_two_rows_at_their_limit_do_not_overflow(isa, rng, way, span):
+    # Products are the least or the most there is; those of -128 lie beyond, where it occurs or not.
+    table = rng.integers(0, 2, (256, 256)) * span
+    table[128] = -span
+    shape, outputs, kernel = {
+        "listed": ((2, 40, 32, 32), 33, 1),
+        "dense": ((2, 40, 32, 32), 33, 1),
+        "windows": ((2, 3, 32, 32), 33, 3),
+        "by channel": ((32, 40, 1, 1), 1025, 1),
+    }[way]
+    w = random_codes(rng, (outputs, shape[1], kernel, kernel))
+    for least in (0, -127, -128):
+        x = random_codes(rng, shape, least=least)
+        if way == "listed":
+            x[rng.random(shape) < 0.5] = 0
+        check(table.astype(np.int32), x, w)
+
+
 @pytest.mark.parametrize("K", [1, 127, 128, 129, 257, 20_000])
 def test_long_sums_give_the_oracles_sums(isa, rng, K):
     table = random_table(rng, 65025, low=-16384)

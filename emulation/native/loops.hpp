@@ -322,8 +322,9 @@ void build(const BuildArgs& a) {
 // as 32-bit words (even + 65536 odd, modulo 2^32), `odd` their upper halves. The even sum is
 // word - 65536 odd. In memory: words of `word`, then of `odd`.
 //
-// Floor: a row of 32 products is 2 loads and 6 operations on AVX2, 1 and 3 on AVX-512, and 64 bytes
-// of L2; an item's list costs 256 bytes of sums besides, read and written.
+// Floor: a row of 32 products is 2 loads and 6 operations on AVX2 (4 where two rows are added as 16
+// bits first), 1 and 3 (2) on AVX-512, and 64 bytes of L2; an item's list costs 256 bytes of sums
+// besides, read and written.
 struct Sums {
   Words word[kRow], odd[kRow];
 
@@ -340,18 +341,35 @@ struct Sums {
     }
   }
 
-  template <bool kHigh>
-  void add(const std::uint16_t* row) {
+  // Rows 0 to count - 1 of `row`, two at a time where a pair's sum has room in 16 bits.
+  template <Entries kEntries, class Row>
+  void add(int count, Row row) {
+    int i = 0;
+    if constexpr (kEntries == Entries::kSmall) {
+      for (; i + 1 < count; i += 2) {
+        const std::uint16_t *one = row(i), *other = row(i + 1);
 #pragma GCC unroll 4
-    for (int j = 0; j < kRow; ++j) {
-      const auto v = load<Words>(row + j * 2 * kWords);
-      if constexpr (kHigh) {
-        word[j] += v << 16;
-        odd[j] += v & 0xffff0000u;
-      } else {
-        word[j] += v;
-        odd[j] += v >> 16;
+        for (int j = 0; j < kRow; ++j) {
+          const int at = j * 2 * kWords;
+          add_vector<kEntries>(j, (Words)(load<Halves>(one + at) + load<Halves>(other + at)));
+        }
       }
+    }
+    for (; i < count; ++i) {
+      const std::uint16_t* one = row(i);
+#pragma GCC unroll 4
+      for (int j = 0; j < kRow; ++j) add_vector<kEntries>(j, load<Words>(one + j * 2 * kWords));
+    }
+  }
+
+  template <Entries kEntries>
+  void add_vector(int j, Words v) {
+    if constexpr (kEntries == Entries::kUpper) {
+      word[j] += v << 16;
+      odd[j] += v & 0xffff0000u;
+    } else {
+      word[j] += v;
+      odd[j] += v >> 16;
     }
   }
 
@@ -364,7 +382,7 @@ struct Sums {
   }
 };
 
-template <bool kHigh>
+template <Entries kEntries>
 void add_lists(const AddArgs& a) {
   std::uint32_t* acc = a.acc;
   for (int i = 0; i < a.items; ++i, acc += kLanes) {
@@ -375,16 +393,26 @@ void add_lists(const AddArgs& a) {
     __builtin_prefetch(ahead);
     __builtin_prefetch(ahead + 32);
     Sums sums(acc, a.overwrite, a.offset, count);
-    for (int e = 0; e < count; ++e) {
-      sums.add<kHigh>(a.rows + std::size_t{list[e]} * kLanes);
-    }
+    const std::uint16_t* rows = a.rows;
+    sums.add<kEntries>(count, [&](int e) { return rows + std::size_t{list[e]} * kLanes; });
     sums.save_to(acc);
   }
 }
 
-void add(const AddArgs& a) { a.high ? add_lists<true>(a) : add_lists<false>(a); }
+// How entries are added, known to the compiler.
+template <class Args>
+using Adder = void (*)(const Args&);
+template <class Args>
+inline Adder<Args> choose(Entries entries, Adder<Args> small, Adder<Args> whole, Adder<Args> upper) {
+  return entries == Entries::kSmall ? small : entries == Entries::kWhole ? whole : upper;
+}
 
-template <bool kHigh>
+void add(const AddArgs& a) {
+  choose<AddArgs>(a.entries, add_lists<Entries::kSmall>, add_lists<Entries::kWhole>,
+                  add_lists<Entries::kUpper>)(a);
+}
+
+template <Entries kEntries>
 void add_taps(const AddAllArgs& a) {
   std::uint32_t* acc = a.acc;
   for (int i = 0; i < a.items; ++i, acc += kLanes) {
@@ -393,16 +421,18 @@ void add_taps(const AddAllArgs& a) {
     __builtin_prefetch(a.codes + (a.item ? a.item[ahead] : ahead) * a.stride);
     Sums sums(acc, a.overwrite, a.offset, a.taps);
     const std::uint16_t* rows = a.rows;
-    for (int t = 0; t < a.taps; ++t, rows += a.pitch * kLanes) {
-      sums.add<kHigh>(rows + std::size_t{codes[t]} * kLanes);
-    }
+    const std::size_t pitch = a.pitch;
+    sums.add<kEntries>(a.taps, [&](int t) { return rows + (t * pitch + codes[t]) * kLanes; });
     sums.save_to(acc);
   }
 }
 
-void add_all(const AddAllArgs& a) { a.high ? add_taps<true>(a) : add_taps<false>(a); }
+void add_all(const AddAllArgs& a) {
+  choose<AddAllArgs>(a.entries, add_taps<Entries::kSmall>, add_taps<Entries::kWhole>,
+                     add_taps<Entries::kUpper>)(a);
+}
 
-template <bool kHigh>
+template <Entries kEntries>
 void add_codes(const AddWindowsArgs& a) {
   std::uint32_t* acc = a.acc;
   const unsigned mask = a.size - 1;
@@ -410,14 +440,19 @@ void add_codes(const AddWindowsArgs& a) {
     const std::uint8_t* codes = a.codes + a.item[i] * a.stride;
     Sums sums(acc, a.overwrite, a.offset, a.taps);
     const std::uint16_t* rows = a.rows;
-    for (int t = 0; t < a.taps; ++t, rows += a.pitch * kLanes) {
-      sums.add<kHigh>(rows + std::size_t{codes[a.offset_of[t]] & mask} * kLanes);
-    }
+    const std::uint32_t* offset_of = a.offset_of;
+    const std::size_t pitch = a.pitch;
+    sums.add<kEntries>(a.taps, [&](int t) {
+      return rows + (t * pitch + (codes[offset_of[t]] & mask)) * kLanes;
+    });
     sums.save_to(acc);
   }
 }
 
-void add_windows(const AddWindowsArgs& a) { a.high ? add_codes<true>(a) : add_codes<false>(a); }
+void add_windows(const AddWindowsArgs& a) {
+  choose<AddWindowsArgs>(a.entries, add_codes<Entries::kSmall>, add_codes<Entries::kWhole>,
+                         add_codes<Entries::kUpper>)(a);
+}
 
 // ---- Products ----------------------------------------------------------------------------------
 
@@ -530,6 +565,8 @@ inline void emit(const Target& t, int channel, const Place& to, Words sum) {
   auto* out = static_cast<std::uint32_t*>(t.out) + static_cast<std::size_t>(channel) * t.area;
   if (to.whole) {
     save(out + to.run[0].at, sum);
+    // Two lines on: no hardware prefetcher follows as many streams as there are channels.
+    __builtin_prefetch(out + to.run[0].at + 32, 1);
     return;
   }
 #if AXHIL_VECTOR_BYTES == 64

@@ -13,15 +13,18 @@
 namespace axhil {
 namespace {
 
-// Nanoseconds of a core, in proportion: an entry of a row built, a product added to a pixel's or an
-// output channel's sums (whose codes are less often alike), a product looked up by itself.
-constexpr double kBuild = 1 / 25.0, kAdd = 1 / 70.0, kAddAll = 1 / 45.0, kLookUp = 1 / 1.7;
+// Nanoseconds of a core, in proportion: an entry of a row built, a product added to a pixel's, a
+// window's or an output channel's sums (whose codes are less often alike), one looked up by itself.
+constexpr double kBuild = 1 / 25.0, kAdd = 1 / 70.0, kAddWindow = 1 / 45.0, kAddAll = 1 / 57.0;
+constexpr double kLookUp = 1 / 1.7;
 // A product looked up in planes: of activations below 128, of any; of weights whose products are
 // added one by one, and of small ones. A code laid beside its neighbours.
 constexpr double kPlane[2][2] = {{1 / 64.0, 1 / 78.0}, {1 / 47.0, 1 / 60.0}}, kSpread = 1 / 40.0;
 constexpr double kSmall = 4096;   // spans of products of which four are added as bytes
 constexpr double kDense = 0.8;    // of the codes are not 0
 constexpr int kTile = 2048;       // pixels worth rows of their own
+constexpr int kSpan = 128;        // items whose sums stay in the L1
+constexpr std::int64_t kNever = INT64_MIN;  // of codes that do not occur
 
 // Rows of a block: half of the L2, which also sees sums and lists pass.
 int row_capacity() {
@@ -59,18 +62,22 @@ LutLayer::Columns LutLayer::columns(int count, int size, int used, Product produ
   std::int64_t least = INT64_MAX, most = INT64_MIN;
   for (int i = 0; i < count; ++i) {
     for (int j = 0; j < used; ++j) {
-      least = std::min<std::int64_t>(least, product(i, j));
-      most = std::max<std::int64_t>(most, product(i, j));
+      const std::int64_t value = product(i, j);
+      if (value == kNever) continue;
+      least = std::min(least, value);
+      most = std::max(most, value);
     }
   }
   c.offset = static_cast<std::int32_t>(least);  // of differences: modulo 2^32
+  c.small = most - least <= 32767;
   for (int plane = 0; plane < (most - least > 65535 ? 2 : 1); ++plane) {
     auto& entries = c.planes[plane];
     entries.resize(static_cast<std::size_t>(count) * size);
     for (int i = 0; i < count; ++i) {
       for (int j = 0; j < used; ++j) {
+        const std::int64_t value = product(i, j);
         entries[static_cast<std::size_t>(i) * size + j] =
-            static_cast<std::uint16_t>((product(i, j) - least) >> 16 * plane);
+            static_cast<std::uint16_t>(value == kNever ? 0 : (value - least) >> 16 * plane);
       }
     }
   }
@@ -122,27 +129,31 @@ LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t*
   }
 }
 
-// Rows less those of code 0, which are never added; what that leaves out is zeros_.
-const LutLayer::Columns& LutLayer::by_activation(bool full) const {
-  std::call_once(once_[full], [&] {
+// Where rows are listed, less those of code 0, which are not; what that leaves out is zeros_.
+const LutLayer::Columns& LutLayer::by_activation(Codes codes, bool listed) const {
+  Columns& made = columns_[codes][listed];
+  std::call_once(columns_once_[codes][listed], [&] {
     // At least 8 codes, repeated where the width has fewer.
-    const int codes = 1 << width_, size = std::max(8, full ? codes : codes / 2);
+    const int all = 1 << width_, size = std::max(8, codes == kNonNegative ? all / 2 : all);
     // The last column is that of no weight: products of 0.
-    columns_[full] = columns(used_ + 1, size, size, [&](int w, int a) {
-      return w == used_ ? 0 : std::int64_t{table_[w * codes + a % codes]} - table_[w * codes];
+    made = columns(used_ + 1, size, size, [&](int w, int a) {
+      if (!occurs(codes, a % all)) return kNever;
+      if (w == used_) return std::int64_t{0};
+      return std::int64_t{table_[w * all + a % all]} - (listed ? table_[w * all] : 0);
     });
   });
-  return columns_[full];
+  return made;
 }
 
-const LutLayer::Columns& LutLayer::by_weight() const {
-  std::call_once(once_[2], [&] {
-    const int codes = 1 << width_;
-    columns_[2] = columns(codes, (used_ + 7) / 8 * 8, used_, [&](int a, int w) {
-      return std::int64_t{table_[w * codes + a]};
+const LutLayer::Columns& LutLayer::by_weight(Codes codes) const {
+  Columns& made = columns_[codes][2];
+  std::call_once(columns_once_[codes][2], [&] {
+    const int all = 1 << width_;
+    made = columns(all, (used_ + 7) / 8 * 8, used_, [&](int a, int w) {
+      return occurs(codes, a) ? std::int64_t{table_[w * all + a]} : kNever;
     });
   });
-  return columns_[2];
+  return made;
 }
 
 int LutLayer::block_count(int size) const {
@@ -151,37 +162,42 @@ int LutLayer::block_count(int size) const {
 }
 
 const Planes& LutLayer::planes(bool full) const {
-  std::call_once(once_[6 + full], [&] {
+  std::call_once(planes_once_[full], [&] {
     planes_[full] = std::make_unique<Planes>(table_, 1 << width_, full ? 256 : 128, numbers_, g_.O,
                                              segments_ * channels_);
   });
   return *planes_[full];
 }
 
-LutLayer::Way LutLayer::cheapest(long pixels, bool full, double density, int together) const {
+LutLayer::Way LutLayer::cheapest(long pixels, bool full, double density, int together,
+                                 bool planes) const {
   const auto up = [](long n, long unit) {
     return static_cast<double>((n + unit - 1) / unit * unit);
   };
   const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
   const double costs[] = {
       up(per_group_, kLanes) *
-          (size * kBuild + pixels * (few_ ? 1.0 / (used_ > 255 ? 1 : together) : density) * kAdd),
+          (size * kBuild + pixels * (few_ ? kAddWindow / (used_ > 255 ? 1 : together)
+                                          : density * kAdd)),
       up(pixels, kLanes) * (used_ * kBuild + per_group_ * kAddAll),
       static_cast<double>(pixels) * per_group_ * kLookUp,
       up(pixels, kLooked) * (kSpread + per_group_ * kPlane[full][small_])};
-  return static_cast<Way>(std::min_element(costs, costs + (fit_planes_ ? 4 : 3)) - costs);
+  return static_cast<Way>(std::min_element(costs, costs + (planes && fit_planes_ ? 4 : 3)) - costs);
 }
 
 bool LutLayer::wants_rows(long pixels, Sample codes) const {
-  return cheapest(pixels, codes.negative, codes.density, 1) == kPlanesAdd;
+  return cheapest(pixels, codes.negative, codes.density, 1, true) == kPlanesAdd;
 }
 
 void LutLayer::compute(const Images& images) const {
   const long pixels = images.pixels;
-  const bool full = is_full(images.codes_used);
+  const Codes codes = codes_of(images.codes_used);
+  const bool full = codes != kNonNegative;
   const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
   const int together = used_ > 255 ? 1 : pixels_together(images);
-  const Way way = images.row ? kPlanesAdd : cheapest(pixels, full, images.density, together);
+  // Codes that lie as for planes are of no other use.
+  const Way way =
+      images.row ? kPlanesAdd : cheapest(pixels, full, images.density, together, false);
 
   if (images.row) {
     const Planes& made = planes(full);
@@ -198,34 +214,35 @@ void LutLayer::compute(const Images& images) const {
   } else if (way == kLookUp) {
     parallel_for(images.threads, g_.O, [&](long item) { look_up(images, item); });
   } else if (way == kChannelsAdd) {
-    by_weight();
+    const Columns& columns = by_weight(codes);
     const long chunk = (pixels + kLanes - 1) / kLanes * g_.groups;
     const int parts = static_cast<int>(
         std::clamp<long>((images.threads + chunk - 1) / chunk, 1, (per_group_ + 127) / 128));
     parallel_for(images.threads, chunk * parts,
-                 [&](long item) { channels_add(images, item, parts); });
+                 [&](long item) { channels_add(images, columns, item, parts); });
   } else {
-    by_activation(full);
     const long chunk = static_cast<long>(g_.groups) * chunks();
     int tiles = 1;
     while (images.threads > 1 && chunk * tiles < 4 * images.threads && pixels / tiles > kTile) {
       tiles *= 2;
     }
     if (few_) {
+      const Columns& columns = by_activation(codes, false);
       const Windows& shared = windows(together);
       parallel_for(images.threads, chunk * tiles,
-                   [&](long item) { windows_add(images, shared, item, tiles); });
+                   [&](long item) { windows_add(images, columns, shared, item, tiles); });
     } else {
       const Lists made = lists(images, size);
+      const Columns& columns = by_activation(codes, !made.dense);
       parallel_for(images.threads, chunk * tiles,
-                   [&](long item) { pixels_add(images, made, item, tiles); });
+                   [&](long item) { pixels_add(images, columns, made, item, tiles); });
     }
   }
 }
 
 const LutLayer::Windows& LutLayer::windows(int pixels) const {
   const int at = pixels / 2;
-  std::call_once(once_[3 + at], [&] {
+  std::call_once(windows_once_[at], [&] {
     Windows& w = windows_[at];
     // Columns of the windows side by side; with dilation, of the taps of one.
     const int columns = (pixels - 1) * g_.sw + g_.kw;
@@ -292,14 +309,14 @@ LutLayer::Lists LutLayer::lists(const Images& images, int size) const {
 }
 
 // A tile of pixels, 32 channels.
-void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, int tiles) const {
+void LutLayer::pixels_add(const Images& images, const Columns& columns, const Lists& lists,
+                          long item, int tiles) const {
   static thread_local Buffer acc_buffer, row_buffer;
   const long pixels = images.pixels;
   const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
   const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
   const long first = pixels * tile / tiles;
   const int count = static_cast<int>(pixels * (tile + 1) / tiles - first);
-  const Columns& columns = columns_[is_full(images.codes_used)];
   const std::uint8_t* lanes =
       lanes_.data() + static_cast<std::size_t>(chunk) * segments_ * channels_ * kLanes;
   auto* rows = row_buffer.get<std::uint16_t>(row_room());
@@ -321,11 +338,12 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
           ops_->add_all({acc, overwrite, count, pixel,
                          images.codes + images.offset[s] * images.stride +
                              group * channels_ + begin,
-                         images.stride, end - begin, columns.pitch(), rows, offset, plane == 1});
+                         images.stride, end - begin, columns.pitch(), rows, offset,
+                         columns.entries(plane)});
         } else {
           ops_->add({acc, overwrite, count, pixel, lists.entries + list * lists.stride,
                      static_cast<std::size_t>(lists.stride), lists.count + list, rows, offset,
-                     plane == 1});
+                     columns.entries(plane)});
         }
         overwrite = false;
       }
@@ -333,22 +351,22 @@ void LutLayer::pixels_add(const Images& images, const Lists& lists, long item, i
   }
   const int channel = group * per_group_ + m;
   ops_->separate(acc, count);
-  ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), zeros_.data() + channel),
-              acc, kLanes, first, count);
+  const std::int32_t none[kLanes] = {};
+  const std::int32_t* lacking = lists.dense ? none : zeros_.data() + channel;
+  ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), lacking), acc, kLanes,
+              first, count);
 }
 
 // A tile of windows, 32 channels.
-void LutLayer::windows_add(const Images& images, const Windows& windows, long item,
-                           int tiles) const {
+void LutLayer::windows_add(const Images& images, const Columns& columns, const Windows& windows,
+                           long item, int tiles) const {
   static thread_local Buffer acc_buffer, row_buffer;
   const long all = images.pixels / windows.pixels;
   const int tile = static_cast<int>(item % tiles), chunk = static_cast<int>(item / tiles);
   const int group = chunk / chunks(), m = chunk % chunks() * kLanes;
   const long first = all * tile / tiles;
   const int count = static_cast<int>(all * (tile + 1) / tiles - first);
-  const Columns& columns = columns_[is_full(images.codes_used)];
   auto* rows = row_buffer.get<std::uint16_t>(row_room());
-  auto* acc = acc_buffer.get<std::uint32_t>((static_cast<std::size_t>(count) + 16) * kLanes);
   std::vector<std::uint32_t> place(count), offset_of(windows.taps);
   for (int i = 0; i < count; ++i) place[i] = images.pixel[(first + i) * windows.pixels];
   const int row = windows.taps / g_.kh;
@@ -360,28 +378,40 @@ void LutLayer::windows_add(const Images& images, const Windows& windows, long it
   }
   const int taps = std::min(row_capacity() / columns.size, windows.taps);
   const std::vector<Range> ranges(taps, images.codes_used);
-  bool overwrite = true;
-  for (int t = 0; t < windows.taps; t += taps) {
-    const int n = std::min(taps, windows.taps - t);
-    const std::size_t tap = static_cast<std::size_t>(chunk) * windows.taps + t;
-    for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
-      ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(), ranges.data(),
-                   windows.lanes.data() + tap * kLanes, n, rows});
-      ops_->add_windows({acc, overwrite, count, place.data(), images.codes, images.stride,
-                         offset_of.data() + t, n, columns.size, columns.pitch(),
-                         rows,
-                         plane ? 0 : static_cast<std::uint32_t>(columns.offset), plane == 1});
-      overwrite = false;
-    }
-  }
   const int channel = group * per_group_ + m;
-  ops_->separate(acc, count);
-  ops_->store(target(images, channel, std::min(kLanes, per_group_ - m), zeros_.data() + channel),
-              acc, kLanes / windows.pixels, first * windows.pixels, count * windows.pixels);
+  const std::int32_t none[kLanes] = {};
+  const Target to = target(images, channel, std::min(kLanes, per_group_ - m), none);
+  // Where all rows stay, sums are stored before they leave the L1.
+  const bool stay = taps == windows.taps && columns.planes[1].empty();
+  const int span = stay ? std::min(count, kSpan) : count;
+  auto* acc = acc_buffer.get<std::uint32_t>((static_cast<std::size_t>(span) + 16) * kLanes);
+  for (int begin = 0; begin < count; begin += span) {
+    const int items = std::min(span, count - begin);
+    bool overwrite = true;
+    for (int t = 0; t < windows.taps; t += taps) {
+      const int n = std::min(taps, windows.taps - t);
+      const std::size_t tap = static_cast<std::size_t>(chunk) * windows.taps + t;
+      for (int plane = 0; plane < 2 && !columns.planes[plane].empty(); ++plane) {
+        if (begin == 0) {
+          ops_->build({columns.planes[plane].data(), columns.size, columns.pitch(), ranges.data(),
+                       windows.lanes.data() + tap * kLanes, n, rows});
+        }
+        ops_->add_windows({acc, overwrite, items, place.data() + begin, images.codes, images.stride,
+                           offset_of.data() + t, n, columns.size, columns.pitch(), rows,
+                           plane ? 0 : static_cast<std::uint32_t>(columns.offset),
+                           columns.entries(plane)});
+        overwrite = false;
+      }
+    }
+    ops_->separate(acc, items);
+    ops_->store(to, acc, kLanes / windows.pixels, (first + begin) * windows.pixels,
+                items * windows.pixels);
+  }
 }
 
 // 32 pixels, a part of one group's channels.
-void LutLayer::channels_add(const Images& images, long item, int parts) const {
+void LutLayer::channels_add(const Images& images, const Columns& columns, long item,
+                            int parts) const {
   static thread_local Buffer acc_buffer, row_buffer, lane_buffer;
   const long pixels = images.pixels;
   const int part = static_cast<int>(item % parts);
@@ -390,7 +420,6 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
   const int count = static_cast<int>(std::min<long>(kLanes, pixels - first));
   const int m_begin = per_group_ * part / parts + group * per_group_;
   const int m_end = per_group_ * (part + 1) / parts + group * per_group_;
-  const Columns& columns = columns_[2];
   const int taps = (channels_ + blocks_ - 1) / blocks_;
   const auto mask = static_cast<std::uint8_t>((1 << width_) - 1);
   auto* rows = row_buffer.get<std::uint16_t>(row_room());
@@ -420,7 +449,7 @@ void LutLayer::channels_add(const Images& images, long item, int parts) const {
         a.stride = static_cast<std::size_t>(n);
         a.taps = n;
         a.offset = plane ? 0 : static_cast<std::uint32_t>(columns.offset);
-        a.high = plane == 1;
+        a.entries = columns.entries(plane);
         ops_->add_all(a);
         a.overwrite = false;
       }

@@ -37,20 +37,33 @@ class LutLayer final : public Layer {
   struct Columns {
     std::vector<std::uint16_t> planes[2];  // [column][size]
     std::int32_t offset = 0;
+    bool small = false;                    // two entries' sum has room in 16 bits
     int size = 0;                          // entries
+    Entries entries(int plane) const {
+      return plane ? Entries::kUpper : small ? Entries::kSmall : Entries::kWhole;
+    }
     // Rows of a tap: one more, or rows of one code would fall on the same sets of the L1.
     int pitch() const { return size + 1; }
   };
   struct Lists;
   enum Way { kPixelsAdd, kChannelsAdd, kLookUp, kPlanesAdd };
-  Way cheapest(long pixels, bool full, double density, int together) const;
+  Way cheapest(long pixels, bool full, double density, int together, bool planes) const;
   const Planes& planes(bool full) const;
-  const Columns& by_activation(bool full) const;
-  const Columns& by_weight() const;
+  // Activations whose pattern is below half of all, is not half of all, or is any.
+  enum Codes { kNonNegative, kSymmetric, kAny };
+  Codes codes_of(Range range) const {
+    const int half = 1 << (width_ - 1);
+    if (range.low >= 0 && range.high < half) return kNonNegative;
+    return range.low > -half && range.high < half ? kSymmetric : kAny;
+  }
+  bool occurs(Codes codes, int pattern) const {
+    const int half = 1 << (width_ - 1);
+    return codes == kAny || (codes == kNonNegative ? pattern < half : pattern != half);
+  }
+  const Columns& by_activation(Codes codes, bool listed) const;
+  const Columns& by_weight(Codes codes) const;
   template <class Product>
   static Columns columns(int count, int size, int used, Product product);
-  // Whether some pattern's top bit is set.
-  bool is_full(Range range) const { return range.low < 0 || range.high >> (width_ - 1); }
   // Of a block's weights of output m.
   const std::uint8_t* weights(int m, int segment, int block) const {
     const std::size_t at = static_cast<std::size_t>(m / per_group_) * segments_ + segment;
@@ -70,9 +83,11 @@ class LutLayer final : public Layer {
   };
   const Windows& windows(int pixels) const;
 
-  void pixels_add(const Images& images, const Lists& lists, long item, int tiles) const;
-  void windows_add(const Images& images, const Windows& windows, long item, int tiles) const;
-  void channels_add(const Images& images, long item, int parts) const;
+  void pixels_add(const Images& images, const Columns& columns, const Lists& lists, long item,
+                  int tiles) const;
+  void windows_add(const Images& images, const Columns& columns, const Windows& windows, long item,
+                   int tiles) const;
+  void channels_add(const Images& images, const Columns& columns, long item, int parts) const;
   // Pixels from one vector of a panel to the next.
   static long vector_step(const Images& images) {
     const long row = images.out.images * images.out_width;
@@ -92,10 +107,10 @@ class LutLayer final : public Layer {
   std::vector<std::uint8_t> lanes_;      // [group][chunk][segment][channel][kLanes]
   std::vector<std::int32_t> zeros_;      // [m]: the sum where every code is 0
   // Built when first needed: most layers only ever see one kind of activations.
-  mutable std::once_flag once_[8];
-  mutable Columns columns_[3];           // by activation below 128, by any, by weight
+  mutable std::once_flag columns_once_[3][3], windows_once_[3], planes_once_[2];
+  mutable Columns columns_[3][3];        // [Codes]: by activation, listed or not, and by weight
   mutable Windows windows_[3];           // of 1, 2 and 4 pixels
-  mutable std::unique_ptr<Planes> planes_[2];  // of activations below 128, of any
+  mutable std::unique_ptr<Planes> planes_[2];  // of non-negative activations, of any
 };
 
 }  // namespace axhil

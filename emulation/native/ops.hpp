@@ -51,6 +51,10 @@ struct BuildArgs {
   std::uint16_t* rows;
 };
 
+// What 16 bits of a row are: products less an offset, of which two have room in them or not; or the
+// bits of products from the 16th on.
+enum class Entries { kSmall, kWhole, kUpper };
+
 // Adds the rows of a list to each item's sums. An item is a pixel, or an output channel.
 struct AddArgs {
   std::uint32_t* acc;            // [item][kLanes]: Sums, see loops.hpp
@@ -62,7 +66,7 @@ struct AddArgs {
   const std::uint8_t* counts;
   const std::uint16_t* rows;
   std::uint32_t offset;          // what every entry of a row lacks
-  bool high;                     // rows are bits 16 to 31 of products
+  Entries entries;
 };
 
 // Adds a row of every tap to each item's sums.
@@ -76,7 +80,7 @@ struct AddAllArgs {
   int taps, pitch;
   const std::uint16_t* rows;
   std::uint32_t offset;
-  bool high;
+  Entries entries;
 };
 
 // As AddAllArgs for windows of few channels, whose taps' codes lie apart.
@@ -91,7 +95,7 @@ struct AddWindowsArgs {
   int taps, size, pitch;         // size: a power of two
   const std::uint16_t* rows;
   std::uint32_t offset;
-  bool high;
+  Entries entries;
 };
 
 // One channel of one image, H rows of `width` codes, to the windows' columns: column i of `kernel`
