@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "input_gradient.hpp"
 #include "lut_layer.hpp"
 #include "product_layer.hpp"
 
@@ -73,7 +74,42 @@ bool agrees(const axhil::Layer& layer, const Case& c, const std::vector<std::int
   return true;
 }
 
-// Whether all layers agree; prints how many.
+// Products are added up in the order of outputs, rows and columns of taps.
+bool gradient_agrees(const axhil::Ops& ops) {
+  const auto floats = [](int count) {
+    std::vector<float> values(count);
+    for (float& value : values) value = 0.01f * static_cast<float>(draw(-999, 999));
+    return values;
+  };
+  axhil::InputGradient a{};
+  a.images = draw(1, 20), a.O = draw(1, 9), a.OH = draw(1, 30), a.OW = draw(1, 30);
+  a.C = draw(1, 4), a.kh = draw(1, 5), a.kw = draw(1, 5);
+  a.ph = draw(0, std::min(a.kh, a.OH / 2 + 1) - 1), a.pw = draw(0, std::min(a.kw, a.OW / 2 + 1) - 1);
+  const int H = a.height(), W = a.width();
+  const std::vector<float> grad = floats(static_cast<int>(a.images) * a.O * a.OH * a.OW);
+  const std::vector<float> weights = floats(a.C * a.O * a.kh * a.kw);
+  std::vector<float> out(a.images * a.C * H * W);
+  a.grad = grad.data(), a.weights = weights.data(), a.out = out.data();
+  run(a, ops, 2);
+  const float* got = out.data();
+  for (int plane = 0; plane < a.images * a.C; ++plane) {
+    for (int p = 0; p < H * W; ++p, ++got) {
+      float sum = 0;
+      for (int k = 0; k < a.O * a.kh * a.kw; ++k) {
+        const int o = k / (a.kh * a.kw);
+        const int y = p / W + k / a.kw % a.kh - (a.kh - 1 - a.ph);
+        const int x = p % W + k % a.kw - (a.kw - 1 - a.pw);
+        const bool inside = y >= 0 && y < a.OH && x >= 0 && x < a.OW;
+        const float value = inside ? grad[((plane / a.C * a.O + o) * a.OH + y) * a.OW + x] : 0.0f;
+        sum += weights[plane % a.C * a.O * a.kh * a.kw + k] * value;
+      }
+      if (*got != sum) return false;
+    }
+  }
+  return true;
+}
+
+// Whether all layers and gradients agree; prints how many.
 bool check(const axhil::Ops* ops) {
   int layers = 0;
   for (int round = 0; round < 60; ++round) {
@@ -104,7 +140,13 @@ bool check(const axhil::Ops* ops) {
     }
     layers += 2;
   }
-  std::printf("%s: %d layers agree\n", ops->name, layers);
+  for (int gradients = 0; gradients < 40; ++gradients) {
+    if (!gradient_agrees(*ops)) {
+      std::printf("%s: gradient %d differs\n", ops->name, gradients);
+      return false;
+    }
+  }
+  std::printf("%s: %d layers and 40 gradients agree\n", ops->name, layers);
   return true;
 }
 

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
+import itertools
+
 import pytest
 import torch
 from torch.nn import functional as F
 
+from axhil.emulation import native
 from axhil.emulation.gradients.gradient import InputGradient
 from axhil.emulation.products.geometry import Geometry
 
 # (input channels, outputs, kernel, geometry, height, width)
 SHAPES = {
-    "one channel, blocks of 4": (1, 6, (5, 5), Geometry(), 28, 28),
+    "one channel": (1, 6, (5, 5), Geometry(), 28, 28),
     "one channel, a size that is no multiple": (1, 6, (5, 5), Geometry(padding=(2, 2)), 13, 10),
-    "three channels, blocks of 2": (3, 8, (3, 3), Geometry(padding=(1, 1)), 9, 12),
+    "three channels": (3, 8, (3, 3), Geometry(padding=(1, 1)), 9, 12),
     "1x1": (2, 5, (1, 1), Geometry(), 6, 7),
     "full padding": (1, 2, (3, 3), Geometry(padding=(2, 2)), 5, 5),
     "more padding than a kernel": (1, 2, (3, 3), Geometry(padding=(3, 3)), 5, 5),
@@ -47,9 +50,32 @@ def test_bfloat16_is_close_and_not_equal(shape):
     assert 0 < (found - expected).abs().max() < 0.03 * expected.abs().max()
 
 
-def test_first_layers_take_the_blocked_form():
-    shape = SHAPES["one channel, blocks of 4"]
-    _, w, g, _, _ = example(shape)
-    assert InputGradient(w, g)._block == 4
-    _, w, g, _, _ = example(SHAPES["many channels"])
-    assert InputGradient(w, g)._block == 1
+few = pytest.mark.parametrize(
+    "shape", [s for s in SHAPES.values() if s[0] < 4 and s[3].stride == s[3].dilation == (1, 1)]
+)
+
+
+@few
+@pytest.mark.skipif(not native.available(), reason="without the extension torch computes it")
+def test_of_few_channels_it_is_the_same_to_the_bit_everywhere(shape, monkeypatch):
+    # Other sets of instructions, threads and batches than torch's, whose order of additions varies.
+    x, w, g, upstream, _ = example(shape)
+    if any(p >= k for p, k in zip(g.padding, shape[2], strict=True)):
+        pytest.skip("torch computes what is padded by a kernel or more")
+    x, upstream = x.detach().repeat(7, 1, 1, 1), upstream.repeat(7, 1, 1, 1)
+    turned = w.flip(2, 3).double()
+    edge = [k - 1 - p for k, p in zip(shape[2], g.padding, strict=True)]
+    around = F.pad(upstream, (edge[1], edge[1], edge[0], edge[0]))
+    expected = torch.zeros(x.shape)
+    for o, i, j in itertools.product(range(shape[1]), *map(range, shape[2])):
+        tap = around[:, o : o + 1, i : i + x.shape[2], j : j + x.shape[3]]
+        expected += turned[o, :, i, j].float().view(1, -1, 1, 1) * tap
+    before = torch.get_num_threads()
+    try:
+        for isa, threads in itertools.product(native.supported_isas(), (1, 3)):
+            monkeypatch.setenv("AXHIL_ISA", isa)
+            torch.set_num_threads(threads)
+            assert torch.equal(InputGradient(w, g)(upstream, x), expected)
+            assert torch.equal(InputGradient(w, g)(upstream[4:5], x[4:5]), expected[4:5])
+    finally:
+        torch.set_num_threads(before)

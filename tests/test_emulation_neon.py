@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 NATIVE = Path(__file__).parents[1] / "emulation" / "native"
-SOURCES = ("layer", "lut_layer", "planes", "product_layer", "pool", "ops_portable", "ops_avx2",
-           "ops_avx512")  # fmt: skip
+SOURCES = ("layer", "lut_layer", "planes", "product_layer", "input_gradient", "pool",
+           "ops_portable", "ops_avx2", "ops_avx512")  # fmt: skip
 TOOLS = {"aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu", "qemu-aarch64": "qemu-user"}
 
 
-def test_on_neon_every_layer_gives_the_plain_loops_outputs(tmp_path):
+def test_on_neon_every_layer_and_gradient_is_that_of_plain_loops(tmp_path):
     for tool, package in TOOLS.items():
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} not found on PATH (Debian: apt-get install {package})")
@@ -25,4 +25,5 @@ def test_on_neon_every_layer_gives_the_plain_loops_outputs(tmp_path):
     subprocess.run([*compiler, *map(str, sources)], check=True, timeout=300)
     done = subprocess.run(["qemu-aarch64", str(program)], check=False, capture_output=True,
                           text=True, timeout=300)  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, "neon: 120 layers agree\n"), done.stderr
+    agreed = "neon: 120 layers and 40 gradients agree\n"
+    assert (done.returncode, done.stdout) == (0, agreed), done.stderr

@@ -41,11 +41,11 @@ def lenet5() -> nn.Sequential:
     return nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(1, 6, 5),  # (N, 6, 24, 24)
-            relu1=nn.ReLU(),
             pool1=nn.MaxPool2d(2),  # (N, 6, 12, 12)
+            relu1=nn.ReLU(),  # behind the pooling, where a quarter is left: the two commute
             conv2=nn.Conv2d(6, 16, 5),  # (N, 16, 8, 8)
-            relu2=nn.ReLU(),
             pool2=nn.MaxPool2d(2),  # (N, 16, 4, 4)
+            relu2=nn.ReLU(),
             flatten=nn.Flatten(),  # (N, 256)
             fc1=nn.Linear(256, 120),
             relu3=nn.ReLU(),

@@ -3,8 +3,8 @@
 
 How a layer is differentiated at all is spelt in `parse_gradient`; `slope` is the other way.
 
-No weight gradients are computed. A convolution of few input channels gets special treatment:
-oneDNN's gradient computes its channels 16 at a time and wastes most of them, which makes the
+No weight gradients are computed. A convolution of few input channels has a compiled loop of its
+own: oneDNN's gradient computes its channels 16 at a time and wastes most of them, which makes the
 first layer of a network the most expensive one to attack.
 """
 
@@ -12,19 +12,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import isqrt
 from typing import Literal, cast, get_args
 
 import torch
-from torch.nn import functional as F
 
+from .. import native
 from ..errors import EmulationError
+from ..native.extension import module
 from ..products.geometry import Geometry
 
 Precision = Literal["float32", "bfloat16"]
 
-# Channels that the CPU convolutions compute side by side.
-_LANES = 16
+_FEW = 4  # channels: libraries compute 8 or 16 side by side
 _WIDEST = 254  # codes between the ends of a signed 8-bit operand
 
 
@@ -75,35 +74,20 @@ class InputGradient:
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._weight = weight.to(self._dtype)
         self._geometry = geometry
-        self._block = self._block_side()
-        self._blocks = self._block_weight() if self._block > 1 else None
+        # (C, O, kh, kw): the gradient of a convolution of stride 1 is a correlation with these.
+        self._turned = weight.flip(2, 3).transpose(0, 1).contiguous() if self._few() else None
 
-    def _block_side(self) -> int:
-        """Side of the square of input pixels that become channels; 1 for the plain gradient."""
-        _, c, kh, kw = self._weight.shape
-        g = self._geometry
-        plain = g.stride == (1, 1) and g.dilation == (1, 1) and g.groups == 1
-        if not plain or self._weight.device.type != "cpu":
-            return 1
-        if kh != kw or g.padding[0] != g.padding[1] or g.padding[0] > kh - 1:
-            return 1
-        return min(4, isqrt(_LANES // c)) if c <= _LANES // 4 else 1
-
-    def _block_weight(self) -> torch.Tensor:
-        """Weights that compute a block of b x b input pixels as b * b * C channels.
-
-        The gradient of a stride-1 convolution is the correlation of the padded output gradient
-        with the flipped weights. For all pixels of a block the taps lie in one window of
-        k + b - 1; pixel (i, j) finds the flipped weights at offset (i, j) in it.
-        """
-        o, c, k, _ = self._weight.shape
-        b = self._block
-        flipped = self._weight.flip(2, 3).transpose(0, 1)  # (C, O, k, k)
-        blocks = self._weight.new_zeros(c, b, b, o, k + b - 1, k + b - 1)
-        for i in range(b):
-            for j in range(b):
-                blocks[:, i, j, :, i : i + k, j : j + k] = flipped
-        return blocks.view(c * b * b, o, k + b - 1, k + b - 1)
+    def _few(self) -> bool:
+        """Whether the compiled loop for few input channels computes this."""
+        channels, kernel, g = self._weight.shape[1], self._weight.shape[2:], self._geometry
+        return (
+            native.available()
+            and self._weight.device.type == "cpu"
+            and self._dtype == torch.float32
+            and channels <= _FEW
+            and g == Geometry(padding=g.padding)
+            and all(p < k for p, k in zip(g.padding, kernel, strict=True))
+        )
 
     def __call__(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Compute the gradient.
@@ -116,8 +100,18 @@ class InputGradient:
             (N, C, H, W) float32.
         """
         grad = grad.to(self._dtype)
-        back = self._plain(grad, x) if self._blocks is None else self._blocked(grad, x.shape)
-        return back.to(torch.float32)
+        if self._turned is None:
+            return self._plain(grad, x).to(torch.float32)
+        back = torch.empty(x.shape)
+        module().input_gradient(
+            native.isa(),
+            grad.contiguous().numpy(),
+            self._turned.numpy(),
+            *self._geometry.padding,
+            back.numpy(),
+            torch.get_num_threads(),
+        )
+        return back
 
     def _plain(self, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         g = self._geometry
@@ -138,13 +132,3 @@ class InputGradient:
             (True, False, False),
         )
         return cast(torch.Tensor, back[0])
-
-    def _blocked(self, grad: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-        assert self._blocks is not None
-        b, k = self._block, self._weight.shape[2]
-        edge = k - 1 - self._geometry.padding[0]
-        h, w = shape[2:]
-        if h % b or w % b:  # fill the last blocks up
-            grad, edge = F.pad(grad, (edge, edge - w % -b, edge, edge - h % -b)), 0
-        blocks = F.conv2d(grad, self._blocks, stride=b, padding=edge)  # (N, C * b * b, ...)
-        return F.pixel_shuffle(blocks, b)[:, :, :h, :w]

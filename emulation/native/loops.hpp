@@ -527,6 +527,32 @@ void product(const ProductArgs& a) {
   for (; p < a.pixels; ++p) product_step<1>(a, p);
 }
 
+// ---- Gradients ---------------------------------------------------------------------------------
+
+// Floor: a load, a multiplication and an addition for a vector of positions and a tap.
+void correlate(const CorrelateArgs& a) {
+  constexpr int kVectors = 8;  // enough sums to hide the latency of additions
+  static_assert(kVectors * kWords <= kCorrelated);
+  for (int p = 0; p < a.positions; p += kVectors * kWords) {
+    Floats sum[kVectors] = {};
+    const float* w = a.weights;
+    for (int o = 0; o < a.outputs; ++o) {
+      for (int i = 0; i < a.kh; ++i) {
+        const float* from = a.planes + o * a.plane + static_cast<std::size_t>(i) * a.pitch + p;
+        for (int j = 0; j < a.kw; ++j, ++w) {
+          const Floats weight = *w - Floats{};
+#pragma GCC unroll 8
+          for (int v = 0; v < kVectors; ++v) {
+            sum[v] += weight * load<Floats>(from + j + v * kWords);
+          }
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) save(a.sums + p + v * kWords, sum[v]);
+  }
+}
+
 // ---- Outputs -----------------------------------------------------------------------------------
 
 // Where kWords consecutive pixels, or the first `count` of them, go: a run per image.
@@ -671,7 +697,7 @@ void store_lanes(const Target& t, const std::uint32_t* acc, long first, int pixe
 constexpr Ops make_ops(const char* name, decltype(Ops::spread) spread = nullptr,
                        decltype(Ops::add_planes) add_planes = nullptr) {
   return {name, kUnit, quantize, survey, remap, transpose, compact, widen, build, add, add_all,
-          add_windows, spread, add_planes, separate, product, store, store_lanes};
+          add_windows, spread, add_planes, separate, product, correlate, store, store_lanes};
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "baseline.hpp"
+#include "input_gradient.hpp"
 #include "lut_layer.hpp"
 #include "pool.hpp"
 #include "pooling.hpp"
@@ -175,6 +176,24 @@ NB_MODULE(_kernel, m) {
   };
   m.def("pool", pooling(axhil::pool), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
   m.def("unpool", pooling(axhil::unpool), nb::arg(), nb::arg(), nb::arg(), nb::arg());
+  m.def("input_gradient", [](const std::string& isa, const Array<const float, 4>& grad,
+                             const Array<const float, 4>& weights, int ph, int pw,
+                             const Array<float, 4>& out, int threads) {
+    const auto size = [](const auto& array, int axis) {
+      return static_cast<int>(array.shape(axis));
+    };
+    const axhil::InputGradient a{grad.data(), static_cast<long>(grad.shape(0)),
+                                 size(grad, 1), size(grad, 2), size(grad, 3),
+                                 weights.data(), size(weights, 0), size(weights, 2),
+                                 size(weights, 3), ph, pw, out.data()};
+    require(size(weights, 1) == a.O && ph >= 0 && pw >= 0 && ph < a.kh && pw < a.kw &&
+                out.shape(0) == grad.shape(0) && size(out, 1) == a.C &&
+                size(out, 2) == a.height() && size(out, 3) == a.width(),
+            "the gradients' shapes differ");
+    const Ops* ops = find_ops(isa);
+    const nb::gil_scoped_release release;
+    axhil::run(a, *ops, threads);
+  });
   m.def("gather_baseline", [](const Array<const std::int32_t, 2>& table,
                               const Array<const std::uint8_t, 2>& activations,
                               const Array<const std::uint8_t, 2>& weights,

@@ -12,6 +12,7 @@ namespace axhil {
 constexpr int kLanes = 32;  // lanes of a row: output channels, or pixels
 constexpr int kLooked = 64;  // bytes of a vector of look-ups
 constexpr int kPanel = 4;    // vectors that meet a tap together
+constexpr int kCorrelated = 128;  // positions that meet a tap together, at most
 
 // Where lane l of a row stands among its 32 channels: an even and an odd lane share a 32-bit word,
 // and words in order hold channels 0 to 15 below and 16 to 31 above.
@@ -159,6 +160,18 @@ struct Target {
   bool relu;
 };
 
+// sums[p] = sum over outputs and taps (i, j) of weights[output][i][j] * planes[output][p + i * pitch
+// + j], of every position p; what lies kCorrelated beyond the last is read and written too.
+struct CorrelateArgs {
+  const float* planes;
+  std::size_t plane;             // between outputs
+  int pitch;                     // between rows
+  const float* weights;
+  int outputs, kh, kw;
+  float* sums;
+  int positions;
+};
+
 struct Ops {
   const char* name;
   int unit;                      // channels in a unit of the product loop: 4 (u8 x s8), 2 (s16)
@@ -181,6 +194,7 @@ struct Ops {
   void (*add_planes)(const PlaneArgs&);
   void (*separate)(std::uint32_t* acc, long items);  // Sums to a word per lane
   void (*product)(const ProductArgs&);
+  void (*correlate)(const CorrelateArgs&);
   // acc[pixel][lanes] of pixels first ... first + pixels - 1; has room for 16 pixels more.
   void (*store)(const Target&, const std::uint32_t* acc, int lanes, long first, int pixels);
   // acc[channel][kLanes] of up to kLanes pixels from the first on.
