@@ -20,7 +20,7 @@ from axhil.report.cost import with_costs
 from axhil.report.figures.examples import examples_figure
 from axhil.report.figures.staircase import fine_curves, staircase_figure
 from axhil.report.files import Picture, write_report
-from axhil.report.findings import warnings
+from axhil.report.findings import explanations, warnings
 from axhil.report.panels import telling_budget
 from axhil.report.robustness import smallest_tables, verdict_tables
 from axhil.report.selection import selection, shown
@@ -175,8 +175,11 @@ def show(results: Results, *, alone: bool) -> None:
         out.print(RULE, soft_wrap=True)
     if sentence := selection(part):
         notice(sentence)
-    for warning in warnings(results.cells):
+    warned = warnings(results.cells)
+    for warning in warned:
         out.print(visible(f"warning: {warning}"), soft_wrap=True, markup=False)
+    for code, address in explanations(warned).items():
+        out.print(f"{code}: {address}", soft_wrap=True, markup=False)
 
 
 def name_files(paths: Sequence[Path]) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from axhil.errors import explained
 from axhil.hwsim import Catalogued, Circuit, compare, error_metrics, golden, sample
 from axhil.hwsim.files import write_atomically
 from axhil.hwsim.multipliers import FromVerilog, Multiplier, Request, find
@@ -173,8 +174,10 @@ def _sampled(
         )
     write_atomically(path, (json.dumps(estimates.as_dict(), indent=2) + "\n").encode())
     warnings = estimates.manifest.get("warnings", [])
-    for note in [*multiplier.notes, *(f"warning: {multiplier.name}: {one}" for one in warnings)]:
+    for note in multiplier.notes:
         notice(note)
+    for warning in warnings:
+        notice(f"warning: {multiplier.name}: {explained(warning)}")
     _print(_description(circuit, estimates.manifest))
     _print(_sentence(multiplier.name, estimates))
     if estimates.gates is not None:

@@ -159,7 +159,8 @@ def _run() -> None:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
     except AxhilError as error:
-        _fail(str(error), temporary_trouble())
+        notes = (f"({note})" for note in getattr(error, "__notes__", ()))
+        _fail(" ".join((str(error), *notes)), temporary_trouble())
     except OSError as error:
         _fail(_reason(error), temporary_trouble())
     except MemoryError:

@@ -220,6 +220,8 @@ class Operands(NamedTuple):
 class UnknownOperandsError(HwsimError):
     """Neither the source nor the user says what the operands are."""
 
+    code = "unknown-operands"
+
 
 @dataclass(frozen=True)
 class Asked:

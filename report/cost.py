@@ -167,7 +167,7 @@ def inferences(rows: Sequence[Inference], *, title: str) -> Table:
         ]
         lines.append(line)
     totals = [heading for one in ORDERS for heading in (f"{one}, nJ", "vs exact %")]
-    return Table(title, ("", *totals, *layers), rows_of(lines), multipliers=True)
+    return Table(title, ("multiplier", *totals, *layers), rows_of(lines), multipliers=True)
 
 
 def _rows(costs: Costs) -> list[Cost]:

@@ -71,7 +71,7 @@ def notable_differences(results: Results) -> Table:
                 rows.append([Entry(label), Entry(kind), Entry("none"), *[NONE] * 7])
     return Table(
         "Differences",
-        ("multiplier", "", "attack", "eps", *_TEST),
+        ("multiplier", "case", "attack", "eps", *_TEST),
         rows_of(rows),
         align="lllrrrrrrr",
         multipliers=True,

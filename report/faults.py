@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
+from axhil.errors import explained
+
 from .table import Entry, Table, number, rows_of
 from .titles import listed, plural, points
 
@@ -126,7 +128,7 @@ def about_accuracy(network: FaultyNetwork, *, loss: float) -> str:
         clauses.append(
             f"warning: robust accuracy is doubtful for {plural(len(doubtful), 'table')}, first "
             f"{campaign.cut.name(campaign.cut.shown(doubtful[0].effect.faults))}: "
-            f"{doubtful[0].cell.warnings[0]}"
+            f"{explained(doubtful[0].cell.warnings[0])}"
         )
     return "\n".join(clauses)
 

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from axhil.attacks import attack_title
+from axhil.attacks.checks import WarningCode
+from axhil.errors import address
 from axhil.study.comparisons import Comparison, detectable_difference, fewest_changed
 from axhil.study.engine.experiment import cross_checks
 from axhil.study.storage.cells import Cell
@@ -141,7 +144,7 @@ def smallest_difference(samples: int, family: int) -> str:
         f"{alone} of {plural(samples, 'image')} ({100 * alone / samples:.1f} points) for one "
         f"comparison alone, and {first} ({100 * first / samples:.1f} points) for the first of "
         f"this family of {family:,}, because {family:,} × 2^-{first - 1} < 0.05; once some "
-        "survive, Holm asks a little less of the next."
+        "survive, Holm requires a little less of the next."
     )
     true = detectable_difference(samples, first)
     if true is None:
@@ -171,3 +174,9 @@ def warnings(cells: Sequence[Cell]) -> list[str]:
         f"{found[0][1]}{f' (figures of {found[0][0]})' if len(found) > 1 else ''}"
         for (attack, norm, code), found in groups.items()
     ] + [*few(cross_checks(cells), most=_MOST_CROSS_CHECKS)]
+
+
+def explanations(warned: Sequence[str]) -> dict[str, str]:
+    """Where the codes that stand in some warnings are explained."""
+    words = {word.strip(",:") for sentence in warned for word in sentence.split()}
+    return {code: address(code) for code in get_args(WarningCode) if code in words}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from axhil.errors import DOCS
 from axhil.study import paper
 from axhil.study.comparisons import LEVEL
 from axhil.study.errors import StudyError
@@ -74,7 +75,8 @@ def report_markdown(
     if not results:
         raise StudyError("expected the results of at least one network, got none")
     some = [one for one in results if one.cells]
-    parts = [f"# {plain(title)}", *(_summary(one) for one in results)]
+    glossary = f"[Labels and terms]({DOCS}/glossary.md)"
+    parts = [f"# {plain(title)}", *(_summary(one) for one in results), glossary]
     parts += [
         f"![{plain(caption)}](<{path}>)\n\n*{plain(caption)}*"
         for caption, path in (pictures or {}).items()
@@ -213,6 +215,10 @@ def _warnings(some: Sequence[Results]) -> list[str]:
         if sentences:
             listed = "\n".join(f"- {plain(sentence)}" for sentence in sentences)
             parts += [f"### {plain(one.title)}", listed]
+            links = [
+                f"[{code}]({address})" for code, address in findings.explanations(sentences).items()
+            ]
+            parts += [f"Explained: {', '.join(links)}."] if links else []
     if len(parts) == 1:
         return [*parts, "None: no check of the attacks found a reason to doubt them."]
     return [

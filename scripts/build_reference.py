@@ -29,6 +29,8 @@ PACKAGES = {
     "axhil": "What most programs need; each name is loaded at its first use.",
     "axhil.hwsim": "Multipliers, their tables, simulation and gates. Imports neither torch nor cocotb.",
     "axhil.hwsim.multipliers": "What names a multiplier, and multipliers by layer.",
+    "axhil.hwsim.cost": "What multipliers cost: transistors, area, delay, energy.",
+    "axhil.hwsim.faults": "Stuck-at faults of a multiplier's gates.",
     "axhil.emulation": "Networks built from tables.",
     "axhil.zoo": "Networks, weights and data.",
     "axhil.attacks": "Attacks on any `nn.Module` that maps images in [0, 1] to logits.",
@@ -292,8 +294,9 @@ def python(package: str) -> str:
     linked, printed = [], []
     for name in sorted(getattr(module, "__all__", ()), key=str.lower):
         value = getattr(module, name)
-        home = getattr(value, "__module__", package)
-        if not (inspect.isclass(value) or inspect.isfunction(value)):
+        defined = inspect.isclass(value) or inspect.isfunction(value)
+        home = value.__module__ if defined else package  # a constant does not know its module
+        if name == "__version__":
             continue
         if (name in elsewhere or package == "axhil") and name != "AxhilError":
             linked.append(f"* [`{name}`][{home}.{name}]")

@@ -238,7 +238,7 @@ KERNELS = (
 PAGE = """# Results
 
 Written by `python scripts/build_results.py` from the records in `docs/records`; edit those or the
-script, never this page.
+script, never this page. [Labels and terms](glossary.md) are in the glossary.
 
 ## In short
 

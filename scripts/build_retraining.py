@@ -30,7 +30,7 @@ TEMPLATE = """\
 # Retraining
 
 A network that was trained in float does not know its multiplier. Most of what a coarse multiplier
-costs comes back when the weights are trained through it:
+costs comes back when the weights are trained through it ([labels and terms](glossary.md)):
 
 ```sh
 axhil retrain lenet5 -m "drum(3)"                              # out/lenet5_retrained.safetensors
@@ -160,7 +160,9 @@ def bias() -> str:
                     _p(p),
                 ]
             )
-    return _table(["", "as converted", "bias corrected", "p (Holm)"], rows)
+    return _table(
+        ["network, multiplier, images", "as converted", "bias corrected", "p (Holm)"], rows
+    )
 
 
 def retraining(found: dict[str, dict[str, Any]]) -> str:

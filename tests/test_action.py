@@ -106,8 +106,13 @@ def test_names_and_inputs_are_never_run_nor_obeyed(repository, runner):
 def test_no_script_has_an_input_in_its_text():
     assert set(SCRIPTS) == {"Install", "Compare", "Comment"}
     assert not [name for name, script in SCRIPTS.items() if "${{" in script]
-    uses = [step["uses"] for step in ACTION["runs"]["steps"] if "uses" in step]
-    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", one) for one in uses)
+
+
+def test_what_runs_beside_our_scripts_is_named_by_its_commit():
+    files = [ROOT / "action.yml", *(ROOT / ".github" / "workflows").glob("*.yml")]
+    uses = [one for path in files for one in re.findall(r"uses: (.*)", path.read_text())]
+    assert len(uses) >= 9
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}  # v[\d.]+", one) for one in uses), uses
 
 
 def test_a_comment_is_made_where_the_token_may_and_nowhere_else(tmp_path, runner):

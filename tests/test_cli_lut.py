@@ -92,7 +92,8 @@ REFUSED = {
     "nothing says signed": (
         {"mul.v": plain("assign p = a * b;")},
         [],
-        r"mul \(mul\.v\): the Verilog does not declare its operands signed, .*",
+        r"mul \(mul\.v\): the Verilog does not declare its operands signed, .*"
+        r"\(https://github\.com/.*/docs/messages\.md#unknown-operands\)",
     ),
     "no such parameter": (
         {"mul.v": plain("")},

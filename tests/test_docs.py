@@ -100,7 +100,9 @@ def test_a_page_that_shows_another_output_is_noticed():
     assert not console.agrees("", "a line\n")
 
 
-@pytest.mark.parametrize("script", ["build_results", "build_reference", "build_leaderboard"])
+@pytest.mark.parametrize(
+    "script", ["build_results", "build_reference", "build_leaderboard", "build_notebooks"]
+)
 def test_written_pages_are_what_records_and_code_say(script):
     check = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--check"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
@@ -136,24 +138,26 @@ def test_dead_links_of_a_site_are_found(tmp_path):
     ]
 
 
-def test_every_warning_and_error_has_its_section():
+def test_every_code_of_a_message_has_its_section_and_every_section_its_message():
     from typing import get_args
 
-    from axhil.attacks.checks import WarningCode
+    from axhil import errors
+    from axhil.attacks import checks
+    from axhil.hwsim.multipliers.tabulating import findings
 
     text = (ROOT / "docs" / "messages.md").read_text()
-    sections = set(re.findall(r"^### (.*)$", text, re.M))
-    assert set(get_args(WarningCode)) <= sections
     bases = set(re.findall(r"class (\w+)\(AxhilError\)", SOURCE))
-    derived = {
-        name
-        for base in bases
-        for name in re.findall(rf"class ([A-Z]\w+)\({base}\)", SOURCE)
-        if not name.startswith("_")
-    }
-    assert {"HwsimError", "StudyError"} <= bases <= sections
-    assert len(derived) >= 5
-    assert all(f"`{name}`" in text for name in derived)
+    derived = re.findall(rf"class ([A-Z]\w+)\((?:{'|'.join(bases)})\)", SOURCE)
+    assert {"HwsimError", "SearchError"} <= bases
+    assert "NewerError" in derived
+    assert all(f"`{name}`" in text for name in (*bases, *derived))
+    codes = [*get_args(checks.WarningCode), *get_args(findings.WarningCode)]
+    codes += re.findall(r'^    code = "(.+)"', SOURCE, re.M)
+    codes += re.findall(r"""\baddress\(['"](.+?)['"]\)""", SOURCE)
+    assert len(codes) == len(set(codes)) > 15
+    assert sorted(re.findall(r"^### (.*)$", text, re.M)) == sorted(codes)
+    page = re.fullmatch(rf"{check_links.FORGE}blob/main/(.*)#x", errors.address("x"))
+    assert (ROOT / page[1]).samefile(ROOT / "docs" / "messages.md")
 
 
 def test_every_label_is_defined_where_a_reader_meets_it():
@@ -164,6 +168,20 @@ def test_every_label_is_defined_where_a_reader_meets_it():
         for one in PAPER_MULTIPLIERS:
             family = one.label.partition("(")[0]
             assert f"| {family}" in table or f", {one.label}" in table, one.label
+
+
+def test_a_page_that_uses_a_label_links_to_the_glossary():
+    labels = re.compile(r"\b(?:ACC|DR\d|MAE|WCE|MRE|LUT|PGD|FGSM|white-box)\b|\bsT\(")
+    for page in (*PAGES, *(ROOT / "docs" / "notebooks").glob("*.md")):
+        if "reference" not in page.parts and page.name not in {"glossary.md", "architecture.md"}:
+            text = page.read_text()
+            assert not labels.search(text) or "glossary.md" in text, page
+
+
+def test_every_column_of_a_table_has_a_heading():
+    for page in PAGES:
+        rows = re.findall(r"^(\|.*\|)\n\|[ :|-]+\|$", page.read_text(), re.M)
+        assert not [row for row in rows if re.search(r"\|\s*\|", row)], page
 
 
 def test_the_readme_stays_short_and_names_the_paper():

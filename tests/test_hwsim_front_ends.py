@@ -548,7 +548,7 @@ def test_vhdl_that_ghdl_does_not_simulate_is_a_warning(tmp_path):
         inside="  signal r : integer range 0 to 20;\n",
     )  # fmt: skip
     _, found, (warning,) = held({"m.vhd": text}, tmp_path)
-    assert warning.startswith("not held to GHDL's own simulation of the VHDL: ")
+    assert warning.startswith("unchecked-vhdl: not held to GHDL's own simulation of the VHDL: ")
     assert "bound check failure" in warning
     assert found.values[255] == 225
 

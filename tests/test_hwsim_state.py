@@ -346,18 +346,18 @@ OPEN = {
         "module m_core(input [3:0] a, b, input mode, output reg [7:0] p);\n"
         "always @* if (mode) p = a * b; else p = a + b;",
         A + B,
-        "nothing drives u_core.mode: ",
+        "undriven: nothing drives u_core.mode: ",
     ),
     "spelling": (
         f"{REG_PORTS} wire sel; wire se1 = a_i[3]; always @* if (sel) p_o = a_i * b_i; "
         "else p_o = a_i;",
         A,
-        "nothing drives sel: ",
+        "undriven: nothing drives sel: ",
     ),
     "bit_of_a_wire": (
         f"{PORTS} wire [3:0] y; assign y[2:0] = a_i[2:0];\nassign p_o = y[3] === 1'bz ? b_i : a_i;",
         B,
-        "nothing drives y[3]: ",
+        "undriven: nothing drives y[3]: ",
     ),
     "open_where_it_does_not_matter": (
         f"{PORTS} wire lost; wire also = lost & a_i[0]; assign p_o = a_i * b_i;",
@@ -367,7 +367,7 @@ OPEN = {
     "implicit_wire": (
         f"{PORTS} and (w, a_i[0], b_i[0]); assign p_o = {{7'd0, w}};",
         A & B & 1,
-        "the compiler warns: implicit_wire.v:1: implicit definition of wire 'w'",
+        "compiler: the compiler warns: implicit_wire.v:1: implicit definition of wire 'w'",
     ),
 }
 HIDDEN_X = {
@@ -393,9 +393,7 @@ def test_what_is_open_inside_is_a_warning(opened, name):
     compiled, share = opened[name]
     assert isinstance(share, Share), share
     np.testing.assert_array_equal(share.words, expected)
-    own = [
-        line for line in share.warnings if not line.startswith("the compiler") or warning in line
-    ]
+    own = [line for line in share.warnings if not line.startswith("compiler: ") or warning in line]
     assert any(line.startswith(warning) for line in own) if warning else not compiled.undriven
 
 
@@ -434,9 +432,11 @@ def test_a_table_of_one_product_or_without_upper_bits_is_said_loudly():
     a, b = np.meshgrid(np.arange(16), np.arange(16), indexing="ij")
     exact = a * b
     assert findings(exact, "u4xu4", 8) == findings(exact & 0xFC, "u4xu4", 9) == []
-    assert findings(0 * exact, "u4xu4", 8) == ["p is 0 for all operands: is this a multiplier?"]
-    assert findings(exact & 0x0F, "u4xu4", 8)[0].startswith("p[7:4] never changes: ")
-    assert findings(exact & 0x7F, "u4xu4", 8)[0].startswith("p[7] never changes: ")
+    assert findings(0 * exact, "u4xu4", 8) == [
+        "constant-product: p is 0 for all operands: is this a multiplier?"
+    ]
+    assert findings(exact & 0x0F, "u4xu4", 8)[0].startswith("constant-bit: p[7:4] never changes: ")
+    assert findings(exact & 0x7F, "u4xu4", 8)[0].startswith("constant-bit: p[7] never changes: ")
 
 
 def test_a_quadrant_of_wrong_signs_is_said_loudly():
@@ -445,12 +445,14 @@ def test_a_quadrant_of_wrong_signs_is_said_loudly():
     exact = a * b
     assert findings(exact, "s4xs4", 8) == []
     assert findings(np.abs(exact), "s4xs4", 8)[0].startswith(
-        "the sign of negative x positive and positive x negative products is wrong: "
+        "wrong-sign: the sign of negative x positive and positive x negative products is wrong: "
     )
     ones_complement = np.where(exact < 0, exact - 1, exact)
     assert findings(ones_complement, "s4xs4", 8) == []
     whole = np.where((a < 0) & (b < 0), -exact, exact)
-    assert findings(whole, "s4xs4", 8)[-1].startswith("the sign of negative x negative products")
+    assert findings(whole, "s4xs4", 8)[-1].startswith(
+        "wrong-sign: the sign of negative x negative products"
+    )
 
 
 CLOCKED = "(input clk, input rst, input [3:0] a, b, output reg [7:0] p);"
@@ -529,7 +531,7 @@ def test_a_design_that_writes_outside_of_itself_never_runs(tmp_path):
 def test_warnings_stand_in_the_manifest(tmp_path):
     (circuit,) = circuits(tmp_path, {"cut": f"{PORTS} assign p_o = (a_i * b_i) & 8'h0f;"})
     (warning,) = tabulate(circuit).manifest["warnings"]
-    assert warning.startswith("p_o[7:4] never changes")
+    assert warning.startswith("constant-bit: p_o[7:4] never changes")
 
 
 def test_a_name_that_is_used_before_it_is_declared_is_noted(tmp_path):

@@ -268,6 +268,8 @@ def test_all_warnings_are_told():
     assert "- FGSM L∞, other (ACC): something" in text
     # Many steps leave 4 images right where a single one leaves none.
     assert "- ACC linf: iterated-weaker: robust accuracy at eps 0.5 is 50.00% under pgd" in text
+    assert "[zero-gradient](https://" in text
+    assert "[other](https://" not in text  # of an attack of the user's own
     assert "None: no check" in report_markdown([results([cell()])], title="t")
 
 

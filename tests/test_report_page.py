@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from study_samples import cell
 
+from axhil.errors import DOCS
 from axhil.hwsim import PAPER_MULTIPLIERS, Catalogued, HwsimError, golden
 from axhil.hwsim.multipliers import Assignment, Tabulated, find
 from axhil.report.figures.curves import looks
@@ -408,11 +409,17 @@ def test_whatever_records_hold_is_shown_and_not_obeyed():
 
 
 def test_the_page_asks_for_nothing_from_anywhere(page):
+    (glossary,) = (a for a in page.all("a") if a["href"].startswith("https:"))  # when clicked
+    assert glossary["href"] == f"{DOCS}/glossary.md"
     for tag, attrs in page.tags:
+        if attrs == glossary:
+            continue
         assert tag not in ("link", "iframe", "object", "embed", "base")
         for name in ("src", "href", "action", "srcset", "poster", "data", "xlink:href"):
             assert attrs.get(name, "#").startswith(("#", "data:image/png;base64,")), (tag, attrs)
-    assert not re.search(r"https?:|//\w+\.\w|url\(|@import|fetch\(|XMLHttp", page.source)
+    assert not re.search(
+        r"https?:|//\w+\.\w|url\(|@import|fetch\(|XMLHttp", page.source.replace(DOCS, "")
+    )
 
 
 def test_the_policy_allows_the_pages_own_script_and_no_other(page):
@@ -465,8 +472,11 @@ def test_warnings_of_cells_and_across_attacks_are_told():
         cell(*flags["fgsm"], warnings=("zero-gradient: 3 of 8",)),
         cell(*flags["pgd"], attack="pgd"),
     ]
-    text = Page(page_of(cells)).text
+    page = Page(page_of(cells))
+    text = page.text
     assert "FGSM L∞, zero-gradient (ACC): 3 of 8" in text
+    links = [one["href"] for one in page.all("a") if "messages" in one["href"]]
+    assert links == [f"{DOCS}/messages.md#{code}" for code in ("zero-gradient", "iterated-weaker")]
     assert "ACC linf: iterated-weaker: robust accuracy at eps 0.5 is 50.00% under pgd" in text
     assert "1 cell of 2 with warnings" in text
     assert "None: no check of the attacks found a reason" in Page(page_of([cell()])).text

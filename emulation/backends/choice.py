@@ -9,6 +9,8 @@ from functools import cache
 
 import torch
 
+from axhil.errors import address
+
 from .. import native
 from ..errors import EmulationError
 from .backend import BACKENDS, Backend, Computation
@@ -84,7 +86,7 @@ def choose(
 def _warn_once() -> None:
     warnings.warn(
         f"running the portable path, which is slow: {native.unavailable_reason()}; install a C++ "
-        f"compiler and reinstall axhil for the native kernel",
+        f"compiler and reinstall axhil for the native kernel ({address('portable-path')})",
         PortableWarning,
         stacklevel=2,
     )

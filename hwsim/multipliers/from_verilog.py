@@ -4,6 +4,8 @@
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from axhil.errors import explained
+
 from ..lut import Lut
 from ..models.cmodel import TIME_LIMIT
 from ..operands import Asked, Operands
@@ -107,5 +109,7 @@ class FromVerilog(KeptTable):
         )
         wrapped = " in a sign-magnitude wrapper, as requested" if self._wrap else ""
         concluded = (f"{self.name}: {one}" for one in lut.manifest.get("notes", ()))
-        warnings = (f"warning: {self.name}: {one}" for one in lut.manifest.get("warnings", ()))
+        warnings = (
+            f"warning: {self.name}: {explained(one)}" for one in lut.manifest.get("warnings", ())
+        )
         return lut, (*concluded, *warnings, f"{self.name}{wrapped}: {origin}")

@@ -56,6 +56,8 @@ class Outputs:
 class UnsettledError(HwsimError):
     """An output goes on to move while its operands stand still."""
 
+    code = "unsettled"
+
 
 @dataclass(frozen=True)
 class Stream:

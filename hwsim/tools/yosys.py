@@ -105,6 +105,8 @@ def find_abc() -> Path | None:
 class YosysError(HwsimError):
     """What Yosys does not take."""
 
+    code = "yosys"
+
 
 def find_yosys() -> Yosys | None:
     """The best Yosys that is installed; None where there is none."""

@@ -5,7 +5,7 @@ import re
 from typing import Literal
 
 from ..errors import HwsimError
-from ..operands import Asked, Operand, Operands
+from ..operands import Asked, Operand, Operands, UnknownOperandsError
 from .reading.reading import Reading
 from .roles import Roles
 
@@ -32,7 +32,8 @@ def settle_signs(
         The operands, who says which are signed, and sentences about what was concluded.
 
     Raises:
-        HwsimError: nothing says it, or the user contradicts the Verilog.
+        UnknownOperandsError: nothing says it.
+        HwsimError: the user contradicts the Verilog.
     """
     name, ports, notes = reading.name, (roles.activation, roles.weight), []
     declared_unsigned = [port.partition("[")[0].lower() in reading.unsigned for port in ports]
@@ -77,7 +78,7 @@ def settle_signs(
         )
     else:
         file = reading.sources[0].name
-        raise HwsimError(
+        raise UnknownOperandsError(
             f"{name}: the Verilog does not declare its operands signed, which netlists leave out; "
             f"say {file}[signed] (two's complement), {file}[unsigned], or {file}[wrap] to put an "
             "unsigned core into a sign-magnitude wrapper"

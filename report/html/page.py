@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from axhil.errors import DOCS
 from axhil.hwsim.files import write_atomically
 from axhil.search.front import Found
 from axhil.study.errors import StudyError
@@ -175,6 +176,7 @@ def _environment() -> Environment:
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
     environment.filters["css_class"] = css_class
+    environment.globals["docs"] = DOCS
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     return environment
 

@@ -28,7 +28,7 @@ def sensitivities(found: Found) -> list[Table]:
     return [
         Table(
             f"Change of {measure} accuracy by a layer alone, points",
-            ("", *space.layers),
+            ("multiplier", *space.layers),
             rows_of(
                 [
                     [
@@ -45,7 +45,7 @@ def sensitivities(found: Found) -> list[Table]:
 
 def front(found: Found) -> Table:
     """The front, the cheapest first; what is chosen stands out."""
-    headings, rows = ["", *_headings(found), "better than"], []
+    headings, rows = ["assignment", *_headings(found), "better than"], []
     for point in found.front:
         worse = [
             one.label for one in found.uniform if one is not point and _beats(found, point, one)
@@ -71,7 +71,7 @@ def front(found: Found) -> Table:
 
 def others(found: Found) -> Table:
     """What is not on the front, and which point of it is as good in everything, and cheapest."""
-    headings = ["", *_headings(found), "no better than"]
+    headings = ["assignment", *_headings(found), "no better than"]
     tested = [f"{measure} of it" for measure in found.measures]
     rows: list[list[Entry | str]] = []
     for point in found.points:
@@ -96,7 +96,9 @@ def assignments(found: Found) -> Table:
     layers = found.sensitivity.space.layers
     mixed = [point for point in found.front if not point.uniform]
     rows = [[point.label, *(point.layers[layer] for layer in layers)] for point in mixed]
-    return Table("Assignments", ("", *layers), rows_of(rows), align="l" * (1 + len(layers)))
+    return Table(
+        "Assignments", ("assignment", *layers), rows_of(rows), align="l" * (1 + len(layers))
+    )
 
 
 def summary(found: Found) -> str:
@@ -109,10 +111,10 @@ def summary(found: Found) -> str:
         f"{100 * chosen.prices[one] / exact.prices[one]:.0f} % of the exact {one}"
         for one in chosen.prices
     ]
-    facts = found.facts
+    facts, size = found.facts, found.sensitivity.space.size
     return (
-        f"{plural(facts['trials'], 'assignment')} of {found.sensitivity.space.size:.3g} tried on "
-        f"{plural(facts['search_images'], 'image')}, {len(found.points)} of them evaluated on "
+        f"{plural(facts['trials'], 'assignment')} of {size:{',' if size < 1e6 else '.3g'}} tried "
+        f"on {plural(facts['search_images'], 'image')}, {len(found.points)} of them evaluated on "
         f"{facts['images']:,} others. Chosen: {chosen.label}, {', '.join(parts)}: the cheapest "
         "point of the front that loses nothing beyond chance."
     )

@@ -50,6 +50,8 @@ _Kind = TypeVar("_Kind")
 class NewerError(StudyError):
     """Not damaged: of a format or with a setting that this version cannot know."""
 
+    code = "newer"
+
 
 @dataclass(frozen=True)
 class CellSettings:

@@ -251,4 +251,4 @@ def _refuse_held(gates: Netlist) -> None:
             "expected a product of the operands alone, got one that a latch keeps from an earlier "
             f"pair for {(is_open == 0).sum():,} of {is_open.size:,} pairs, the first {a} x {b}: "
         )
-        judged(gates.name, [Finding(what, "; ".join(gates.findings.reasons), refused=True)])
+        judged(gates.name, [Finding(what, "; ".join(gates.findings.reasons))])

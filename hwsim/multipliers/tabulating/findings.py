@@ -7,6 +7,7 @@ Whoever looks at a circuit, at its compiled program, its products or its gates, 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 from ...errors import HwsimError
 from ...operands import Operands
 from ...verilog.compiled.state import Compiled
+
+WarningCode = Literal[
+    "constant-product", "constant-bit", "wrong-sign", "undriven", "compiler", "unchecked-vhdl"
+]
 
 _MOST = 3  # of one kind, and of the compiler's warnings
 _NEARLY_ALL = 0.9  # approximate products are 0 now and then
@@ -26,15 +31,15 @@ class Finding:
     Attributes:
         what: it is.
         then: what follows from it, and what to do.
-        refused: there must be no table.
+        code: of the warning that it is; None: there must be no table.
     """
 
     what: str
     then: str
-    refused: bool = False
+    code: WarningCode | None = None
 
     def __str__(self) -> str:
-        return f"{self.what}{self.then}"
+        return f"{'' if self.code is None else f'{self.code}: '}{self.what}{self.then}"
 
 
 def judged(name: str, findings: Iterable[Finding]) -> tuple[str, ...]:
@@ -49,7 +54,7 @@ def judged(name: str, findings: Iterable[Finding]) -> tuple[str, ...]:
     """
     found = tuple(findings)
     for finding in found:
-        if finding.refused:
+        if finding.code is None:
             raise HwsimError(f"{name}: {finding}")
     return tuple(dict.fromkeys(map(str, found)))
 
@@ -64,7 +69,6 @@ def before_running(compiled: Compiled) -> Iterator[Finding]:
         yield Finding(
             f"it writes {_listed(compiled.outside)}, outside of itself",
             "; a multiplier has its product and nothing else to write",
-            refused=True,
         )
 
 
@@ -79,18 +83,18 @@ def in_program(compiled: Compiled, warnings: Iterable[str]) -> Iterator[Finding]
         yield Finding(
             f"nothing writes {_listed(compiled.unwritten)}",
             ", which stays X though the product hides it; write it or remove it",
-            refused=True,
         )
     if compiled.undriven:
         yield Finding(
             f"nothing drives {_listed(compiled.undriven)}",
             ": the products are those of a Z there, hardware has 0 or 1; connect it",
+            "undriven",
         )
     lines = tuple(warnings)
     for line in lines[:_MOST]:
-        yield Finding(f"the compiler warns: {line.rstrip('.')}", "")
+        yield Finding(f"the compiler warns: {line.rstrip('.')}", "", "compiler")
     if len(lines) > _MOST:
-        yield Finding(f"the compiler warns {len(lines) - _MOST} times more", "")
+        yield Finding(f"the compiler warns {len(lines) - _MOST} times more", "", "compiler")
 
 
 def in_table(
@@ -105,7 +109,11 @@ def in_table(
         bits: of its output.
     """
     if table.min() == table.max():
-        yield Finding(f"{product} is {table.flat[0]} for all operands", ": is this a multiplier?")
+        yield Finding(
+            f"{product} is {table.flat[0]} for all operands",
+            ": is this a multiplier?",
+            "constant-product",
+        )
         return
     a, b = (operand.values.astype(np.int64) for operand in operands)
     exact = a[:, None] * b[None, :]
@@ -115,7 +123,11 @@ def in_table(
     highest = (moves & ((1 << top) - 1)).bit_length()
     if highest < top:
         which = f"{product}[{top - 1}{'' if top - 1 == highest else f':{highest}'}]"
-        yield Finding(f"{which} never changes", ": a dead output, or a product of other operands?")
+        yield Finding(
+            f"{which} never changes",
+            ": a dead output, or a product of other operands?",
+            "constant-bit",
+        )
     quadrants = {
         "negative x positive": (a < 0, b > 0),
         "positive x negative": (a > 0, b < 0),
@@ -131,6 +143,7 @@ def in_table(
         yield Finding(
             f"the sign of {_listed(tuple(wrong))} products is wrong",
             ": are the operands signed, and does the circuit put the sign together as it should?",
+            "wrong-sign",
         )
 
 

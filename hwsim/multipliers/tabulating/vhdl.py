@@ -18,6 +18,7 @@ from ...verilog.circuit import Circuit
 from ...verilog.reading.vhdl import is_vhdl, placed, read_vhdl
 from ...verilog.reading.vhdl_bench import BENCH, PRODUCTS, STIMULI, bench
 from ...verilog.reading.vhdl_netlist import identifier
+from .findings import Finding
 
 _MOST = 1 << 16
 """Operand pairs; those of more are drawn."""
@@ -58,7 +59,8 @@ def hold_to_vhdl(
     negative = (x < 0) ^ (y < 0) if circuit.core else np.zeros(len(a), bool)
     words = _simulated(inner, *pair, latency)
     if isinstance(words, str):
-        return (f"not held to GHDL's own simulation of the VHDL: {words}",)
+        what = "not held to GHDL's own simulation of the VHDL"
+        return (str(Finding(what, f": {words}", "unchecked-vhdl")),)
     values, defined = words
     mask = np.uint64(2**inner.roles.product_bits - 1)
     made = circuit.products(np.where(negative, -values, values) & mask)
