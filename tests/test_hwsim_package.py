@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Importing is light, and the promised names are there."""
 
+import os
 import subprocess
 import sys
 
@@ -38,3 +39,16 @@ def test_the_facade_is_short_and_everything_in_it_is_there():
     assert set(axhil._HOME_OF) | {"AxhilError", "__version__"} == set(axhil.__all__)
     assert all(getattr(axhil, name) is not None for name in axhil.__all__)
     assert set(axhil.__all__) <= set(dir(axhil))
+
+
+@pytest.mark.parametrize(
+    ("own", "seen"),
+    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+)
+def test_threads_of_openmp_sleep_soon_unless_the_user_says_otherwise(own, seen):
+    kept = {name: value for name, value in os.environ.items() if "GOMP" not in name}
+    script = "import axhil, os; print(os.environ.get('GOMP_SPINCOUNT'))"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=kept | own
+    )
+    assert result.stdout.strip() == seen
