@@ -34,8 +34,14 @@ OF_FORMAT_2 = {
 }
 # ... and by that of format 3, in which an attack is a name with its settings.
 COMMITTED = OF_FORMAT_2 | {
+    "cifar10_transfer": (9, "bb5064b6cc63b69c"),
     "lenet5_adaptive": (6, "01636e931d931b5d"),
+    "lenet5_adaptive_l2": (4, "7d5eb6cfc4eab31f"),
+    "lenet5_multipliers": (6, "b69abae8cee2b4b2"),
     "lenet5_smallest": (4, "6498fa996203c025"),
+    "resnet20_adaptive": (6, "443759ef96748f4b"),
+    "resnet50_adaptive": (4, "22f2fdc278b32675"),
+    "vgg19_adaptive": (4, "df2364ae094897e7"),
 }
 HASHED_BY_FORMAT_2 = (
     "network", "weights_sha256", "calibration", "layers", "data", "data_sha256", "images",
