@@ -61,8 +61,8 @@ __all__ = [
 
 
 # Threads of GNU OpenMP, torch's, look for work for milliseconds before they sleep, on the cores
-# that the compiled layers between torch's want; with some 50 microseconds torch loses nothing. It
-# is read when torch is loaded.
+# that the compiled layers between torch's want. At a hundredth of that torch loses nothing; it is
+# read when torch is loaded.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 

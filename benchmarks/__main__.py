@@ -26,18 +26,24 @@ T = TypeVar("T")
 
 
 HELD = {
-    "avx2": ("avx2", "AVX2", "AVX2"),
-    "scalar": ("default", "SSE41", "SSE4_2"),
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    },
+    "scalar": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+    },
 }
-"""What holds torch, oneDNN and MKL to an instruction set; others are the best of their machine."""
+"""What holds torch to an instruction set; the others are the best of their machine."""
 
 
 def _with(isa: str, measure: Callable[..., T], *args: Any, **options: Any) -> T:
     """The result of a process whose kernels, and torch's, use one instruction set."""
-    names = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
-    forced = {"AXHIL_ISA": isa, **dict(zip(names, HELD.get(isa, ()), strict=False))}
     before = dict(os.environ)
-    os.environ.update(forced)
+    os.environ.update({"AXHIL_ISA": isa, **HELD.get(isa, {})})
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
             return apart.submit(measure, *args, **options).result()

@@ -154,8 +154,7 @@ class Prepared:
         Raises:
             EmulationError: see `emulate`.
         """
-        for _ in self._computations(self._resolve(multiplier, "all"), None):
-            pass
+        tuple(self._computations(self._resolve(multiplier, "all"), None))
 
     def emulate(
         self,
@@ -180,7 +179,8 @@ class Prepared:
             gradient: what the backward pass is; the forward pass is the same. ``float32`` or
                 ``bfloat16``: straight-through, in this precision. ``slope:H``: by the table's own
                 slope over H codes to either side, see `slope`; layers of exact arithmetic have
-                no other slope than the straight-through one. Or what it is read to.
+                no other slope than the straight-through one. Or a rule, which may bound the
+                slope's terms.
             accumulator: of few bits, in every layer with a table or an `External`; None: no sum
                 overflows.
             device: where to build it; `to` moves it afterwards, at the cost of building it anew.

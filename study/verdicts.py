@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scipy.stats import fisher_exact
-
 from axhil.attacks.suites import hidden
 
 from .comparisons import LEVEL
@@ -43,8 +41,8 @@ RULE = (
     f"unless less robust, if {100 * HIDDEN_SHARE:.0f} % of the images or more, beyond the share "
     "of the accurate one, have no usable gradient, or survive everything along the network's own "
     "gradient at some budget and are broken there along another's or without any, more of them "
-    "than chance explains (Fisher's exact test). It cannot be told if the accurate one is masked, "
-    "or signs differ, or nothing is more than chance."
+    "than chance explains (exact McNemar, one-sided). It cannot be told if the accurate one is "
+    "masked, or signs differ, or nothing is more than chance."
 )
 
 
@@ -144,7 +142,7 @@ def verdicts(cells: Sequence[Cell], reference: str | None) -> list[Verdict]:
                 area=area_under_curve(cell),
                 median=median_budget(cell),
                 mean=mean_budget(cell),
-                hidden=hidden_share(cell)[0],
+                hidden=hidden_share(cell),
                 budgets=None if tested is None else tested.budgets,
                 adjusted=tail,
             )
@@ -152,14 +150,21 @@ def verdicts(cells: Sequence[Cell], reference: str | None) -> list[Verdict]:
     return found
 
 
-def hidden_share(cell: Cell) -> tuple[float, float]:
-    """Largest share of images that the own gradient misses at a budget where others break them.
+def missed(cell: Cell) -> tuple[str, float]:
+    """Images that the own gradient misses and others break, at the budget where they are most.
 
     Returns:
-        The share, 0 to 1, and that budget.
+        Their flags, a digit 0 or 1 per image, and that budget.
     """
-    shares: list[float] = hidden(cell.broken_by).double().mean(1).tolist()
-    return max(zip(shares, cell.settings.budgets, strict=True), key=lambda one: one[0])
+    rows = hidden(cell.broken_by).int().tolist()
+    worst = max(zip(rows, cell.settings.budgets, strict=True), key=lambda one: sum(one[0]))
+    return "".join(map(str, worst[0])), worst[1]
+
+
+def hidden_share(cell: Cell) -> float:
+    """Share of these images, 0 to 1."""
+    flags, _ = missed(cell)
+    return flags.count("1") / len(flags)
 
 
 def masked(cell: Cell, exact: Cell | None = None) -> str:
@@ -172,18 +177,16 @@ def masked(cell: Cell, exact: Cell | None = None) -> str:
     zero = exact.zero_gradient if exact else 0.0
     if cell.zero_gradient - zero >= HIDDEN_SHARE:
         return f"{cell.zero_gradient:.0%} of the images have no usable gradient"
-    share, eps = hidden_share(cell)
-    usual = hidden_share(exact)[0] if exact else 0.0
-    images = cell.settings.images
-    counts = [round(one * images) for one in (share, usual)]
-    table = [[count, images - count] for count in counts]
-    chance = float(fisher_exact(table, alternative="greater").pvalue)
-    if counts[0] - counts[1] < HIDDEN_SHARE * images or chance >= LEVEL:
+    flags, eps = missed(cell)
+    usual = missed(exact)[0] if exact else "0" * len(flags)
+    difference = paired_difference(usual, flags)
+    # Half of a two-sided p: only more than usual is masked.
+    if difference.value < HIDDEN_SHARE or difference.p_value / 2 >= LEVEL:
         return ""
-    beside = f" (of the accurate multiplier {usual:.0%} at most)" if exact else ""
+    beside = f" (of the accurate multiplier {hidden_share(exact):.0%} at most)" if exact else ""
     return (
-        f"{share:.0%} of the images survive the own gradient at eps {eps:g} and fall to "
-        f"others{beside}"
+        f"{hidden_share(cell):.0%} of the images survive the own gradient at eps {eps:g} and fall "
+        f"to others{beside}"
     )
 
 
