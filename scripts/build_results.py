@@ -17,6 +17,7 @@ import cost_sections as costs
 import robust_sections as robust
 import study_sections as sections
 from in_short import in_short
+from speed_sections import speed
 
 from axhil.report.markdown import markdown_table
 from axhil.report.table import Table, rows_of
@@ -170,69 +171,6 @@ def quantisation_choices() -> str:
         _table(["setting", *labels], rows)
         + f"\n\n{count:,} test images each; a 95 % interval is about ±2 points wide here."
     )
-
-
-def speed() -> str:
-    """Images per second from the benchmark's record."""
-    body = _read("bench.json")
-    if body is None:
-        return ""
-    sets = list(dict.fromkeys(r["isa"] for r in body["networks"]))
-    by_row: dict[tuple[str, str], list[str]] = {}
-    for r in body["networks"]:
-        cells = by_row.setdefault((r["network"], r["variant"]), [])
-        cells += [
-            f"{r['forward_images_per_s']:,.0f}",
-            f"{r['forward_ratio']:.2f}",
-            f"{r['gradient_ratio']:.2f}",
-        ]
-    networks = _table(
-        ["network, multiplier"]
-        + [f"{isa}: {column}" for isa in sets for column in ("images/s", "forward", "gradient")],
-        [[", ".join(row), *cells] for row, cells in by_row.items()],
-    )
-    kernels = _table(
-        [
-            "10^9 products/s",
-            *(title for title, _ in KERNELS),
-            "non-negative x gather",
-            "signed x gather",
-        ],
-        [
-            [
-                r["isa"],
-                *(f"{r['products_per_second'][column] / 1e9:.1f}" for _, column in KERNELS),
-                *(
-                    f"{r['products_per_second'][column] / r['products_per_second']['gather']:.1f}"
-                    for column in ("native_non_negative", "native_signed")
-                ),
-            ]
-            for r in body["kernel"]
-            if "seconds" in r
-        ],
-    )
-    memory = ", ".join(f"{k} {v / 2**20:,.0f} MiB" for k, v in body["peak_bytes"].items())
-    return (
-        "Images a second forward, and rates as multiples of float32 in torch, forward and with the "
-        "gradient of the input. Each instruction set is forced on the kernels and on torch, in one "
-        f"run; every row of a network was measured in turn with the others.\n\n{networks}\n\n"
-        f"The convolutions of ResNet-50, {body['kernel'][0]['batch']} images, one thread: a random "
-        f"table of full rank with non-negative and with signed activations, a nearly exact table "
-        f"with weights as trained ones lie, a plain gather, products without a table, and float32 "
-        f"in torch.\n\n{kernels}\n\n"
-        f"`make bench` on {body['processor']}, {body['networks'][0]['threads']} thread(s), torch "
-        f"{body['torch']}. Peak memory of `axhil accuracy`: {memory}. [What bounds it](speed.md)."
-    )
-
-
-KERNELS = (
-    ("non-negative", "native_non_negative"),
-    ("signed", "native_signed"),
-    ("trained", "native_trained"),
-    ("gather", "gather"),
-    ("product", "product"),
-    ("float32", "float32"),
-)
 
 
 PAGE = """# Results

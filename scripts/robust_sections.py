@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,30 +72,36 @@ def pairs_of(results: Results) -> list[Row]:
     ]
 
 
-def survivors() -> str:
-    """What survives the adaptive suite at each budget, with paired tests, beside the first try."""
-    results = results_of("lenet5_adaptive")
-    if results is None:
-        return ""
-    rows = pairs_of(results)
+def _tested(rows: Sequence[Row]) -> list[list[str]]:
+    """Of each: eps, both shares, images gained and lost, the difference, p; one family of tests."""
     found = [paired_difference(one.exact, one.own) for one in rows]
     adjusted = holm([one.p_value for one in found])
-    body = []
+    cells = []
     for row, difference, p in zip(rows, found, adjusted, strict=True):
         low, high = difference_interval(difference, family=len(rows))
-        shares = [
-            proportion(flags.count("1"), difference.samples) for flags in (row.exact, row.own)
-        ]
-        body.append(
+        shares = (proportion(one.count("1"), len(one)) for one in (row.exact, row.own))
+        cells.append(
             [
                 f"{row.eps:g}",
                 *map(_interval, shares),
                 f"{difference.gained}, {difference.lost}",
                 f"{100 * difference.value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
                 f"{p:.2g}",
-                *(_by_hand(label, row.eps) for label in ("ACC", row.label)),
             ]
         )
+    return cells
+
+
+def survivors() -> str:
+    """What survives the adaptive suite at each budget, with paired tests, beside the first try."""
+    results = results_of("lenet5_adaptive")
+    if results is None:
+        return ""
+    rows = pairs_of(results)
+    body = [
+        [*tested, *(_by_hand(label, row.eps) for label in ("ACC", row.label))]
+        for row, tested in zip(rows, _tested(rows), strict=True)
+    ]
     headings = ("eps", "ACC, %", f"{rows[0].label}, %", "gained, lost", "points", "p (Holm)",
                 "ACC by hand, %", f"{rows[0].label} by hand, %")  # fmt: skip
     note = (
@@ -118,22 +125,7 @@ def elsewhere() -> str:
     parts = []
     for results in under_suites()[1:]:
         rows = pairs_of(results)
-        found = [paired_difference(one.exact, one.own) for one in rows]
-        adjusted = holm([one.p_value for one in found])
-        body = []
-        for row, difference, p in zip(rows, found, adjusted, strict=True):
-            low, high = difference_interval(difference, family=len(rows))
-            shares = (proportion(one.count("1"), len(one)) for one in (row.exact, row.own))
-            body.append(
-                [
-                    row.label,
-                    f"{row.eps:g}",
-                    *map(_interval, shares),
-                    f"{difference.gained}, {difference.lost}",
-                    f"{100 * difference.value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
-                    f"{p:.2g}",
-                ]
-            )
+        body = [[row.label, *tested] for row, tested in zip(rows, _tested(rows), strict=True)]
         headings = ("multiplier", "eps", "ACC, %", "its own, %", "gained, lost", "points",
                     "p (Holm)")  # fmt: skip
         norm = Norm(results.cells[0].settings.norm).symbol
