@@ -42,8 +42,8 @@ def speed() -> str:
             "exact table with weights as trained ones lie, a plain gather, products without a "
             "table, and float32 in torch.",
             _kernels(body["kernel"]),
-            f"`make bench` on {body['processor']}, {threads} a network, torch {body['torch']}. Peak "
-            f"memory of `axhil accuracy`: {memory}. [What bounds it](speed.md).",
+            f"`make bench` on {body['processor']}, {threads} a network, torch {body['torch']}. "
+            f"Peak memory of `axhil accuracy`: {memory}. [What bounds it](speed.md).",
         )
     )
 
