@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 NATIVE = Path(__file__).parents[1] / "emulation" / "native"
-SOURCES = ("layer", "lut_layer", "planes", "product_layer", "input_gradient", "pool",
+SOURCES = ("layer", "lut_layer", "columns", "planes", "product_layer", "input_gradient", "pool",
            "ops_portable", "ops_avx2", "ops_avx512")  # fmt: skip
 TOOLS = {"aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu", "qemu-aarch64": "qemu-user"}
 

@@ -24,7 +24,6 @@ constexpr double kSmall = 4096;   // spans of products of which four are added a
 constexpr double kDense = 0.8;    // of the codes are not 0
 constexpr int kTile = 2048;       // pixels worth rows of their own
 constexpr int kSpan = 128;        // items whose sums stay in the L1
-constexpr std::int64_t kNever = INT64_MIN;  // of codes that do not occur
 
 // Rows of a block: half of the L2, which also sees sums and lists pass.
 int row_capacity() {
@@ -54,35 +53,6 @@ struct LutLayer::Lists {
   std::uint8_t* count;                   // [group][block][position]
   std::vector<Range> ranges;             // of the codes of every channel
 };
-
-template <class Product>
-LutLayer::Columns LutLayer::columns(int count, int size, int used, Product product) {
-  Columns c;
-  c.size = size;
-  std::int64_t least = INT64_MAX, most = INT64_MIN;
-  for (int i = 0; i < count; ++i) {
-    for (int j = 0; j < used; ++j) {
-      const std::int64_t value = product(i, j);
-      if (value == kNever) continue;
-      least = std::min(least, value);
-      most = std::max(most, value);
-    }
-  }
-  c.offset = static_cast<std::int32_t>(least);  // of differences: modulo 2^32
-  c.small = most - least <= 32767;
-  for (int plane = 0; plane < (most - least > 65535 ? 2 : 1); ++plane) {
-    auto& entries = c.planes[plane];
-    entries.resize(static_cast<std::size_t>(count) * size);
-    for (int i = 0; i < count; ++i) {
-      for (int j = 0; j < used; ++j) {
-        const std::int64_t value = product(i, j);
-        entries[static_cast<std::size_t>(i) * size + j] =
-            static_cast<std::uint16_t>(value == kNever ? 0 : (value - least) >> 16 * plane);
-      }
-    }
-  }
-  return c;
-}
 
 LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t* table, int width,
                    const std::uint8_t* weights)
@@ -129,31 +99,20 @@ LutLayer::LutLayer(const Geometry& geometry, const Ops* ops, const std::int32_t*
   }
 }
 
-// Where rows are listed, less those of code 0, which are not; what that leaves out is zeros_.
-const LutLayer::Columns& LutLayer::by_activation(Codes codes, bool listed) const {
-  Columns& made = columns_[codes][listed];
-  std::call_once(columns_once_[codes][listed], [&] {
-    // At least 8 codes, repeated where the width has fewer.
-    const int all = 1 << width_, size = std::max(8, codes == kNonNegative ? all / 2 : all);
-    // The last column is that of no weight: products of 0.
-    made = columns(used_ + 1, size, size, [&](int w, int a) {
-      if (!occurs(codes, a % all)) return kNever;
-      if (w == used_) return std::int64_t{0};
-      return std::int64_t{table_[w * all + a % all]} - (listed ? table_[w * all] : 0);
-    });
+// Where rows are listed, what their entries leave out is zeros_.
+const Columns& LutLayer::by_activation(Codes codes, bool listed) const {
+  const int at = static_cast<int>(codes);
+  std::call_once(columns_once_[at][listed], [&] {
+    columns_[at][listed] = columns_by_activation(table_, width_, codes, listed);
   });
-  return made;
+  return columns_[at][listed];
 }
 
-const LutLayer::Columns& LutLayer::by_weight(Codes codes) const {
-  Columns& made = columns_[codes][2];
-  std::call_once(columns_once_[codes][2], [&] {
-    const int all = 1 << width_;
-    made = columns(all, (used_ + 7) / 8 * 8, used_, [&](int a, int w) {
-      return occurs(codes, a) ? std::int64_t{table_[w * all + a]} : kNever;
-    });
-  });
-  return made;
+const Columns& LutLayer::by_weight(Codes codes) const {
+  const int at = static_cast<int>(codes);
+  std::call_once(columns_once_[at][2],
+                 [&] { columns_[at][2] = columns_by_weight(table_, width_, codes); });
+  return columns_[at][2];
 }
 
 int LutLayer::block_count(int size) const {
@@ -191,8 +150,8 @@ bool LutLayer::wants_rows(long pixels, Sample codes) const {
 
 void LutLayer::compute(const Images& images) const {
   const long pixels = images.pixels;
-  const Codes codes = codes_of(images.codes_used);
-  const bool full = codes != kNonNegative;
+  const Codes codes = codes_of(images.codes_used, width_);
+  const bool full = codes != Codes::kNonNegative;
   const int size = std::max(8, (1 << width_) / (full ? 1 : 2));
   const int together = used_ > 255 ? 1 : pixels_together(images);
   // Codes that lie as for planes are of no other use.

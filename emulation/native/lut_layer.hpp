@@ -16,6 +16,7 @@
 #include <mutex>
 #include <vector>
 
+#include "columns.hpp"
 #include "layer.hpp"
 #include "planes.hpp"
 
@@ -33,37 +34,12 @@ class LutLayer final : public Layer {
   bool wants_rows(long pixels, Sample codes) const override;
 
  private:
-  // What rows are made of: entries less `offset`, bits 0 to 15 and, where any has them, 16 to 31.
-  struct Columns {
-    std::vector<std::uint16_t> planes[2];  // [column][size]
-    std::int32_t offset = 0;
-    bool small = false;                    // two entries' sum has room in 16 bits
-    int size = 0;                          // entries
-    Entries entries(int plane) const {
-      return plane ? Entries::kUpper : small ? Entries::kSmall : Entries::kWhole;
-    }
-    // Rows of a tap: one more, or rows of one code would fall on the same sets of the L1.
-    int pitch() const { return size + 1; }
-  };
   struct Lists;
   enum Way { kPixelsAdd, kChannelsAdd, kLookUp, kPlanesAdd };
   Way cheapest(long pixels, bool full, double density, int together, bool planes) const;
   const Planes& planes(bool full) const;
-  // Activations whose pattern is below half of all, is not half of all, or is any.
-  enum Codes { kNonNegative, kSymmetric, kAny };
-  Codes codes_of(Range range) const {
-    const int half = 1 << (width_ - 1);
-    if (range.low >= 0 && range.high < half) return kNonNegative;
-    return range.low > -half && range.high < half ? kSymmetric : kAny;
-  }
-  bool occurs(Codes codes, int pattern) const {
-    const int half = 1 << (width_ - 1);
-    return codes == kAny || (codes == kNonNegative ? pattern < half : pattern != half);
-  }
   const Columns& by_activation(Codes codes, bool listed) const;
   const Columns& by_weight(Codes codes) const;
-  template <class Product>
-  static Columns columns(int count, int size, int used, Product product);
   // Of a block's weights of output m.
   const std::uint8_t* weights(int m, int segment, int block) const {
     const std::size_t at = static_cast<std::size_t>(m / per_group_) * segments_ + segment;
