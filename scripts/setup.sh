@@ -34,7 +34,7 @@ if [ ! -x "$VENV/bin/pip" ]; then
   "$PYTHON" -m venv "$VENV"
 fi
 
-say "setup: installing axhil and its pinned dependencies into $VENV (about a minute)"
+say "setup: installing axhil and its pinned dependencies into $VENV (a minute or two)"
 pip_install() { "$VENV/bin/python" -m pip install -qq --disable-pip-version-check -c constraints.txt "$@"; }
 # The build requirements go into the same environment, pinned, so the build is the tested one
 # and nothing is downloaded twice.
